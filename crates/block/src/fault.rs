@@ -1,0 +1,107 @@
+//! A store decorator that fails on demand, to show that callers survive failure at every call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use cid::Cid;
+
+use crate::{Block, HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError};
+
+/// Counts the calls that reach a store, and fails one of them.
+#[derive(Debug)]
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    calls: Arc<Calls>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    made: AtomicU64,
+    /// The number of the call to fail, counted from 1; 0 for none.
+    fail: AtomicU64,
+}
+
+impl Calls {
+    fn next(&self) -> Result<(), StoreError> {
+        let call = self.made.fetch_add(1, Ordering::SeqCst) + 1;
+        if call == self.fail.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable { context: "injected fault", source: "fault".into() });
+        }
+        Ok(())
+    }
+}
+
+impl FaultyStore {
+    /// Wraps `inner`; nothing fails until [`FaultyStore::fail_call`].
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, calls: Arc::default() }
+    }
+
+    /// Starts counting anew and fails the `nth` call from now (the first is 1; 0 fails none).
+    pub fn fail_call(&self, nth: u64) {
+        self.calls.made.store(0, Ordering::SeqCst);
+        self.calls.fail.store(nth, Ordering::SeqCst);
+    }
+
+    /// Calls made since the last [`FaultyStore::fail_call`].
+    pub fn calls(&self) -> u64 {
+        self.calls.made.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl ReadBlocks for FaultyStore {
+    async fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
+        self.calls.next()?;
+        self.inner.get(cid).await
+    }
+}
+
+#[async_trait]
+impl Heads for FaultyStore {
+    async fn head(&self, name: &str) -> Result<Option<Cid>, StoreError> {
+        self.calls.next()?;
+        self.inner.head(name).await
+    }
+
+    async fn heads(&self, prefix: &str) -> Result<Vec<(String, Cid)>, StoreError> {
+        self.calls.next()?;
+        self.inner.heads(prefix).await
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    fn session(&self) -> Box<dyn Session> {
+        Box::new(FaultySession { inner: self.inner.session(), calls: Arc::clone(&self.calls) })
+    }
+
+    async fn commit(&self, sessions: &[&dyn Session], swaps: &[HeadSwap]) -> Result<(), StoreError> {
+        self.calls.next()?;
+        self.inner.commit(sessions, swaps).await
+    }
+}
+
+#[derive(Debug)]
+struct FaultySession {
+    inner: Box<dyn Session>,
+    calls: Arc<Calls>,
+}
+
+#[async_trait]
+impl Session for FaultySession {
+    fn id(&self) -> SessionId {
+        self.inner.id()
+    }
+
+    async fn put(&self, blocks: Vec<Block>) -> Result<(), StoreError> {
+        self.calls.next()?;
+        self.inner.put(blocks).await
+    }
+
+    async fn missing(&self, cids: &[Cid]) -> Result<Vec<Cid>, StoreError> {
+        self.calls.next()?;
+        self.inner.missing(cids).await
+    }
+}

@@ -1,0 +1,273 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cid::Cid;
+use parking_lot::Mutex;
+
+use crate::{Block, HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError};
+
+/// A store in memory that is stricter than any real one.
+///
+/// It forgets a block as soon as no session holds it and no commit has made it durable, and it refuses a head
+/// that reaches a block it does not durably hold ([`StoreError::Dangling`]). [`MemoryStore::crash`] shows
+/// what a power cut would leave.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    blocks: HashMap<Cid, Entry>,
+    heads: BTreeMap<String, Cid>,
+    /// Durable blocks whose whole closure is durable: walks stop here.
+    closed: HashSet<Cid>,
+    /// What each open session holds.
+    sessions: HashMap<SessionId, HashSet<Cid>>,
+    last_session: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    block: Block,
+    durable: bool,
+    /// How many sessions hold it.
+    pins: usize,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What a power cut would leave: durable blocks and heads, no sessions.
+    #[must_use]
+    pub fn crash(&self) -> Self {
+        let state = self.state.lock();
+        let blocks = state
+            .blocks
+            .iter()
+            .filter(|(_, entry)| entry.durable)
+            .map(|(cid, entry)| (*cid, Entry { block: entry.block.clone(), durable: true, pins: 0 }));
+        let next = State {
+            blocks: blocks.collect(),
+            heads: state.heads.clone(),
+            closed: state.closed.clone(),
+            ..State::default()
+        };
+        Self { state: Arc::new(Mutex::new(next)) }
+    }
+
+    /// Removes a block outright, as a test of how readers treat a damaged store.
+    pub fn lose(&self, cid: &Cid) {
+        let mut state = self.state.lock();
+        state.blocks.remove(cid);
+        state.closed.clear();
+    }
+
+    /// How many blocks are held, durable or not.
+    pub fn block_count(&self) -> usize {
+        self.state.lock().blocks.len()
+    }
+}
+
+impl State {
+    /// Makes `session` hold a block that is in `blocks`.
+    fn pin(&mut self, session: SessionId, cid: Cid) -> Result<(), StoreError> {
+        let held = self.sessions.get_mut(&session).ok_or(StoreError::SessionLost)?;
+        if held.insert(cid)
+            && let Some(entry) = self.blocks.get_mut(&cid)
+        {
+            entry.pins += 1;
+        }
+        Ok(())
+    }
+
+    /// Everything reachable from `root` that is not known closed, or the first block missing.
+    fn closure(&self, root: Cid, sessions: &[SessionId]) -> Result<Vec<Cid>, Cid> {
+        let mut seen = HashSet::new();
+        let mut todo = vec![root];
+        while let Some(cid) = todo.pop() {
+            if self.closed.contains(&cid) || !seen.insert(cid) {
+                continue;
+            }
+            let pinned =
+                || sessions.iter().any(|id| self.sessions.get(id).is_some_and(|held| held.contains(&cid)));
+            let entry = self.blocks.get(&cid).filter(|entry| entry.durable || pinned()).ok_or(cid)?;
+            todo.extend(entry.block.links().map_err(|_| cid)?);
+        }
+        Ok(seen.into_iter().collect())
+    }
+}
+
+#[async_trait]
+impl ReadBlocks for MemoryStore {
+    async fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
+        Ok(self.state.lock().blocks.get(cid).map(|entry| entry.block.clone()))
+    }
+}
+
+#[async_trait]
+impl Heads for MemoryStore {
+    async fn head(&self, name: &str) -> Result<Option<Cid>, StoreError> {
+        Ok(self.state.lock().heads.get(name).copied())
+    }
+
+    async fn heads(&self, prefix: &str) -> Result<Vec<(String, Cid)>, StoreError> {
+        let state = self.state.lock();
+        let from = state.heads.range(prefix.to_owned()..);
+        Ok(from.take_while(|(name, _)| name.starts_with(prefix)).map(|(n, c)| (n.clone(), *c)).collect())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn session(&self) -> Box<dyn Session> {
+        let mut state = self.state.lock();
+        state.last_session += 1;
+        let id = SessionId(state.last_session);
+        state.sessions.insert(id, HashSet::new());
+        Box::new(MemorySession { id, state: Arc::clone(&self.state) })
+    }
+
+    async fn commit(&self, sessions: &[&dyn Session], swaps: &[HeadSwap]) -> Result<(), StoreError> {
+        let ids: Vec<SessionId> = sessions.iter().map(|session| session.id()).collect();
+        let mut state = self.state.lock();
+        if ids.iter().any(|id| !state.sessions.contains_key(id)) {
+            return Err(StoreError::SessionLost);
+        }
+        for (at, swap) in swaps.iter().enumerate() {
+            let actual = state.heads.get(&swap.name).copied();
+            if actual != swap.expected || swaps[..at].iter().any(|earlier| earlier.name == swap.name) {
+                return Err(StoreError::Conflict { name: swap.name.clone(), actual });
+            }
+        }
+        let mut closed = Vec::new();
+        for swap in swaps {
+            let Some(next) = swap.next else { continue };
+            let closure = state.closure(next, &ids);
+            closed.extend(
+                closure.map_err(|missing| StoreError::Dangling { name: swap.name.clone(), missing })?,
+            );
+        }
+        state.closed.extend(closed);
+        let State { sessions, blocks, .. } = &mut *state;
+        for cid in ids.iter().filter_map(|id| sessions.get(id)).flatten() {
+            if let Some(entry) = blocks.get_mut(cid) {
+                entry.durable = true;
+            }
+        }
+        for swap in swaps {
+            match swap.next {
+                Some(next) => state.heads.insert(swap.name.clone(), next),
+                None => state.heads.remove(&swap.name),
+            };
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct MemorySession {
+    id: SessionId,
+    state: Arc<Mutex<State>>,
+}
+
+#[async_trait]
+impl Session for MemorySession {
+    fn id(&self) -> SessionId {
+        self.id
+    }
+
+    async fn put(&self, blocks: Vec<Block>) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        for block in blocks {
+            let fresh = || Entry { block: block.clone(), durable: false, pins: 0 };
+            state.blocks.entry(*block.cid()).or_insert_with(fresh);
+            state.pin(self.id, *block.cid())?;
+        }
+        Ok(())
+    }
+
+    async fn missing(&self, cids: &[Cid]) -> Result<Vec<Cid>, StoreError> {
+        let mut state = self.state.lock();
+        let mut missing = Vec::new();
+        for cid in cids {
+            if state.blocks.contains_key(cid) {
+                state.pin(self.id, *cid)?;
+            } else {
+                missing.push(*cid);
+            }
+        }
+        Ok(missing)
+    }
+}
+
+impl Drop for MemorySession {
+    fn drop(&mut self) {
+        let mut state = self.state.lock();
+        for cid in state.sessions.remove(&self.id).into_iter().flatten() {
+            let Some(entry) = state.blocks.get_mut(&cid) else { continue };
+            entry.pins -= 1;
+            if entry.pins == 0 && !entry.durable {
+                state.blocks.remove(&cid);
+            }
+        }
+    }
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use super::*;
+    use crate::Codec;
+    use crate::conformance::{Harness, run};
+    use crate::fault::FaultyStore;
+    use bytes::Bytes;
+
+    struct InMemory {
+        latest: MemoryStore,
+        decorated: bool,
+    }
+
+    impl InMemory {
+        fn handle(&self) -> Arc<dyn Store> {
+            let store: Arc<dyn Store> = Arc::new(self.latest.clone());
+            if self.decorated { Arc::new(FaultyStore::new(store)) } else { store }
+        }
+    }
+
+    #[async_trait]
+    impl Harness for InMemory {
+        async fn fresh(&mut self) -> Arc<dyn Store> {
+            self.latest = MemoryStore::new();
+            self.handle()
+        }
+
+        async fn crash(&mut self) -> Arc<dyn Store> {
+            self.latest = self.latest.crash();
+            self.handle()
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_store_conforms_bare_and_decorated() {
+        for decorated in [false, true] {
+            run(&mut InMemory { latest: MemoryStore::new(), decorated }).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_over_unflushed_blocks_is_refused() {
+        let store = MemoryStore::new();
+        let block = Block::new(Codec::Raw, Bytes::from_static(b"x")).unwrap();
+        let (holder, other) = (store.session(), store.session());
+        holder.put(vec![block.clone()]).await.unwrap();
+        let swaps = [HeadSwap { name: "h".into(), expected: None, next: Some(*block.cid()) }];
+        let err = store.commit(&[&*other], &swaps).await.unwrap_err();
+        assert!(matches!(err, StoreError::Dangling { .. }));
+        drop(holder);
+        assert_eq!(store.block_count(), 0, "an abandoned session leaves nothing");
+    }
+}
