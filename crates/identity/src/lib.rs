@@ -1,1 +1,44 @@
-//! Placeholder.
+//! Who one is and what one may do: keys, signatures, access rights, and the two things that come from outside
+//! with them, time and randomness.
+//!
+//! A space is an Ed25519 key ([`SpaceKey`]) known to others by its [`Did`]. S3 clients are known by
+//! [`Credentials`]; every surface asks the one [`Authorizer`] before it acts. [`Clock`], [`HybridClock`] and
+//! [`Entropy`] are handed to whoever needs them; only with the feature `system` does this crate hold the real
+//! ones and touch files.
+//!
+//! It deliberately does not know what is signed or guarded (no blocks, buckets or objects), nor how requests
+//! carry a signature (no HTTP).
+//!
+//! ```
+//! use carob_identity::{SeededEntropy, Signer, SpaceKey, verify};
+//!
+//! let key = SpaceKey::generate(&SeededEntropy::new(1));
+//! let signature = key.sign(b"carob");
+//! verify(key.did(), b"carob", &signature)?;
+//! assert!(verify(key.did(), b"carrot", &signature).is_err());
+//! # Ok::<(), carob_identity::IdentityError>(())
+//! ```
+
+mod access;
+mod authorize;
+mod clock;
+mod did;
+mod entropy;
+mod error;
+#[cfg(feature = "system")]
+pub mod files;
+mod hlc;
+mod key;
+
+pub use access::{AccessKeyId, Credentials, SecretKey};
+pub use authorize::{AccessKeys, AccessRequest, Action, Authorizer, Decision, Identity, Resource, RootOnly};
+#[cfg(feature = "system")]
+pub use clock::SystemClock;
+pub use clock::{Clock, ManualClock, Timestamp};
+pub use did::Did;
+#[cfg(feature = "system")]
+pub use entropy::SystemEntropy;
+pub use entropy::{Entropy, SeededEntropy};
+pub use error::IdentityError;
+pub use hlc::{Hlc, HybridClock};
+pub use key::{Signature, Signer, SpaceKey, verify};

@@ -1,0 +1,210 @@
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::{AccessKeyId, Credentials, IdentityError, SecretKey, Timestamp};
+
+/// Who asks, after authentication. An anonymous caller is the absence of one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Identity {
+    /// The holder of the secret of this access key.
+    AccessKey(AccessKeyId),
+    /// Whoever may open the gateway's admin socket: the owner of its data directory.
+    Operator,
+}
+
+/// What is to be done, by its name in IAM (`s3:GetObject`) or, where AWS has none, ours (`carob:Export`).
+///
+/// Source for S3's: the Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Action(&'static str);
+
+impl Action {
+    /// CreateBucket.
+    pub const CREATE_BUCKET: Self = Self("s3:CreateBucket");
+    /// DeleteBucket.
+    pub const DELETE_BUCKET: Self = Self("s3:DeleteBucket");
+    /// ListBuckets.
+    pub const LIST_ALL_MY_BUCKETS: Self = Self("s3:ListAllMyBuckets");
+    /// HeadBucket, ListObjects and ListObjectsV2.
+    pub const LIST_BUCKET: Self = Self("s3:ListBucket");
+    /// GetBucketLocation.
+    pub const GET_BUCKET_LOCATION: Self = Self("s3:GetBucketLocation");
+    /// GetObject and HeadObject.
+    pub const GET_OBJECT: Self = Self("s3:GetObject");
+    /// PutObject.
+    pub const PUT_OBJECT: Self = Self("s3:PutObject");
+    /// DeleteObject and each key of DeleteObjects.
+    pub const DELETE_OBJECT: Self = Self("s3:DeleteObject");
+    /// The whole bucket as a CAR: it exposes every key.
+    pub const EXPORT: Self = Self("carob:Export");
+    /// A bucket's commits: they expose what was there before.
+    pub const READ_HISTORY: Self = Self("carob:ReadHistory");
+    /// The gateway's own state.
+    pub const READ_STATUS: Self = Self("carob:ReadStatus");
+
+    /// An action of this name.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name that policies use.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+/// What is to be acted on. Displays as the ARN that policies match, such as `arn:aws:s3:::bucket/key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Resource<'a> {
+    /// All of the space: the service in AWS's terms.
+    Space,
+    /// A bucket, named as the request names it; it may not exist.
+    Bucket(&'a str),
+    /// A key in a bucket; neither need exist.
+    Object {
+        /// The bucket's name.
+        bucket: &'a str,
+        /// The key.
+        key: &'a str,
+    },
+}
+
+impl fmt::Display for Resource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Space => f.write_str("*"),
+            Self::Bucket(bucket) => write!(f, "arn:aws:s3:::{bucket}"),
+            Self::Object { bucket, key } => write!(f, "arn:aws:s3:::{bucket}/{key}"),
+        }
+    }
+}
+
+/// May this identity do this action on this resource now?
+///
+/// A struct, so that what policies will look at (the request's prefix, address, conditions) can join without a
+/// change to the operations that ask.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRequest<'a> {
+    /// Who asks; `None` is anonymous.
+    pub identity: Option<&'a Identity>,
+    /// What for.
+    pub action: Action,
+    /// On what.
+    pub resource: Resource<'a>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// The answer to an [`AccessRequest`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// Something allows it and nothing denies it.
+    Allow,
+    /// Everything else.
+    Deny,
+}
+
+/// Decides for every surface: S3, the admin API, whatever comes. What no rule allows is denied.
+#[async_trait]
+pub trait Authorizer: Send + Sync + fmt::Debug {
+    /// Decides.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unavailable`] when the rules could not be read. The caller then refuses, and says that
+    /// trying again may help.
+    async fn authorize(&self, request: &AccessRequest<'_>) -> Result<Decision, IdentityError>;
+}
+
+/// Finds the secrets that requests are signed with.
+#[async_trait]
+pub trait AccessKeys: Send + Sync + fmt::Debug {
+    /// The secret of this access key, or `None` if there is no such key or it is no longer valid.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unavailable`] when the keys could not be read.
+    async fn secret(&self, id: &AccessKeyId) -> Result<Option<SecretKey>, IdentityError>;
+}
+
+/// One root access key, which may do everything, and nobody else who may do anything but the operator.
+#[derive(Debug, Clone)]
+pub struct RootOnly {
+    root: Credentials,
+}
+
+impl RootOnly {
+    /// `root` is the one key that exists.
+    pub const fn new(root: Credentials) -> Self {
+        Self { root }
+    }
+}
+
+#[async_trait]
+impl Authorizer for RootOnly {
+    async fn authorize(&self, request: &AccessRequest<'_>) -> Result<Decision, IdentityError> {
+        Ok(match request.identity {
+            Some(Identity::Operator) => Decision::Allow,
+            Some(Identity::AccessKey(id)) if *id == self.root.id => Decision::Allow,
+            Some(Identity::AccessKey(_)) | None => Decision::Deny,
+        })
+    }
+}
+
+#[async_trait]
+impl AccessKeys for RootOnly {
+    async fn secret(&self, id: &AccessKeyId) -> Result<Option<SecretKey>, IdentityError> {
+        Ok((*id == self.root.id).then(|| self.root.secret.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root_only() -> RootOnly {
+        RootOnly::new(Credentials::parse("root-key", "root-secret").unwrap())
+    }
+
+    async fn decide(identity: Option<Identity>) -> Vec<Decision> {
+        let resources =
+            [Resource::Space, Resource::Bucket("b"), Resource::Object { bucket: "b", key: "root-key" }];
+        let actions = [Action::LIST_ALL_MY_BUCKETS, Action::GET_OBJECT, Action::new("carob:Unheard")];
+        let mut decisions = Vec::new();
+        for resource in resources {
+            for action in actions {
+                let now = Timestamp(0);
+                let request = AccessRequest { identity: identity.as_ref(), action, resource, now };
+                decisions.push(root_only().authorize(&request).await.unwrap());
+            }
+        }
+        decisions.dedup();
+        decisions
+    }
+
+    #[tokio::test]
+    async fn only_root_and_operator_may_do_anything() {
+        let key = |id: &str| Some(Identity::AccessKey(id.parse().unwrap()));
+        assert_eq!(decide(key("root-key")).await, [Decision::Allow]);
+        assert_eq!(decide(Some(Identity::Operator)).await, [Decision::Allow]);
+        assert_eq!(decide(key("root-key2")).await, [Decision::Deny]);
+        assert_eq!(decide(key("ROOT-KEY")).await, [Decision::Deny]);
+        assert_eq!(decide(None).await, [Decision::Deny]);
+    }
+
+    #[tokio::test]
+    async fn only_the_root_key_has_a_secret() {
+        let keys = root_only();
+        let secret = keys.secret(&"root-key".parse().unwrap()).await.unwrap();
+        assert_eq!(secret.unwrap().expose(), "root-secret");
+        assert_eq!(keys.secret(&"other".parse().unwrap()).await.unwrap(), None);
+    }
+
+    #[test]
+    fn resources_display_as_arns() {
+        assert_eq!(Resource::Space.to_string(), "*");
+        assert_eq!(Resource::Bucket("b").to_string(), "arn:aws:s3:::b");
+        assert_eq!(Resource::Object { bucket: "b", key: "a/é" }.to_string(), "arn:aws:s3:::b/a/é");
+    }
+}
