@@ -1,0 +1,244 @@
+use std::sync::Arc;
+
+use carob_block::{Block, Cid, ReadBlocks};
+
+use crate::cache::Source;
+use crate::descriptor::Descriptor;
+use crate::node::{Digest, Node, cid_of, digest_of};
+use crate::{Cursor, Entry, IndexError, NodeCache, Params, Salt, Totals, Walk};
+
+/// One immutable state of an index. Cloning is cheap.
+///
+/// All reads go down from the tree root, so they see this state and no other, however many newer ones are
+/// made meanwhile. A block that the store does not hold is [`IndexError::MissingNode`], never a shorter
+/// answer.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    pub(crate) source: Source,
+    pub(crate) root: Digest,
+    pub(crate) descriptor: Descriptor,
+    /// None if the tree is empty.
+    pub(crate) top: Option<Arc<Node>>,
+}
+
+impl Tree {
+    /// A tree without entries, and the block to put for it.
+    pub fn empty(
+        store: Arc<dyn ReadBlocks>,
+        cache: Arc<NodeCache>,
+        salt: Salt,
+        params: Params,
+    ) -> (Self, Vec<Block>) {
+        let (tree, block) = Self::made(Source { store, cache }, salt, params, None);
+        (tree, vec![block])
+    }
+
+    /// The tree with this root.
+    ///
+    /// # Errors
+    /// [`IndexError::MissingNode`], [`IndexError::Malformed`], [`IndexError::UnsupportedVersion`],
+    /// [`IndexError::Store`]; as all methods that read.
+    pub async fn open(
+        store: Arc<dyn ReadBlocks>,
+        cache: Arc<NodeCache>,
+        root: Cid,
+    ) -> Result<Self, IndexError> {
+        let source = Source { store, cache };
+        let malformed = |reason| IndexError::Malformed { cid: root, reason };
+        let root_digest = digest_of(&root).ok_or_else(|| malformed("not a dag-cbor block"))?;
+        let descriptor = source.descriptor(&root_digest).await?;
+        let top = match &descriptor.top {
+            None => None,
+            Some(digest) => Some(source.node(digest).await?),
+        };
+        if let Some(top) = &top {
+            descriptor.check_top(top).map_err(malformed)?;
+        }
+        Ok(Self { source, root: root_digest, descriptor, top })
+    }
+
+    /// A tree whose nodes are made already, and its descriptor.
+    pub(crate) fn made(
+        source: Source,
+        salt: Salt,
+        params: Params,
+        top: Option<(Digest, Arc<Node>)>,
+    ) -> (Self, Block) {
+        let totals = top.as_ref().map(|(_, node)| node.totals()).unwrap_or_default();
+        let (digest, top) = top.unzip();
+        let descriptor = Descriptor { salt, params, top: digest, totals };
+        let block = descriptor.encode();
+        let root = digest_of(block.cid()).expect("a descriptor is a dag-cbor block");
+        source.cache.insert_descriptor(root, descriptor);
+        (Self { source, root, descriptor, top }, block)
+    }
+
+    /// The CID of the tree root, which is the descriptor block. Two trees of one salt and the same parameters
+    /// have the same root exactly if they have the same entries.
+    pub fn root(&self) -> Cid {
+        cid_of(&self.root)
+    }
+
+    /// The number of entries.
+    pub fn len(&self) -> u64 {
+        self.descriptor.totals.count
+    }
+
+    /// True if there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.top.is_none()
+    }
+
+    /// The weight of all entries.
+    pub fn bytes(&self) -> u64 {
+        self.descriptor.totals.bytes
+    }
+
+    /// Number and weight of all entries.
+    pub fn totals(&self) -> Totals {
+        self.descriptor.totals
+    }
+
+    /// The salt, for another tree that shall share nodes with this one.
+    pub fn salt(&self) -> Salt {
+        self.descriptor.salt
+    }
+
+    /// How the tree is cut into nodes.
+    pub fn params(&self) -> Params {
+        self.descriptor.params
+    }
+
+    /// The number of levels of nodes: 0 for an empty tree.
+    pub fn height(&self) -> usize {
+        self.top.as_ref().map_or(0, |top| usize::from(top.level()) + 1)
+    }
+
+    /// What stands under `key`.
+    ///
+    /// # Errors
+    /// As [`Tree::open`].
+    pub async fn get(&self, key: &[u8]) -> Result<Option<Entry>, IndexError> {
+        let Some(mut node) = self.top.clone() else { return Ok(None) };
+        loop {
+            let at = node.lower_bound(key);
+            if at == node.len() {
+                return Ok(None);
+            }
+            if node.level() == 0 {
+                return Ok(if node.key(at) == key { node.entry(at) } else { None });
+            }
+            node = self.child(&node, at).await?;
+        }
+    }
+
+    /// The number of keys less than `key`.
+    ///
+    /// # Errors
+    /// As [`Tree::open`].
+    pub async fn rank(&self, key: &[u8]) -> Result<u64, IndexError> {
+        Ok(self.totals_before(key).await?.count)
+    }
+
+    /// Number and weight of the entries from `start` (inclusive) to `end` (exclusive; None for no bound).
+    /// Reads one node a level and bound.
+    ///
+    /// # Errors
+    /// As [`Tree::open`].
+    pub async fn count_range(&self, start: &[u8], end: Option<&[u8]>) -> Result<Totals, IndexError> {
+        if end.is_some_and(|end| end <= start) {
+            return Ok(Totals::default());
+        }
+        let upto = match end {
+            Some(end) => self.totals_before(end).await?,
+            None => self.totals(),
+        };
+        let before = self.totals_before(start).await?;
+        Ok(Totals {
+            count: upto.count.saturating_sub(before.count),
+            bytes: upto.bytes.saturating_sub(before.bytes),
+        })
+    }
+
+    /// Number and weight of the entries whose keys start with `prefix`.
+    ///
+    /// # Errors
+    /// As [`Tree::open`].
+    pub async fn count_prefix(&self, prefix: &[u8]) -> Result<Totals, IndexError> {
+        self.count_range(prefix, prefix_end(prefix).as_deref()).await
+    }
+
+    /// A cursor before the first entry.
+    pub fn cursor(&self) -> Cursor {
+        Cursor::new(self.clone())
+    }
+
+    /// All blocks of the tree, for an export or a check.
+    pub fn nodes(&self) -> Walk {
+        Walk::new(self.clone())
+    }
+
+    async fn totals_before(&self, key: &[u8]) -> Result<Totals, IndexError> {
+        let mut totals = Totals::default();
+        let Some(mut node) = self.top.clone() else { return Ok(totals) };
+        loop {
+            let at = node.lower_bound(key);
+            totals += node.totals_before(at);
+            if at == node.len() || node.level() == 0 {
+                return Ok(totals);
+            }
+            node = self.child(&node, at).await?;
+        }
+    }
+
+    /// The child at `at` of an inner node.
+    pub(crate) async fn child(&self, parent: &Node, at: usize) -> Result<Arc<Node>, IndexError> {
+        let child = parent.child(at).expect("the caller chose a child of an inner node");
+        let node = self.source.node(&child.digest).await?;
+        self.check_child(parent, at, &node)?;
+        Ok(node)
+    }
+
+    /// Compares a node with what its parent says of it. A digest proves that these are the bytes meant, not
+    /// that whoever made both told the truth.
+    pub(crate) fn check_child(&self, parent: &Node, at: usize, node: &Node) -> Result<(), IndexError> {
+        let child = parent.child(at).expect("the caller chose a child of an inner node");
+        let reason = if node.level() + 1 != parent.level() {
+            "a child of the wrong level"
+        } else if node.totals() != child.totals {
+            "totals differ from the parent's"
+        } else if node.last_key() != parent.key(at) {
+            "the last key differs from the parent's"
+        } else if at > 0 && node.first_key() <= parent.key(at - 1) {
+            "keys overlap the previous node's"
+        } else if node.len() > usize::from(self.descriptor.params.max_entries()) {
+            "more entries than the tree's parameters allow"
+        } else {
+            return Ok(());
+        };
+        Err(IndexError::Malformed { cid: cid_of(&child.digest), reason })
+    }
+}
+
+impl Descriptor {
+    fn check_top(&self, top: &Node) -> Result<(), &'static str> {
+        if top.totals() != self.totals {
+            return Err("totals differ from the top node's");
+        }
+        if top.level() > 0 && top.len() == 1 {
+            return Err("a top node with a single child");
+        }
+        if top.len() > usize::from(self.params.max_entries()) {
+            return Err("more entries than the tree's parameters allow");
+        }
+        Ok(())
+    }
+}
+
+/// The least key greater than all that start with `prefix`; none if there is no bound.
+fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
+    let mut end = prefix.get(..=last)?.to_vec();
+    *end.last_mut()? += 1;
+    Some(end)
+}

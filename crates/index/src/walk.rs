@@ -1,0 +1,116 @@
+use carob_block::Block;
+
+use crate::descriptor::Descriptor;
+use crate::node::Node;
+use crate::splitter::Splitter;
+use crate::{IndexError, Tree};
+
+/// Reads every block of a tree once, parents before children, holding one way from top to leaf in memory.
+///
+/// The blocks come from the store, not the cache, and each is checked in full, where the boundaries fall
+/// included: a walk that reaches its end shows that the store holds the whole tree, and that it is the one tree
+/// of its entries.
+#[derive(Debug)]
+pub struct Walk {
+    tree: Tree,
+    stage: Stage,
+    /// The inner nodes on the way to the next block.
+    frames: Vec<Frame>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Descriptor,
+    Top,
+    Below,
+}
+
+#[derive(Debug)]
+struct Frame {
+    node: Node,
+    next: usize,
+    /// The node is the last of its level.
+    last: bool,
+}
+
+/// What a block of a tree is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeKind {
+    /// The tree root. Links the top node, if there is one.
+    Descriptor,
+    /// An inner node. Links nodes.
+    Inner,
+    /// A leaf. Its links are those in its values.
+    Leaf,
+}
+
+/// A block met on a [`Walk`].
+#[derive(Debug, Clone)]
+pub struct Visited {
+    /// The block.
+    pub block: Block,
+    /// What it is.
+    pub kind: NodeKind,
+}
+
+impl Walk {
+    pub(crate) fn new(tree: Tree) -> Self {
+        Self { tree, stage: Stage::Descriptor, frames: Vec::new() }
+    }
+
+    /// The next block, or `None` when all were met.
+    ///
+    /// # Errors
+    /// As [`Tree::open`]. The walk then stands before the block that failed.
+    pub async fn next(&mut self) -> Result<Option<Visited>, IndexError> {
+        match self.stage {
+            Stage::Descriptor => {
+                let block = self.tree.source.block(&self.tree.root).await?;
+                self.stage = Stage::Top;
+                Ok(Some(Visited { block, kind: NodeKind::Descriptor }))
+            }
+            Stage::Top => {
+                let Some(digest) = self.tree.descriptor.top else { return Ok(None) };
+                // Opening the tree compared the top with the descriptor.
+                let (block, node) = self.tree.source.stored_node(&digest).await?;
+                self.stage = Stage::Below;
+                self.visit(block, node, true).map(Some)
+            }
+            Stage::Below => self.below().await,
+        }
+    }
+
+    async fn below(&mut self) -> Result<Option<Visited>, IndexError> {
+        while let Some(frame) = self.frames.last_mut() {
+            let Some(child) = frame.node.child(frame.next) else {
+                self.frames.pop();
+                continue;
+            };
+            let (block, node) = self.tree.source.stored_node(&child.digest).await?;
+            self.tree.check_child(&frame.node, frame.next, &node)?;
+            frame.next += 1;
+            let last = frame.last && frame.next == frame.node.len();
+            return self.visit(block, node, last).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn visit(&mut self, block: Block, node: Node, last: bool) -> Result<Visited, IndexError> {
+        if !self.ends_rightly(&node, last) {
+            return Err(IndexError::Malformed { cid: *block.cid(), reason: "a misplaced boundary" });
+        }
+        if node.level() == 0 {
+            return Ok(Visited { block, kind: NodeKind::Leaf });
+        }
+        self.frames.push(Frame { node, next: 0, last });
+        Ok(Visited { block, kind: NodeKind::Inner })
+    }
+
+    /// True if there is no boundary inside the node, and one at its end unless it is the last of its level.
+    fn ends_rightly(&self, node: &Node, last: bool) -> bool {
+        let Descriptor { params, salt, .. } = self.tree.descriptor;
+        let mut splitter = Splitter::new(params, salt, node.level());
+        let end = node.len() - 1;
+        (0..end).all(|at| !splitter.push(node.key(at))) && (splitter.push(node.key(end)) || last)
+    }
+}

@@ -1,0 +1,96 @@
+use bytes::Bytes;
+use carob_block::{Block, Cid, Codec};
+
+use crate::checksum::ChecksumHasher;
+use crate::leaf::LeafBuffer;
+use crate::outboard::OutboardHasher;
+use crate::{Checksum, ChecksumAlgorithm, DagBuilder, Link, ObjectError};
+
+/// Turns the leaves of a body into blocks and hashes. Pure computation; MD5, the slowest hash, is left out so
+/// that it can run beside.
+#[derive(Debug)]
+pub(crate) struct Assembler {
+    content: DagBuilder,
+    bao: OutboardHasher,
+    outboard_leaf: LeafBuffer,
+    outboard: DagBuilder,
+    checksums: Vec<ChecksumHasher>,
+    finished: Vec<Block>,
+}
+
+/// What the leaves came to.
+#[derive(Debug)]
+pub(crate) struct Assembled {
+    pub(crate) cid: Cid,
+    pub(crate) size: u64,
+    pub(crate) blake3: [u8; 32],
+    pub(crate) outboard: Option<Cid>,
+    pub(crate) checksums: Vec<Checksum>,
+    /// Blocks that had not been taken.
+    pub(crate) blocks: Vec<Block>,
+}
+
+impl Assembler {
+    pub(crate) fn new(checksums: &[ChecksumAlgorithm]) -> Self {
+        Self {
+            content: DagBuilder::new(),
+            bao: OutboardHasher::default(),
+            outboard_leaf: LeafBuffer::default(),
+            outboard: DagBuilder::new(),
+            checksums: checksums.iter().copied().map(ChecksumHasher::new).collect(),
+            finished: Vec::new(),
+        }
+    }
+
+    /// Adds the next leaf. All but the last are of [`crate::LEAF_SIZE`]; only an empty body has an empty one.
+    pub(crate) fn leaf(&mut self, leaf: Bytes) -> Result<(), ObjectError> {
+        let mut pairs = Vec::new();
+        self.bao.update(&leaf, &mut pairs);
+        self.checksums.iter_mut().for_each(|checksum| checksum.update(&leaf));
+        push_leaf(&mut self.content, leaf, &mut self.finished)?;
+        self.extend_outboard(pairs.into())
+    }
+
+    /// The blocks finished since the last call.
+    pub(crate) fn take_finished(&mut self) -> Vec<Block> {
+        std::mem::take(&mut self.finished)
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Assembled, ObjectError> {
+        let mut pairs = Vec::new();
+        let blake3 = std::mem::take(&mut self.bao).finish(&mut pairs);
+        self.extend_outboard(pairs.into())?;
+        let rest = self.outboard_leaf.rest();
+        if !rest.is_empty() {
+            push_leaf(&mut self.outboard, rest, &mut self.finished)?;
+        }
+        let outboard = self.outboard.finish(&mut self.finished)?;
+        let content = self.content.finish(&mut self.finished)?;
+        let content = content.ok_or_else(|| ObjectError::aborted("ending a body", "it has no leaf"))?;
+        Ok(Assembled {
+            cid: content.cid,
+            size: content.size,
+            blake3: blake3.into(),
+            outboard: outboard.map(|link| link.cid),
+            checksums: self.checksums.into_iter().map(ChecksumHasher::finish).collect(),
+            blocks: self.finished,
+        })
+    }
+
+    fn extend_outboard(&mut self, mut pairs: Bytes) -> Result<(), ObjectError> {
+        while !pairs.is_empty() {
+            if let Some(leaf) = self.outboard_leaf.fill(&mut pairs) {
+                push_leaf(&mut self.outboard, leaf, &mut self.finished)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn push_leaf(dag: &mut DagBuilder, leaf: Bytes, blocks: &mut Vec<Block>) -> Result<(), ObjectError> {
+    let leaf =
+        Block::new(Codec::Raw, leaf).map_err(|source| ObjectError::aborted("making a leaf", source))?;
+    let link = Link::to_leaf(&leaf);
+    blocks.push(leaf);
+    dag.push(link, blocks)
+}

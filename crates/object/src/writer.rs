@@ -1,0 +1,170 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use carob_block::{Block, Cid, Session};
+use md5::{Digest, Md5};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+
+use crate::assembler::{Assembled, Assembler};
+use crate::leaf::LeafBuffer;
+use crate::{Checksum, ChecksumAlgorithm, ObjectError};
+
+/// Bodies below this many bytes are hashed where they are: it takes less time than moving to another thread.
+const INLINE_LIMIT: u64 = 64 * 1024;
+
+/// A body that has been written to a session; not durable before the session is committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenObject {
+    /// The content: a raw leaf, or the root of a UnixFS file.
+    pub cid: Cid,
+    /// Bytes of the body.
+    pub size: u64,
+    /// MD5 of the body, S3's `ETag`.
+    pub md5: [u8; 16],
+    /// BLAKE3 of the body.
+    pub blake3: [u8; 32],
+    /// The Bao outboard as a UnixFS file; `None` for bodies of up to 16 KiB, which have none.
+    pub outboard: Option<Cid>,
+    /// The checksums asked for, in that order.
+    pub checksums: Vec<Checksum>,
+}
+
+/// Streams a body into a session: cuts it into leaves, hashes it in one pass, puts the blocks.
+///
+/// Holds at most two leaves of the body at a time, one being filled and one being hashed, and the beginnings
+/// of the tree and the outboard over them. Hashing leaves the async threads; MD5, which no machine does fast,
+/// runs beside all other hashes. Dropping a writer ends it: blocks already put go with the session.
+///
+/// A call that fails or is cancelled loses bytes, so every later call fails.
+#[derive(Debug)]
+pub struct ObjectWriter {
+    session: Arc<dyn Session>,
+    leaf: LeafBuffer,
+    written: u64,
+    /// The hashes so far; `None` once a call has failed or was cancelled.
+    hashes: Option<Hashes>,
+}
+
+#[derive(Debug)]
+struct Hashes {
+    md5: Turn<Md5>,
+    others: Turn<Assembler>,
+}
+
+impl ObjectWriter {
+    /// Starts a body, to be checked by `checksums` too.
+    pub fn new(session: Arc<dyn Session>, checksums: &[ChecksumAlgorithm]) -> Self {
+        let hashes = Hashes { md5: Turn::Here(Md5::new()), others: Turn::Here(Assembler::new(checksums)) };
+        Self { session, leaf: LeafBuffer::default(), written: 0, hashes: Some(hashes) }
+    }
+
+    /// Bytes taken so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Appends a chunk of any size. Waits while leaves before it are hashed or stored.
+    ///
+    /// # Errors
+    /// [`ObjectError::Store`] if a block could not be put; [`ObjectError::Aborted`] after an earlier failure.
+    pub async fn write(&mut self, mut chunk: Bytes) -> Result<(), ObjectError> {
+        while !chunk.is_empty() {
+            let before = chunk.len();
+            let leaf = self.leaf.fill(&mut chunk);
+            self.written += (before - chunk.len()) as u64;
+            if let Some(leaf) = leaf {
+                self.push(leaf).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the body and puts what is left of it.
+    ///
+    /// # Errors
+    /// As [`ObjectWriter::write`].
+    pub async fn finish(self) -> Result<WrittenObject, ObjectError> {
+        let (mut md5, mut others) = self.hashes.ok_or_else(given_up)?.back().await?;
+        let blocks = others.take_finished();
+        let rest = self.leaf.rest();
+        let last = (self.written == 0 || !rest.is_empty()).then(|| rest.clone());
+        let end_md5 = move || {
+            md5.update(&rest);
+            md5.finalize().into()
+        };
+        let end_others = move || {
+            if let Some(leaf) = last {
+                others.leaf(leaf)?;
+            }
+            others.finish()
+        };
+        let (md5, end) = if self.written < INLINE_LIMIT {
+            (end_md5(), end_others()?)
+        } else {
+            let (md5, others) = (spawn_blocking(end_md5), spawn_blocking(end_others));
+            put(&*self.session, blocks).await?;
+            (md5.await.map_err(hashing_failed)?, others.await.map_err(hashing_failed)??)
+        };
+        let Assembled { cid, size, blake3, outboard, checksums, blocks } = end;
+        put(&*self.session, blocks).await?;
+        Ok(WrittenObject { cid, size, md5, blake3, outboard, checksums })
+    }
+
+    /// Starts hashing a full leaf, once the one before it is done, and puts the blocks of that one meanwhile.
+    async fn push(&mut self, leaf: Bytes) -> Result<(), ObjectError> {
+        let (mut md5, mut others) = self.hashes.take().ok_or_else(given_up)?.back().await?;
+        let blocks = others.take_finished();
+        let same = leaf.clone();
+        let hashes = Hashes {
+            md5: Turn::away(move || {
+                md5.update(&same);
+                Ok(md5)
+            }),
+            others: Turn::away(move || others.leaf(leaf).map(|()| others)),
+        };
+        put(&*self.session, blocks).await?;
+        self.hashes = Some(hashes);
+        Ok(())
+    }
+}
+
+impl Hashes {
+    async fn back(self) -> Result<(Md5, Assembler), ObjectError> {
+        Ok((self.md5.back().await?, self.others.back().await?))
+    }
+}
+
+/// Hash state that jobs on blocking threads take turns with.
+#[derive(Debug)]
+enum Turn<T> {
+    Here(T),
+    Away(JoinHandle<Result<T, ObjectError>>),
+}
+
+impl<T: Send + 'static> Turn<T> {
+    fn away(job: impl FnOnce() -> Result<T, ObjectError> + Send + 'static) -> Self {
+        Self::Away(spawn_blocking(job))
+    }
+
+    async fn back(self) -> Result<T, ObjectError> {
+        match self {
+            Self::Here(state) => Ok(state),
+            Self::Away(job) => job.await.map_err(hashing_failed)?,
+        }
+    }
+}
+
+async fn put(session: &dyn Session, blocks: Vec<Block>) -> Result<(), ObjectError> {
+    if !blocks.is_empty() {
+        session.put(blocks).await?;
+    }
+    Ok(())
+}
+
+fn hashing_failed(source: JoinError) -> ObjectError {
+    ObjectError::aborted("hashing a leaf", source)
+}
+
+fn given_up() -> ObjectError {
+    ObjectError::aborted("writing a body", "an earlier call failed or was cancelled")
+}
