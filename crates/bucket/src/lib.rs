@@ -1,1 +1,63 @@
-//! Placeholder.
+//! Buckets whose every acknowledged write is a signed, verifiable root.
+//!
+//! A [`Space`] holds [`Bucket`]s over any [`carob_block::Store`]. Bodies stream in through an [`Upload`];
+//! one committer a bucket takes all the writes that wait, checks each one's [`Precondition`], edits the tree
+//! once, signs, and answers when the store has made everything durable. Reads are made on a [`Snapshot`],
+//! which never changes.
+//!
+//! This crate knows no S3 name, header or status, no HTTP, and no file.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use carob_bucket::{PutOptions, Space, SpaceOptions};
+//! # use carob_identity::{ManualClock, SeededEntropy, SpaceKey};
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let entropy = Arc::new(SeededEntropy::new(1));
+//! let space = Space::open(SpaceOptions {
+//!     store: Arc::new(carob_block::MemoryStore::new()),
+//!     signer: Arc::new(SpaceKey::generate(&*entropy)),
+//!     clock: Arc::new(ManualClock::default()),
+//!     entropy,
+//!     cache_bytes: 1 << 20,
+//! }).await?;
+//! space.create_bucket("photos").await?;
+//! let photos = space.bucket("photos").await?;
+//! let mut upload = photos.upload(&[]);
+//! upload.write("hello".into()).await?;
+//! let written = photos.put("greeting", upload.finish().await?, PutOptions::default()).await?;
+//! assert_eq!(photos.snapshot().await?.cid(), written.commit);
+//! # space.close().await; Ok(()) }
+//! ```
+
+mod bucket;
+mod committer;
+mod error;
+mod export;
+mod group;
+mod history;
+mod listing;
+mod names;
+mod object;
+mod precondition;
+mod snapshot;
+mod space;
+mod token;
+mod upload;
+
+pub use bucket::{Bucket, Deleted, PutOptions, Written};
+pub use carob_commit::{Blake3Root, BucketId, Commit, ETag, ObjectHeaders, Record};
+pub use error::BucketError;
+pub use history::LogEntry;
+pub use listing::{ListEntry, ListPage, ListQuery, ListStart};
+pub use object::{ByteStream, Object};
+pub use precondition::{EtagCondition, Precondition};
+pub use snapshot::Snapshot;
+pub use space::{BucketInfo, Space, SpaceOptions};
+pub use upload::{Upload, Uploaded};
+
+/// The longest key, in bytes of UTF-8 (Amazon S3 user guide, "Naming Amazon S3 objects").
+pub const MAX_KEY_BYTES: usize = 1024;
+
+/// The most user metadata an object carries, in bytes of names and values together (Amazon S3 user guide,
+/// "Working with object metadata").
+pub const MAX_METADATA_BYTES: usize = 2048;

@@ -1,1 +1,66 @@
-//! Placeholder.
+//! What a bucket is made of, apart from its tree: the [`Record`] of an object, the [`Genesis`] of a bucket,
+//! the signed [`Commit`] that is a bucket's state, and the offline check of an exported bucket.
+//!
+//! Everything here is a canonical DAG-CBOR block; `docs/formats.md` gives every byte. The crate does no I/O
+//! and reads no clock.
+//!
+//! ```
+//! use carob_commit::ETag;
+//!
+//! let etag: ETag = "9e107d9d372bb6826bd81d3542a419d6-3".parse()?;
+//! assert_eq!(etag.parts, Some(3));
+//! # Ok::<(), carob_commit::CommitError>(())
+//! ```
+
+mod bucket_id;
+mod codec;
+mod commit;
+mod etag;
+mod genesis;
+mod record;
+mod verify;
+
+pub use bucket_id::BucketId;
+pub use commit::{Commit, Unsigned};
+pub use etag::ETag;
+pub use genesis::Genesis;
+pub use record::{Blake3Root, INLINE_RECORD, ObjectHeaders, Record, RecordValue};
+pub use verify::{Report, VerifyError, verify_car};
+
+/// Why bytes are not one of this crate's structures, or not an authentic one.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The block is not the canonical encoding of what it should be.
+    #[error("block {cid} is not a valid {what}")]
+    Malformed {
+        /// The block.
+        cid: carob_block::Cid,
+        /// What was expected.
+        what: &'static str,
+        /// What the decoder found.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A version this program does not know.
+    #[error("{what} has version {found}, which this program does not know")]
+    UnknownVersion {
+        /// What carries the version.
+        what: &'static str,
+        /// The version found.
+        found: u64,
+    },
+    /// The signature is not the author's over this commit.
+    #[error("commit {0} carries a bad signature")]
+    BadSignature(carob_block::Cid),
+    /// Text that is not an ETag.
+    #[error("{0:?} is not an ETag")]
+    BadEtag(String),
+    /// Text that is not a bucket id.
+    #[error("{0:?} is not a bucket id")]
+    BadBucketId(String),
+    /// A structure over the size of a block; only reached by metadata far above S3's limits.
+    #[error("{what} is too large to store")]
+    TooLarge {
+        /// What was to be encoded.
+        what: &'static str,
+    },
+}

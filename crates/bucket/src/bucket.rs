@@ -1,0 +1,176 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use carob_block::Cid;
+use carob_commit::{Blake3Root, ETag, ObjectHeaders, Record};
+use carob_identity::Timestamp;
+use carob_object::{Checksum, ChecksumAlgorithm};
+use tokio::sync::oneshot;
+
+use crate::committer::Op;
+use crate::space::Inner;
+use crate::{
+    BucketError, BucketInfo, ListPage, ListQuery, MAX_KEY_BYTES, MAX_METADATA_BYTES, Object, Precondition,
+    Snapshot, Upload, Uploaded,
+};
+
+/// One bucket. Cheap to clone. Its reads go to the newest durable commit; its writes are durable, and part of
+/// a signed commit, when they return.
+#[derive(Clone)]
+pub struct Bucket {
+    space: Arc<Inner>,
+    info: BucketInfo,
+}
+
+/// What goes with a body into a record.
+#[derive(Debug, Clone, Default)]
+pub struct PutOptions {
+    /// Standard headers to keep.
+    pub headers: ObjectHeaders,
+    /// User metadata.
+    pub metadata: BTreeMap<String, String>,
+    /// The checksum to keep and report.
+    pub checksum: Option<Checksum>,
+    /// What must hold of the key.
+    pub precondition: Precondition,
+}
+
+/// An acknowledged write.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The object's record.
+    pub record: Arc<Record>,
+    /// The commit that first holds it.
+    pub commit: Cid,
+}
+
+/// An acknowledged deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deleted {
+    /// Whether there was an object.
+    pub existed: bool,
+    /// The first commit without it.
+    pub commit: Cid,
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Bucket").field(&self.info).finish()
+    }
+}
+
+impl Bucket {
+    pub(crate) fn new(space: Arc<Inner>, info: BucketInfo) -> Self {
+        Self { space, info }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    /// What never changes of it.
+    pub fn info(&self) -> &BucketInfo {
+        &self.info
+    }
+
+    /// The durable state now.
+    ///
+    /// # Errors
+    /// [`BucketError::NoSuchBucket`] if it was deleted meanwhile; [`BucketError::Damaged`].
+    pub async fn snapshot(&self) -> Result<Snapshot, BucketError> {
+        self.space.snapshot(&self.info).await
+    }
+
+    /// The object now under `key`.
+    ///
+    /// # Errors
+    /// As [`Bucket::snapshot`].
+    pub async fn get(&self, key: &str) -> Result<Option<Object>, BucketError> {
+        self.snapshot().await?.get(key).await
+    }
+
+    /// A page of keys; see [`Snapshot::list`].
+    ///
+    /// # Errors
+    /// As [`Snapshot::list`].
+    pub async fn list(&self, query: &ListQuery) -> Result<ListPage, BucketError> {
+        self.snapshot().await?.list(query).await
+    }
+
+    /// Begins a body, with these checksums beside MD5 and BLAKE3.
+    pub fn upload(&self, checksums: &[ChecksumAlgorithm]) -> Upload {
+        Upload::new(Arc::from(self.space.store.session()), checksums)
+    }
+
+    /// Puts an uploaded body under `key`.
+    ///
+    /// # Errors
+    /// [`BucketError::KeyLength`], [`BucketError::MetadataTooLarge`]; what the precondition says; what
+    /// the store says. After an error, nothing has changed; if the future is dropped, it may have.
+    pub async fn put(&self, key: &str, body: Uploaded, options: PutOptions) -> Result<Written, BucketError> {
+        check_key(key)?;
+        let metadata = options.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if metadata > MAX_METADATA_BYTES {
+            return Err(BucketError::MetadataTooLarge(metadata));
+        }
+        let Uploaded { body, session } = body;
+        let record = Record {
+            content: body.cid,
+            size: body.size,
+            etag: ETag { md5: body.md5, parts: None },
+            blake3: vec![Blake3Root { root: body.blake3, size: body.size, outboard: body.outboard }],
+            // Set when it is committed.
+            modified: Timestamp::default(),
+            headers: options.headers,
+            metadata: options.metadata,
+            checksum: options.checksum,
+        };
+        let (reply, answer) = oneshot::channel();
+        let precondition = options.precondition;
+        let op = Op::Put { key: key.to_owned(), record: Box::new(record), session, precondition, reply };
+        self.submit(op, answer).await
+    }
+
+    /// Deletes the object under `key`, if there is one.
+    ///
+    /// # Errors
+    /// As [`Bucket::put`].
+    pub async fn delete(&self, key: &str, precondition: Precondition) -> Result<Deleted, BucketError> {
+        let mut results = self.delete_many(vec![(key.to_owned(), precondition)]).await?;
+        results.pop().unwrap_or_else(|| Err(BucketError::closed()))
+    }
+
+    /// Deletes many keys in one commit. Each key's result stands where the key stood.
+    ///
+    /// # Errors
+    /// As [`Bucket::put`]; what concerns one key is in the results.
+    pub async fn delete_many(
+        &self,
+        keys: Vec<(String, Precondition)>,
+    ) -> Result<Vec<Result<Deleted, BucketError>>, BucketError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Op::Delete { keys, reply }, answer).await
+    }
+
+    pub(crate) async fn delete_bucket(&self) -> Result<(), BucketError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Op::DeleteBucket { reply }, answer).await
+    }
+
+    async fn submit<T>(
+        &self,
+        op: Op,
+        answer: oneshot::Receiver<Result<T, BucketError>>,
+    ) -> Result<T, BucketError> {
+        let ops = self.space.committer(&self.info)?;
+        let gone = || BucketError::NoSuchBucket(self.info.name.clone());
+        ops.send(op).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+pub(crate) fn check_key(key: &str) -> Result<(), BucketError> {
+    let allowed = (1..=MAX_KEY_BYTES).contains(&key.len());
+    if allowed { Ok(()) } else { Err(BucketError::KeyLength(key.len())) }
+}

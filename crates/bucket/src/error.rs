@@ -1,0 +1,106 @@
+use std::error::Error;
+use std::sync::Arc;
+
+use carob_block::StoreError;
+use carob_commit::CommitError;
+use carob_index::IndexError;
+use carob_object::ObjectError;
+
+/// Why a bucket did not do what was asked. Cloneable, because one failed flush answers many writers.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BucketError {
+    /// No bucket of that name.
+    #[error("bucket {0} does not exist")]
+    NoSuchBucket(String),
+    /// The name is taken.
+    #[error("bucket {0} exists already")]
+    BucketExists(String),
+    /// Only an empty bucket can be deleted.
+    #[error("bucket {0} is not empty")]
+    BucketNotEmpty(String),
+    /// Not an acceptable name, and why.
+    #[error("{0:?} is not a bucket name: {1}")]
+    InvalidBucketName(String, &'static str),
+    /// A condition asked for an object that is not there.
+    #[error("there is no object {0:?}")]
+    NoSuchKey(String),
+    /// An empty key, or one of more than [`crate::MAX_KEY_BYTES`].
+    #[error("a key of {0} bytes; keys have 1 to 1024")]
+    KeyLength(usize),
+    /// More than [`crate::MAX_METADATA_BYTES`].
+    #[error("{0} bytes of user metadata are too many")]
+    MetadataTooLarge(usize),
+    /// A condition did not hold; names its header.
+    #[error("the condition {0} does not hold")]
+    PreconditionFailed(&'static str),
+    /// A continuation token that this program did not make.
+    #[error("the continuation token is not valid")]
+    BadToken,
+    /// Other writers kept moving the head.
+    #[error("too many concurrent changes of the bucket")]
+    Contention,
+    /// More work is waiting than can be taken on.
+    #[error("the server is overloaded")]
+    Overloaded,
+    /// The store has no room.
+    #[error("the store is out of space")]
+    OutOfSpace,
+    /// Stored data is missing or does not verify.
+    #[error("stored data is damaged: {0}")]
+    Damaged(Arc<dyn Error + Send + Sync>),
+    /// The store failed otherwise.
+    #[error("the store failed: {0}")]
+    Store(Arc<dyn Error + Send + Sync>),
+}
+
+impl BucketError {
+    pub(crate) fn damaged(source: impl Error + Send + Sync + 'static) -> Self {
+        Self::Damaged(Arc::new(source))
+    }
+
+    /// A block that a durable root links is not there.
+    pub(crate) fn missing(cid: &carob_block::Cid) -> Self {
+        let text: Box<dyn Error + Send + Sync> = format!("block {cid} is missing").into();
+        Self::Damaged(Arc::from(text))
+    }
+
+    pub(crate) fn closed() -> Self {
+        let text: Box<dyn Error + Send + Sync> = "the space is closed".into();
+        Self::Store(Arc::from(text))
+    }
+}
+
+impl From<StoreError> for BucketError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { .. } => Self::Contention,
+            StoreError::Full => Self::OutOfSpace,
+            StoreError::Damaged(_) | StoreError::Dangling { .. } => Self::damaged(error),
+            StoreError::SessionLost | StoreError::Unavailable { .. } => Self::Store(Arc::new(error)),
+        }
+    }
+}
+
+impl From<IndexError> for BucketError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Store(error) => (*error).into(),
+            other => Self::damaged(other),
+        }
+    }
+}
+
+impl From<ObjectError> for BucketError {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::Store(error) => error.into(),
+            other => Self::damaged(other),
+        }
+    }
+}
+
+impl From<CommitError> for BucketError {
+    fn from(error: CommitError) -> Self {
+        Self::damaged(error)
+    }
+}

@@ -1,0 +1,100 @@
+use std::collections::{HashSet, VecDeque};
+
+use carob_block::{Block, Cid, ReadBlocks};
+use carob_commit::{Record, RecordValue};
+use futures::{Stream, StreamExt, TryStreamExt};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+use crate::snapshot::block;
+use crate::{BucketError, Snapshot};
+
+/// How many blocks wait for a slow reader of an export.
+const AHEAD: usize = 4;
+
+/// How many bodies are remembered so as not to be written twice. Beyond that a block may come again, which
+/// CAR readers accept.
+const REMEMBERED: usize = 65_536;
+
+impl Snapshot {
+    /// Every block that this state is made of: the commit, the nodes of the tree, then for each object in key
+    /// order its record (where it has a block of its own), body and outboards. Self-contained, and in bounded
+    /// memory however large the bucket is.
+    pub fn export(&self) -> impl Stream<Item = Result<Block, BucketError>> + Send + 'static {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let snapshot = self.clone();
+        let walk = async move {
+            if let Err(error) = snapshot.export_to(&sender).await {
+                _ = sender.send(Err(error)).await;
+            }
+        };
+        let received = futures::stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|block| (block, receiver))
+        });
+        // The walk runs only while the stream is polled, and ends with it.
+        let walk = futures::stream::once(walk).filter_map(|()| async { None });
+        futures::stream::select(received, walk)
+    }
+
+    async fn export_to(&self, to: &mpsc::Sender<Result<Block, BucketError>>) -> Result<(), BucketError> {
+        let mut out = Out { to, seen: HashSet::new(), order: VecDeque::new() };
+        let store = self.store();
+        out.send(block(&**store, &self.cid()).await?).await;
+        let mut nodes = self.tree().nodes();
+        while let Some(node) = nodes.next().await? {
+            out.send(node.block).await;
+        }
+        let mut cursor = self.tree().cursor();
+        cursor.seek(b"").await?;
+        while let Some((_, entry)) = cursor.next().await? {
+            let record = match RecordValue::from_value(&entry.value, self.tree().root())? {
+                RecordValue::Inline(record) => *record,
+                RecordValue::Linked(cid) => {
+                    let found = block(&**store, &cid).await?;
+                    let record = Record::from_block(&found)?;
+                    out.send(found).await;
+                    record
+                }
+            };
+            out.file(Arc::clone(store) as _, record.content).await?;
+            for outboard in record.blake3.iter().filter_map(|root| root.outboard) {
+                out.file(Arc::clone(store) as _, outboard).await?;
+            }
+            if to.is_closed() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Out<'a> {
+    to: &'a mpsc::Sender<Result<Block, BucketError>>,
+    seen: HashSet<Cid>,
+    order: VecDeque<Cid>,
+}
+
+impl Out<'_> {
+    async fn send(&self, block: Block) {
+        // A reader that has gone away is noticed by the walk.
+        _ = self.to.send(Ok(block)).await;
+    }
+
+    /// All blocks of a UnixFS file, unless it went out a short while ago.
+    async fn file(&mut self, store: Arc<dyn ReadBlocks>, root: Cid) -> Result<(), BucketError> {
+        if !self.seen.insert(root) {
+            return Ok(());
+        }
+        self.order.push_back(root);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.seen.remove(&oldest);
+        }
+        let mut blocks = std::pin::pin!(carob_object::blocks(store, root));
+        while let Some(block) = blocks.try_next().await? {
+            self.send(block).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+use std::fmt;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use carob_block::{Cid, ReadBlocks};
+use carob_commit::Record;
+use carob_object::{ObjectError, ObjectReader};
+use futures::future::{self, Either, Ready};
+use futures::stream::{self, Once};
+use futures::{Stream, StreamExt};
+
+use crate::BucketError;
+
+/// An object as of one commit.
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub(crate) store: Arc<dyn ReadBlocks>,
+    pub(crate) record: Arc<Record>,
+    pub(crate) commit: Cid,
+}
+
+impl Object {
+    /// What is known of it.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The commit it was read from.
+    pub fn commit(&self) -> Cid {
+        self.commit
+    }
+
+    /// The bytes of `range`, which is cut to the object's size. Every block is verified before a byte of it is
+    /// given out; an error ends the stream.
+    pub fn read(&self, range: Range<u64>) -> ByteStream {
+        let end = range.end.min(self.record.size);
+        let range = range.start.min(end)..end;
+        let store = Arc::clone(&self.store);
+        ByteStream(match carob_object::read(store, self.record.content, self.record.size, range) {
+            Ok(reader) => reader.left_stream(),
+            Err(error) => stream::once(future::ready(Err(error))).right_stream(),
+        })
+    }
+}
+
+/// The bytes of an object, or of a part of it.
+pub struct ByteStream(Either<ObjectReader, Once<Ready<Result<Bytes, ObjectError>>>>);
+
+impl Stream for ByteStream {
+    type Item = Result<Bytes, BucketError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(cx).map_err(BucketError::from)
+    }
+}
+
+impl fmt::Debug for ByteStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ByteStream")
+    }
+}

@@ -1,0 +1,91 @@
+use std::sync::Arc;
+
+use carob_block::{Block, Cid, ReadBlocks, Store};
+use carob_commit::{Commit, Record, RecordValue};
+use carob_index::{NodeCache, Tree, Value};
+
+use crate::bucket::check_key;
+use crate::{BucketError, Object};
+
+/// A bucket as of one commit. It never changes; cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    store: Arc<dyn Store>,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    commit: Commit,
+    objects: Tree,
+}
+
+impl Snapshot {
+    pub(crate) fn new(store: Arc<dyn Store>, commit: Commit, objects: Tree) -> Self {
+        Self { store, state: Arc::new(State { commit, objects }) }
+    }
+
+    /// Reads the commit `cid` and opens its tree.
+    pub(crate) async fn load(
+        store: &Arc<dyn Store>,
+        nodes: &Arc<NodeCache>,
+        cid: Cid,
+    ) -> Result<Self, BucketError> {
+        let commit = Commit::from_block(&block(&**store, &cid).await?)?;
+        let blocks: Arc<dyn ReadBlocks> = Arc::clone(store) as _;
+        let objects = Tree::open(blocks, Arc::clone(nodes), commit.objects).await?;
+        Ok(Self::new(Arc::clone(store), commit, objects))
+    }
+
+    /// The signed commit.
+    pub fn commit(&self) -> &Commit {
+        &self.state.commit
+    }
+
+    /// The commit's CID: the bucket's root at that moment.
+    pub fn cid(&self) -> Cid {
+        self.state.commit.cid()
+    }
+
+    /// How many objects there are.
+    pub fn objects(&self) -> u64 {
+        self.state.objects.len()
+    }
+
+    /// The sum of the objects' sizes.
+    pub fn bytes(&self) -> u64 {
+        self.state.objects.bytes()
+    }
+
+    /// The object under `key`.
+    ///
+    /// # Errors
+    /// [`BucketError::KeyLength`], [`BucketError::Damaged`], [`BucketError::Store`].
+    pub async fn get(&self, key: &str) -> Result<Option<Object>, BucketError> {
+        check_key(key)?;
+        let Some(entry) = self.tree().get(key.as_bytes()).await? else { return Ok(None) };
+        let record = self.record(&entry.value).await?;
+        Ok(Some(Object { store: Arc::clone(&self.store) as _, record, commit: self.cid() }))
+    }
+
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.state.objects
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The record that a tree value is or links.
+    pub(crate) async fn record(&self, value: &Value) -> Result<Arc<Record>, BucketError> {
+        match RecordValue::from_value(value, self.tree().root())? {
+            RecordValue::Inline(record) => Ok(Arc::new(*record)),
+            RecordValue::Linked(cid) => Ok(Arc::new(Record::from_block(&block(&*self.store, &cid).await?)?)),
+        }
+    }
+}
+
+/// A block that must be there, because a durable root links it.
+pub(crate) async fn block(store: &dyn Store, cid: &Cid) -> Result<Block, BucketError> {
+    store.get(cid).await?.ok_or_else(|| BucketError::missing(cid))
+}

@@ -1,0 +1,236 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use carob_block::{Cid, HeadSwap, Store, StoreError};
+use carob_commit::{BucketId, Commit, Genesis, Unsigned};
+use carob_identity::{Clock, Did, Entropy, HybridClock, Signer, Timestamp};
+use carob_index::{NodeCache, Params, Salt, Tree};
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::committer::{Committer, Op};
+use crate::snapshot::block;
+use crate::{Bucket, BucketError, Snapshot, names};
+
+/// How many buckets' newest states, and how many names, are kept decoded.
+const CACHED_BUCKETS: usize = 1024;
+
+/// What a space is made of.
+#[derive(Debug)]
+pub struct SpaceOptions {
+    /// Where blocks and heads are kept.
+    pub store: Arc<dyn Store>,
+    /// The space's key: every commit is signed with it.
+    pub signer: Arc<dyn Signer>,
+    /// Tells the time of commits.
+    pub clock: Arc<dyn Clock>,
+    /// Draws bucket ids and salts.
+    pub entropy: Arc<dyn Entropy>,
+    /// The most memory for decoded tree nodes, in bytes.
+    pub cache_bytes: u64,
+}
+
+/// All buckets of one key. Cheap to clone; the clones are one space.
+#[derive(Clone)]
+pub struct Space {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) clock: HybridClock,
+    pub(crate) nodes: Arc<NodeCache>,
+    entropy: Arc<dyn Entropy>,
+    /// Decoded commits with their trees.
+    snapshots: Cache<Cid, Snapshot>,
+    geneses: Cache<Cid, Arc<Genesis>>,
+    /// `None` once the space is closed.
+    committers: Mutex<Option<HashMap<BucketId, mpsc::Sender<Op>>>>,
+    tasks: TaskTracker,
+}
+
+/// What never changes of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketInfo {
+    /// Its name.
+    pub name: String,
+    /// Its identity; a bucket created anew under an old name has another one.
+    pub id: BucketId,
+    /// Who owns it.
+    pub owner: Did,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
+impl fmt::Debug for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Space").field("did", self.did()).finish_non_exhaustive()
+    }
+}
+
+impl Space {
+    /// Opens the space that `options.signer` holds the key of.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`] if the heads cannot be read.
+    pub async fn open(options: SpaceOptions) -> Result<Self, BucketError> {
+        options.store.heads(&Genesis::head("")).await?;
+        let inner = Inner {
+            store: options.store,
+            signer: options.signer,
+            clock: HybridClock::new(options.clock),
+            nodes: Arc::new(NodeCache::new(options.cache_bytes)),
+            entropy: options.entropy,
+            snapshots: Cache::new(CACHED_BUCKETS),
+            geneses: Cache::new(CACHED_BUCKETS),
+            committers: Mutex::new(Some(HashMap::new())),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The key that signs for this space.
+    pub fn did(&self) -> &Did {
+        self.inner.signer.did()
+    }
+
+    /// Makes an empty bucket; durable when it returns.
+    ///
+    /// # Errors
+    /// [`BucketError::InvalidBucketName`], [`BucketError::BucketExists`].
+    pub async fn create_bucket(&self, name: &str) -> Result<BucketInfo, BucketError> {
+        names::check(name)?;
+        let inner = &self.inner;
+        let (mut id, mut salt) = ([0; 16], [0; 16]);
+        inner.entropy.fill(&mut id);
+        inner.entropy.fill(&mut salt);
+        let time = inner.clock.now();
+        let did = *self.did();
+        let genesis = Genesis { id: BucketId(id), space: did, owner: did, salt, created: time.timestamp() };
+        let blocks = Arc::clone(&inner.store) as _;
+        let (tree, mut new) = Tree::empty(blocks, Arc::clone(&inner.nodes), Salt(salt), Params::default());
+        let first = Unsigned {
+            space: did,
+            bucket: genesis.id,
+            name: name.to_owned(),
+            objects: tree.root(),
+            versions: None,
+            config: None,
+            parents: Vec::new(),
+            skip: None,
+            seq: 0,
+            time,
+            author: did,
+        };
+        let (_, commit) = first.sign(&*inner.signer)?;
+        let genesis_block = genesis.to_block()?;
+        let swaps = [
+            HeadSwap { name: Genesis::head(name), expected: None, next: Some(*genesis_block.cid()) },
+            HeadSwap { name: Commit::head(genesis.id), expected: None, next: Some(*commit.cid()) },
+        ];
+        new.extend([commit, genesis_block]);
+        let session = inner.store.session();
+        session.put(new).await?;
+        match inner.store.commit(&[&*session], &swaps).await {
+            Ok(()) => Ok(info(name, &genesis)),
+            Err(StoreError::Conflict { .. }) => Err(BucketError::BucketExists(name.to_owned())),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The bucket called `name`.
+    ///
+    /// # Errors
+    /// [`BucketError::NoSuchBucket`].
+    pub async fn bucket(&self, name: &str) -> Result<Bucket, BucketError> {
+        let head = self.inner.store.head(&Genesis::head(name)).await?;
+        let cid = head.ok_or_else(|| BucketError::NoSuchBucket(name.to_owned()))?;
+        let genesis = self.inner.genesis(cid).await?;
+        Ok(Bucket::new(Arc::clone(&self.inner), info(name, &genesis)))
+    }
+
+    /// All buckets, ordered by name.
+    ///
+    /// # Errors
+    /// [`BucketError::Damaged`], [`BucketError::Store`].
+    pub async fn buckets(&self) -> Result<Vec<BucketInfo>, BucketError> {
+        let prefix = Genesis::head("");
+        let mut buckets = Vec::new();
+        for (head, cid) in self.inner.store.heads(&prefix).await? {
+            let name = head.strip_prefix(&prefix).unwrap_or(&head);
+            buckets.push(info(name, &*self.inner.genesis(cid).await?));
+        }
+        Ok(buckets)
+    }
+
+    /// Deletes an empty bucket; durable when it returns. Its last commit stays under the head
+    /// `deleted/<id>`.
+    ///
+    /// # Errors
+    /// [`BucketError::NoSuchBucket`], [`BucketError::BucketNotEmpty`].
+    pub async fn delete_bucket(&self, name: &str) -> Result<(), BucketError> {
+        self.bucket(name).await?.delete_bucket().await
+    }
+
+    /// Answers what is under way, refuses what comes after, and waits for the committers to end.
+    pub async fn close(&self) {
+        self.inner.committers.lock().take();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+}
+
+fn info(name: &str, genesis: &Genesis) -> BucketInfo {
+    BucketInfo { name: name.to_owned(), id: genesis.id, owner: genesis.owner, created: genesis.created }
+}
+
+impl Inner {
+    async fn genesis(&self, cid: Cid) -> Result<Arc<Genesis>, BucketError> {
+        if let Some(genesis) = self.geneses.get(&cid) {
+            return Ok(genesis);
+        }
+        let genesis = Arc::new(Genesis::from_block(&block(&*self.store, &cid).await?)?);
+        self.geneses.insert(cid, Arc::clone(&genesis));
+        Ok(genesis)
+    }
+
+    /// The durable state of a bucket now.
+    pub(crate) async fn snapshot(&self, bucket: &BucketInfo) -> Result<Snapshot, BucketError> {
+        let head = self.store.head(&Commit::head(bucket.id)).await?;
+        let cid = head.ok_or_else(|| BucketError::NoSuchBucket(bucket.name.clone()))?;
+        if let Some(snapshot) = self.snapshots.get(&cid) {
+            return Ok(snapshot);
+        }
+        let snapshot = Snapshot::load(&self.store, &self.nodes, cid).await?;
+        self.remember(&snapshot);
+        Ok(snapshot)
+    }
+
+    pub(crate) fn remember(&self, snapshot: &Snapshot) {
+        self.snapshots.insert(snapshot.cid(), snapshot.clone());
+    }
+
+    /// Where the writes of a bucket go; starts its committer if there is none.
+    pub(crate) fn committer(self: &Arc<Self>, bucket: &BucketInfo) -> Result<mpsc::Sender<Op>, BucketError> {
+        let mut committers = self.committers.lock();
+        let committers = committers.as_mut().ok_or_else(BucketError::closed)?;
+        if let Some(ops) = committers.get(&bucket.id).filter(|ops| !ops.is_closed()) {
+            return Ok(ops.clone());
+        }
+        let (ops, committer) = Committer::new(Arc::clone(self), bucket.clone());
+        self.tasks.spawn(committer.run());
+        committers.insert(bucket.id, ops.clone());
+        Ok(ops)
+    }
+
+    /// Forgets the committer of a bucket that is gone.
+    pub(crate) fn retire(&self, bucket: BucketId) {
+        if let Some(committers) = self.committers.lock().as_mut() {
+            committers.remove(&bucket);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A space in memory, on a clock that is moved by hand.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::sync::Arc;
+
+use carob_block::{MemoryStore, Store};
+use carob_bucket::{Bucket, BucketError, PutOptions, Space, SpaceOptions, Written};
+use carob_identity::{ManualClock, SeededEntropy, SpaceKey, Timestamp};
+
+pub(crate) const START: u64 = 1_700_000_000_000;
+
+pub(crate) async fn space_over(store: Arc<dyn Store>) -> Space {
+    let key = SpaceKey::generate(&SeededEntropy::new(7));
+    let options = SpaceOptions {
+        store,
+        signer: Arc::new(key),
+        clock: Arc::new(ManualClock::new(Timestamp(START))),
+        entropy: Arc::new(SeededEntropy::new(8)),
+        cache_bytes: 8 << 20,
+    };
+    Space::open(options).await.unwrap()
+}
+
+pub(crate) async fn space() -> Space {
+    space_over(Arc::new(MemoryStore::new())).await
+}
+
+pub(crate) async fn bucket() -> Bucket {
+    let space = space().await;
+    space.create_bucket("bucket").await.unwrap();
+    space.bucket("bucket").await.unwrap()
+}
+
+pub(crate) async fn put(bucket: &Bucket, key: &str, body: &str) -> Result<Written, BucketError> {
+    put_with(bucket, key, body, PutOptions::default()).await
+}
+
+pub(crate) async fn put_with(
+    bucket: &Bucket,
+    key: &str,
+    body: &str,
+    options: PutOptions,
+) -> Result<Written, BucketError> {
+    let mut upload = bucket.upload(&[]);
+    upload.write(body.to_owned().into()).await?;
+    bucket.put(key, upload.finish().await?, options).await
+}
+
+pub(crate) async fn read(bucket: &Bucket, key: &str) -> Option<String> {
+    use futures::TryStreamExt;
+    let object = bucket.get(key).await.unwrap()?;
+    let chunks: Vec<_> = object.read(0..u64::MAX).try_collect().await.unwrap();
+    Some(String::from_utf8(chunks.concat()).unwrap())
+}

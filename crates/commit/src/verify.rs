@@ -1,0 +1,220 @@
+//! The offline check of an exported bucket: nothing is trusted but the commit's signature.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use carob_block::{Block, Cid, ReadBlocks, StoreError};
+use carob_car::{CarError, CarReader};
+use carob_identity::Did;
+use carob_index::{IndexError, NodeCache, Tree};
+use carob_object::ObjectError;
+use futures::TryStreamExt;
+
+use crate::{Commit, CommitError, Record, RecordValue};
+
+/// Memory for decoded index nodes while verifying, in bytes.
+const NODE_CACHE: u64 = 16 << 20;
+
+/// What an authentic export holds.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The commit that everything hangs on.
+    pub commit: Commit,
+    /// How many objects were verified.
+    pub objects: u64,
+    /// The sum of their sizes.
+    pub bytes: u64,
+    /// How many different blocks the file holds.
+    pub blocks: u64,
+}
+
+/// Why an export is not to be believed.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The file is not a CAR, is cut short, or holds a block whose hash is wrong.
+    #[error(transparent)]
+    Car(#[from] CarError),
+    /// The CAR must have one root, the commit.
+    #[error("the file has {0} roots; an export has one")]
+    Roots(usize),
+    /// The commit or a record is malformed, or the signature is wrong.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The commit belongs to another space than the one asked for.
+    #[error("the bucket belongs to {0}")]
+    OtherSpace(Did),
+    /// The author is not the space's own key, and no delegation is part of an export.
+    #[error("signed by {0}, which is not the space's key")]
+    OtherAuthor(Did),
+    /// A block is missing from the file.
+    #[error("block {0} is missing from the file")]
+    Missing(Cid),
+    /// The index breaks its own rules.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// An object's blocks do not make up the body that its record tells of.
+    #[error("object {key:?}: {source}")]
+    Object {
+        /// The object's key.
+        key: String,
+        /// What is wrong.
+        source: ObjectError,
+    },
+    /// An object's body contradicts its record.
+    #[error("object {key:?}: {what} does not match its record")]
+    Mismatch {
+        /// The object's key.
+        key: String,
+        /// What contradicts.
+        what: &'static str,
+    },
+}
+
+/// Checks an exported bucket: every block's hash, the commit's signature, the shape of the index and its
+/// totals, and for each object the body's size and BLAKE3 roots.
+///
+/// Memory grows with the number of blocks (about 60 bytes each), not with their size. The file is read twice.
+///
+/// # Errors
+/// The first thing found wrong.
+pub async fn verify_car<R>(file: R, space: Option<&Did>) -> Result<Report, VerifyError>
+where
+    R: Read + Seek + Send + 'static,
+{
+    let (root, blocks) = CarBlocks::scan(file)?;
+    let count = blocks.places.len() as u64;
+    let blocks: Arc<dyn ReadBlocks> = Arc::new(blocks);
+    let commit = Commit::from_block(&get(&*blocks, root).await?)?;
+    if space.is_some_and(|space| *space != commit.space) {
+        return Err(VerifyError::OtherSpace(commit.space));
+    }
+    if commit.author != commit.space {
+        return Err(VerifyError::OtherAuthor(commit.author));
+    }
+    let nodes = Arc::new(NodeCache::new(NODE_CACHE));
+    let tree = Tree::open(Arc::clone(&blocks), nodes, commit.objects).await.map_err(index)?;
+    // Shows that every node is there, and that this is the one tree of its entries.
+    let mut nodes = tree.nodes();
+    while nodes.next().await.map_err(index)?.is_some() {}
+    let mut cursor = tree.cursor();
+    cursor.seek(b"").await.map_err(index)?;
+    let (mut objects, mut bytes) = (0_u64, 0_u64);
+    while let Some((key, entry)) = cursor.next().await.map_err(index)? {
+        let key = String::from_utf8_lossy(&key).into_owned();
+        let record = match RecordValue::from_value(&entry.value, commit.objects)? {
+            RecordValue::Inline(record) => *record,
+            RecordValue::Linked(cid) => Record::from_block(&get(&*blocks, cid).await?)?,
+        };
+        if entry.weight != record.size {
+            return Err(VerifyError::Mismatch { key, what: "the size in the index" });
+        }
+        check_body(&blocks, key, &record).await?;
+        objects += 1;
+        bytes = bytes.saturating_add(record.size);
+    }
+    if (objects, bytes) != (tree.len(), tree.bytes()) {
+        return Err(VerifyError::Mismatch { key: String::new(), what: "the index's totals" });
+    }
+    Ok(Report { commit, objects, bytes, blocks: count })
+}
+
+async fn check_body(blocks: &Arc<dyn ReadBlocks>, key: String, record: &Record) -> Result<(), VerifyError> {
+    let mismatch = |what| VerifyError::Mismatch { key: key.clone(), what };
+    let object = |source| VerifyError::Object { key: key.clone(), source };
+    let body = carob_object::read(Arc::clone(blocks), record.content, record.size, 0..record.size);
+    let body = body.map_err(object)?;
+    let mut body = std::pin::pin!(body);
+    let mut chunk = Bytes::new();
+    for part in &record.blake3 {
+        let (mut hasher, mut left) = (blake3::Hasher::new(), part.size);
+        while left > 0 {
+            if chunk.is_empty() {
+                let next = body.try_next().await.map_err(object)?;
+                chunk = next.ok_or_else(|| mismatch("size"))?;
+            }
+            let take = usize::try_from(left).map_or(chunk.len(), |left| left.min(chunk.len()));
+            hasher.update(&chunk.split_to(take));
+            left -= take as u64;
+        }
+        if *hasher.finalize().as_bytes() != part.root {
+            return Err(mismatch("BLAKE3 root"));
+        }
+        if let Some(outboard) = part.outboard {
+            get(&**blocks, outboard).await?;
+        }
+    }
+    let rest = body.try_next().await.map_err(object)?;
+    if !chunk.is_empty() || rest.is_some() {
+        return Err(mismatch("size"));
+    }
+    Ok(())
+}
+
+async fn get(blocks: &dyn ReadBlocks, cid: Cid) -> Result<Block, VerifyError> {
+    match blocks.get(&cid).await {
+        Ok(Some(block)) => Ok(block),
+        Ok(None) => Err(VerifyError::Missing(cid)),
+        Err(error) => Err(VerifyError::Index(error.into())),
+    }
+}
+
+fn index(error: IndexError) -> VerifyError {
+    match error {
+        IndexError::MissingNode(cid) => VerifyError::Missing(cid),
+        other => other.into(),
+    }
+}
+
+/// The blocks of a CAR, found by where they lie in the file.
+struct CarBlocks<R> {
+    file: Mutex<R>,
+    places: HashMap<Cid, Place>,
+}
+
+struct Place {
+    offset: u64,
+    len: usize,
+}
+
+impl<R: Read + Seek> CarBlocks<R> {
+    /// Reads the whole file once, checking every block.
+    fn scan(mut file: R) -> Result<(Cid, Self), VerifyError> {
+        let mut reader = CarReader::new(&mut file)?;
+        let root = match reader.roots() {
+            [root] => *root,
+            roots => return Err(VerifyError::Roots(roots.len())),
+        };
+        let mut places = HashMap::new();
+        while let Some(block) = reader.next_block()? {
+            let len = block.data().len();
+            places.insert(*block.cid(), Place { offset: reader.offset() - len as u64, len });
+        }
+        Ok((root, Self { file: Mutex::new(file), places }))
+    }
+}
+
+impl<R> fmt::Debug for CarBlocks<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CarBlocks").field("blocks", &self.places.len()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<R: Read + Seek + Send> ReadBlocks for CarBlocks<R> {
+    async fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
+        let Some(place) = self.places.get(cid) else { return Ok(None) };
+        let mut data = vec![0; place.len];
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(place.offset)).and_then(|_| file.read_exact(&mut data)).map_err(
+            |source| StoreError::Unavailable {
+                context: "the CAR file cannot be read",
+                source: Box::new(source),
+            },
+        )?;
+        Ok(Some(Block::verify(*cid, data.into())?))
+    }
+}
