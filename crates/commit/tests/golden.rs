@@ -1,0 +1,159 @@
+//! Pins every byte of the structures that `docs/formats.md` describes.
+
+use std::collections::BTreeMap;
+
+use carob_block::{Block, Bytes, Cid, Codec};
+use carob_commit::{
+    Blake3Root, BucketId, Commit, CommitError, ETag, Genesis, ObjectHeaders, Record, RecordValue, Unsigned,
+};
+use carob_identity::{Hlc, Signer, SpaceKey, Timestamp};
+use carob_object::{Checksum, ChecksumAlgorithm};
+
+const TIME: u64 = 1_700_000_000_123;
+
+fn key() -> SpaceKey {
+    SpaceKey::from_seed(&[7; 32])
+}
+
+fn cid(text: &'static str) -> Cid {
+    *Block::new(Codec::Raw, Bytes::from_static(text.as_bytes())).unwrap().cid()
+}
+
+fn genesis() -> Genesis {
+    let did = *key().did();
+    let created = Timestamp(TIME);
+    Genesis { id: BucketId([1; 16]), space: did, owner: did, salt: [2; 16], created }
+}
+
+fn unsigned() -> Unsigned {
+    Unsigned {
+        space: *key().did(),
+        bucket: BucketId([1; 16]),
+        name: "photos".to_owned(),
+        objects: cid("tree"),
+        versions: None,
+        config: None,
+        parents: vec![cid("parent")],
+        skip: Some(cid("skip")),
+        seq: 5,
+        time: Hlc { millis: TIME, counter: 3 },
+        author: *key().did(),
+    }
+}
+
+fn record() -> Record {
+    Record {
+        content: cid("body"),
+        size: 4,
+        etag: ETag { md5: [3; 16], parts: None },
+        blake3: vec![Blake3Root { root: [4; 32], size: 4, outboard: None }],
+        modified: Timestamp(TIME),
+        headers: ObjectHeaders { content_type: Some("text/plain".to_owned()), ..ObjectHeaders::default() },
+        metadata: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
+        checksum: Some(Checksum { algorithm: ChecksumAlgorithm::Crc64Nvme, value: vec![5; 8] }),
+    }
+}
+
+#[test]
+fn genesis_has_its_golden_bytes() {
+    let block = genesis().to_block().unwrap();
+    assert_eq!(
+        hex::encode(block.data()),
+        concat!(
+            "a661760162696450010101010101010101010101010101016473616c74500202020202020202020202020202",
+            "0202656f776e657278386469643a6b65793a7a364d6b76447147543534635865735947764142704631556170",
+            "564e776a43715263616669345078365468763554335a65737061636578386469643a6b65793a7a364d6b7644",
+            "7147543534635865735947764142704631556170564e776a43715263616669345078365468763554335a6763",
+            "7265617465641b0000018bcfe5687b",
+        )
+    );
+    assert_eq!(Genesis::from_block(&block).unwrap(), genesis());
+}
+
+#[test]
+fn commit_has_its_golden_bytes() {
+    let (commit, block) = unsigned().sign(&key()).unwrap();
+    assert_eq!(
+        hex::encode(block.data()),
+        concat!(
+            "ab6176016373657105637369675840d45ce63408276e0ea1848bd1dee684b801b5440aa4e62a7d4ac1d4a231",
+            "19501ecf9ef9aa6d1c2ef744d71d7fb0644c4329a924c3bd2a5ad83571dd13210bad0c646e616d656670686f",
+            "746f7364736b697058240155122042e93b9bb77d8a73e8412111b8f3d6befab66bf48fdcdefa80bb111819aa",
+            "0cb16474696d65821b0000018bcfe5687b0365737061636578386469643a6b65793a7a364d6b764471475435",
+            "34635865735947764142704631556170564e776a43715263616669345078365468763554335a66617574686f",
+            "7278386469643a6b65793a7a364d6b76447147543534635865735947764142704631556170564e776a437152",
+            "63616669345078365468763554335a666275636b65745001010101010101010101010101010101676f626a65",
+            "637473d82a58250001551220dc9c5edb8b2d479e697b4b0b8ab874f32b325138598ce9e7b759eb8292110622",
+            "67706172656e747381582401551220e47125968b3b71049fbc4802d1e40a71ea1359decfabacf70b34588037",
+            "d4ff0c",
+        )
+    );
+    assert_eq!(Commit::from_block(&block).unwrap(), commit);
+    assert_eq!(block.links().unwrap(), [cid("tree")], "parents and skip are weak");
+}
+
+#[test]
+fn record_has_its_golden_bytes() {
+    let (value, block) = record().to_value().unwrap();
+    assert!(block.is_none());
+    assert_eq!(
+        hex::encode(value.bytes()),
+        concat!(
+            "a8616281835820040404040404040404040404040404040404040404040404040404040404040404f66163d8",
+            "2a58250001551220230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb56165a163",
+            "6d643550030303030303030303030303030303036168a16263746a746578742f706c61696e616ba261616943",
+            "524336344e564d456176480505050505050505616d1b0000018bcfe5687b6173046175a161616162",
+        )
+    );
+    let read = RecordValue::from_value(&value, cid("node")).unwrap();
+    assert_eq!(read, RecordValue::Inline(Box::new(record())));
+}
+
+#[test]
+fn a_large_record_stands_in_its_own_block() {
+    let mut record = record();
+    record.metadata.insert("long".to_owned(), "x".repeat(500));
+    record.etag.parts = Some(3);
+    record.blake3.push(Blake3Root { root: [6; 32], size: 1 << 20, outboard: Some(cid("outboard")) });
+    let (value, block) = record.to_value().unwrap();
+    let block = block.unwrap();
+    let read = RecordValue::from_value(&value, cid("node")).unwrap();
+    assert_eq!(read, RecordValue::Linked(*block.cid()));
+    assert_eq!(Record::from_block(&block).unwrap(), record);
+    assert_eq!(block.links().unwrap(), [cid("outboard"), cid("body")]);
+}
+
+#[test]
+fn a_commit_with_any_flipped_bit_is_refused() {
+    let (_, block) = unsigned().sign(&key()).unwrap();
+    for at in 0..block.data().len() {
+        for bit in 0..8 {
+            let mut bytes = block.data().to_vec();
+            bytes[at] ^= 1 << bit;
+            let altered = Block::new(Codec::DagCbor, bytes.into()).unwrap();
+            assert!(Commit::from_block(&altered).is_err(), "bit {bit} of byte {at}");
+        }
+    }
+}
+
+#[test]
+fn a_commit_signed_by_somebody_else_is_refused() {
+    let (_, block) = unsigned().sign(&SpaceKey::from_seed(&[8; 32])).unwrap();
+    let own = key().did().to_string();
+    let other = SpaceKey::from_seed(&[8; 32]).did().to_string();
+    let mut bytes = block.data().to_vec();
+    let at = bytes.windows(other.len()).position(|window| window == other.as_bytes()).unwrap();
+    bytes[at..at + own.len()].copy_from_slice(own.as_bytes());
+    let forged = Block::new(Codec::DagCbor, bytes.into()).unwrap();
+    assert!(matches!(Commit::from_block(&forged), Err(CommitError::BadSignature(_))));
+}
+
+#[test]
+fn an_unknown_version_is_named() {
+    let block = genesis().to_block().unwrap();
+    let mut bytes = block.data().to_vec();
+    let at = bytes.windows(3).position(|window| window == [0x61, b'v', 1]).unwrap();
+    bytes[at + 2] = 2;
+    let newer = Block::new(Codec::DagCbor, bytes.into()).unwrap();
+    assert!(matches!(Genesis::from_block(&newer), Err(CommitError::UnknownVersion { found: 2, .. })));
+}
