@@ -93,7 +93,7 @@ impl From<IndexError> for BucketError {
 impl From<ObjectError> for BucketError {
     fn from(error: ObjectError) -> Self {
         match error {
-            ObjectError::Store(error) => error.into(),
+            ObjectError::Store(error) => (*error).into(),
             other => Self::damaged(other),
         }
     }

@@ -94,3 +94,34 @@ fn push_leaf(dag: &mut DagBuilder, leaf: Bytes, blocks: &mut Vec<Block>) -> Resu
     blocks.push(leaf);
     dag.push(link, blocks)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LEAF_SIZE;
+    use bao_tree::BlockSize;
+    use bao_tree::io::outboard::PostOrderMemOutboard;
+
+    /// 256 MiB have pairs for one leaf of outboard, less the last pair.
+    #[test]
+    fn a_full_leaf_of_outboard_goes_out_while_the_body_streams() {
+        let leaf = Bytes::from_iter((0..LEAF_SIZE).map(|i| (i % 251) as u8));
+        let (mut assembler, mut blocks) = (Assembler::new(&[]), Vec::new());
+        for _ in 0..258 {
+            assembler.leaf(leaf.clone()).unwrap();
+            blocks.extend(assembler.take_finished());
+        }
+        assert_eq!(blocks.len(), 259, "each leaf, and one of outboard");
+        let end = assembler.finish().unwrap();
+        blocks.extend(end.blocks);
+        let peer = PostOrderMemOutboard::create(leaf.repeat(258), BlockSize::from_chunk_log(4));
+        assert_eq!(end.blake3, *peer.root.as_bytes());
+        let root = blocks.iter().find(|block| Some(*block.cid()) == end.outboard).unwrap();
+        let outboard = root
+            .links()
+            .unwrap()
+            .into_iter()
+            .map(|cid| blocks.iter().find(|block| *block.cid() == cid).unwrap().data().to_vec());
+        assert!(outboard.collect::<Vec<_>>().concat() == peer.data, "another outboard than bao-tree's");
+    }
+}

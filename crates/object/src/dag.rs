@@ -84,3 +84,57 @@ impl DagBuilder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carob_block::{Codec, sha256_cid};
+    use proptest::prelude::*;
+
+    fn leaf(n: usize) -> Link {
+        let mut digest = [0; 32];
+        digest[..8].copy_from_slice(&n.to_le_bytes());
+        Link { cid: sha256_cid(Codec::Raw, digest), size: 1, dag_size: 1 }
+    }
+
+    /// The balanced layout as it is defined, level by level.
+    fn naive(mut links: Vec<Link>) -> Option<Link> {
+        while links.len() > 1 {
+            links = links.chunks(MAX_LINKS).map(|links| encode_node(links).unwrap().1).collect();
+        }
+        links.pop()
+    }
+
+    fn streamed(leaves: usize) -> (Option<Link>, Vec<Block>) {
+        let (mut dag, mut nodes) = (DagBuilder::new(), Vec::new());
+        for n in 0..leaves {
+            dag.push(leaf(n), &mut nodes).unwrap();
+            assert!(dag.levels.iter().all(|level| level.len() < MAX_LINKS), "memory is bounded");
+        }
+        (dag.finish(&mut nodes).unwrap(), nodes)
+    }
+
+    #[test]
+    fn the_tree_is_the_naive_one_at_every_boundary() {
+        for leaves in [0, 1, 2, 1023, 1024, 1025, 2047, 2048, 2049, 5000] {
+            assert_eq!(streamed(leaves).0, naive((0..leaves).map(leaf).collect()), "{leaves} leaves");
+        }
+    }
+
+    #[test]
+    fn a_third_level_begins_after_a_tebibyte() {
+        let full = MAX_LINKS * MAX_LINKS;
+        let (root, nodes) = streamed(full + 1);
+        assert_eq!(root, naive((0..=full).map(leaf).collect()));
+        assert_eq!(nodes.len(), (MAX_LINKS + 1) + (1 + 1) + 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn the_tree_is_the_naive_one(leaves in 0_usize..6000) {
+            prop_assert_eq!(streamed(leaves).0, naive((0..leaves).map(leaf).collect()));
+        }
+    }
+}

@@ -26,7 +26,7 @@ pub enum ObjectError {
     },
     /// The store failed.
     #[error("the block store failed")]
-    Store(#[from] StoreError),
+    Store(#[source] Box<StoreError>),
     /// The work was given up: an earlier call failed or was cancelled, or the runtime is shutting down.
     #[error("{context}")]
     Aborted {
@@ -35,6 +35,12 @@ pub enum ObjectError {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl From<StoreError> for ObjectError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Box::new(error))
+    }
 }
 
 impl ObjectError {

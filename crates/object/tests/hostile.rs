@@ -72,7 +72,12 @@ async fn nodes_that_contradict_themselves_are_malformed() {
     let many: Vec<(Cid, u64)> = [(ab.0, 2)].repeat(1025);
     let mut overlong = data(2, 5, &[2]);
     overlong.extend([0x20, 0x83, 0x00]);
-    let unnamed = good.data().to_vec();
+    let whole = good.data().to_vec();
+    let link = |name: &str, size| PbLink { cid: ab.0, name: Some(name.into()), size };
+    let linked = |link| {
+        let node = PbNode { links: vec![link], data: Some(data(2, 2, &[2]).into()) };
+        Block::new(Codec::DagPb, node.into_bytes().into()).unwrap()
+    };
     let cases = [
         ("no data", node(&links, None), 5),
         ("empty data", node(&links, Some(vec![])), 5),
@@ -97,12 +102,14 @@ async fn nodes_that_contradict_themselves_are_malformed() {
             5,
         ),
         ("no protobuf", Block::new(Codec::DagPb, Bytes::from_static(b"\xff\xff")).unwrap(), 5),
-        ("cut off", Block::new(Codec::DagPb, unnamed[..unnamed.len() - 1].to_vec().into()).unwrap(), 5),
+        ("cut off", Block::new(Codec::DagPb, whole[..whole.len() - 1].to_vec().into()).unwrap(), 5),
         (
             "a link length beyond the end",
             Block::new(Codec::DagPb, Bytes::from_static(b"\x12\xff\xff\xff\xff\x0f")).unwrap(),
             5,
         ),
+        ("a named link", linked(link("a", Some(2))), 2),
+        ("a link without total size", linked(link("", None)), 2),
         ("too large", node(&links, Some(vec![0; 200_000])), 5),
         ("a root that is CBOR", cbor.clone(), 5),
     ];
