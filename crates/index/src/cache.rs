@@ -49,6 +49,11 @@ impl NodeCache {
         Self { cache: Cache::with_weighter(items, max_bytes, ByMemory) }
     }
 
+    /// Bytes of memory that the cached nodes take.
+    pub fn memory(&self) -> u64 {
+        self.cache.weight()
+    }
+
     pub(crate) fn insert_node(&self, digest: Digest, node: Arc<Node>) {
         self.cache.insert(digest, Cached::Node(node));
     }

@@ -122,8 +122,10 @@ impl Tree {
             && node.len() == 1
             && let Some(child) = node.child(0)
         {
+            let below = self.node_of(&made, &child.digest).await?;
+            self.check_child(node, 0, None, &below)?;
             dropped.push(*digest);
-            top = Some((child.digest, self.node_of(&made, &child.digest).await?));
+            top = Some((child.digest, below));
         }
         for digest in dropped {
             made.remove(&digest);

@@ -47,6 +47,8 @@ mod build;
 mod cache;
 mod cbor;
 mod cursor;
+#[cfg(test)]
+mod decode_tests;
 mod descriptor;
 mod edit;
 mod encode;

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::node::{Digest, Node};
+use crate::tree::Floor;
 use crate::{IndexError, Tree};
 
 /// The way from the top of a tree down to a node of one level, and an index in each node on it.
@@ -32,12 +33,12 @@ impl Path {
         // A node has the answer if `key` lies between its first and last keys. The top need only end after it.
         let within = |frame: &Frame| frame.node.first_key() <= key && key <= frame.node.last_key();
         let turn = self.frames.iter().rposition(within).unwrap_or(0);
-        let node = Arc::clone(&self.frames[turn].node);
+        let node = &self.frames[turn].node;
         let at = node.lower_bound(key);
         if at == node.len() {
             return Ok(false);
         }
-        let below = Self::descend(tree, node, at, self.level, |node| node.lower_bound(key)).await?;
+        let below = self.descend(tree, turn, at, |node| node.lower_bound(key)).await?;
         self.turn(turn, at, below);
         Ok(true)
     }
@@ -45,8 +46,8 @@ impl Path {
     /// Moves to the first entry of the next node of the level. False, and unmoved, if this is the last.
     pub(crate) async fn next_node(&mut self, tree: &Tree) -> Result<bool, IndexError> {
         let Some(turn) = self.next_turn() else { return Ok(false) };
-        let (node, at) = (Arc::clone(&self.frames[turn].node), self.frames[turn].at + 1);
-        let below = Self::descend(tree, node, at, self.level, |_| 0).await?;
+        let at = self.frames[turn].at + 1;
+        let below = self.descend(tree, turn, at, |_| 0).await?;
         self.turn(turn, at, below);
         Ok(true)
     }
@@ -96,16 +97,20 @@ impl Path {
         self.frames.extend(below);
     }
 
+    /// The frames below frame `turn`, if that stood at `at`.
     async fn descend(
+        &self,
         tree: &Tree,
-        mut node: Arc<Node>,
+        turn: usize,
         mut at: usize,
-        level: u8,
         choose: impl Fn(&Node) -> usize,
     ) -> Result<Vec<Frame>, IndexError> {
-        let mut frames = Vec::with_capacity(usize::from(node.level().saturating_sub(level)));
-        while node.level() > level {
-            node = tree.child(&node, at).await?;
+        let mut floor = Floor::default();
+        self.frames[..turn].iter().for_each(|frame| floor.enter(&frame.node, frame.at));
+        let mut node = Arc::clone(&self.frames[turn].node);
+        let mut frames = Vec::with_capacity(usize::from(node.level().saturating_sub(self.level)));
+        while node.level() > self.level {
+            node = tree.child(&node, at, &mut floor).await?;
             at = choose(&node);
             frames.push(Frame { node: Arc::clone(&node), at });
         }

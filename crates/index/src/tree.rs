@@ -120,6 +120,7 @@ impl Tree {
     /// As [`Tree::open`].
     pub async fn get(&self, key: &[u8]) -> Result<Option<Entry>, IndexError> {
         let Some(mut node) = self.top.clone() else { return Ok(None) };
+        let mut floor = Floor::default();
         loop {
             let at = node.lower_bound(key);
             if at == node.len() {
@@ -128,7 +129,7 @@ impl Tree {
             if node.level() == 0 {
                 return Ok(if node.key(at) == key { node.entry(at) } else { None });
             }
-            node = self.child(&node, at).await?;
+            node = self.child(&node, at, &mut floor).await?;
         }
     }
 
@@ -181,27 +182,40 @@ impl Tree {
     async fn totals_before(&self, key: &[u8]) -> Result<Totals, IndexError> {
         let mut totals = Totals::default();
         let Some(mut node) = self.top.clone() else { return Ok(totals) };
+        let mut floor = Floor::default();
         loop {
             let at = node.lower_bound(key);
             totals += node.totals_before(at);
             if at == node.len() || node.level() == 0 {
                 return Ok(totals);
             }
-            node = self.child(&node, at).await?;
+            node = self.child(&node, at, &mut floor).await?;
         }
     }
 
-    /// The child at `at` of an inner node.
-    pub(crate) async fn child(&self, parent: &Node, at: usize) -> Result<Arc<Node>, IndexError> {
+    /// The child at `at` of an inner node whose keys all are greater than `floor`, which becomes the child's.
+    pub(crate) async fn child(
+        &self,
+        parent: &Arc<Node>,
+        at: usize,
+        floor: &mut Floor,
+    ) -> Result<Arc<Node>, IndexError> {
+        floor.enter(parent, at);
         let child = parent.child(at).expect("the caller chose a child of an inner node");
         let node = self.source.node(&child.digest).await?;
-        self.check_child(parent, at, &node)?;
+        self.check_child(parent, at, floor.key(), &node)?;
         Ok(node)
     }
 
-    /// Compares a node with what its parent says of it. A digest proves that these are the bytes meant, not
+    /// Compares a node with what its parents say of it. A digest proves that these are the bytes meant, not
     /// that whoever made both told the truth.
-    pub(crate) fn check_child(&self, parent: &Node, at: usize, node: &Node) -> Result<(), IndexError> {
+    pub(crate) fn check_child(
+        &self,
+        parent: &Node,
+        at: usize,
+        floor: Option<&[u8]>,
+        node: &Node,
+    ) -> Result<(), IndexError> {
         let child = parent.child(at).expect("the caller chose a child of an inner node");
         let reason = if node.level() + 1 != parent.level() {
             "a child of the wrong level"
@@ -209,7 +223,7 @@ impl Tree {
             "totals differ from the parent's"
         } else if node.last_key() != parent.key(at) {
             "the last key differs from the parent's"
-        } else if at > 0 && node.first_key() <= parent.key(at - 1) {
+        } else if floor.is_some_and(|floor| node.first_key() <= floor) {
             "keys overlap the previous node's"
         } else if node.len() > usize::from(self.descriptor.params.max_entries()) {
             "more entries than the tree's parameters allow"
@@ -217,6 +231,24 @@ impl Tree {
             return Ok(());
         };
         Err(IndexError::Malformed { cid: cid_of(&child.digest), reason })
+    }
+}
+
+/// The greatest key before a node, which the nearest parent knows that has a child before. The first child's
+/// first child is bounded by a grandparent.
+#[derive(Debug, Default)]
+pub(crate) struct Floor(Option<(Arc<Node>, usize)>);
+
+impl Floor {
+    /// Goes down into the child at `at`.
+    pub(crate) fn enter(&mut self, parent: &Arc<Node>, at: usize) {
+        if let Some(before) = at.checked_sub(1) {
+            self.0 = Some((Arc::clone(parent), before));
+        }
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.0.as_ref().map(|(node, at)| node.key(*at))
     }
 }
 

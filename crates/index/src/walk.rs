@@ -73,31 +73,43 @@ impl Walk {
                 let Some(digest) = self.tree.descriptor.top else { return Ok(None) };
                 // Opening the tree compared the top with the descriptor.
                 let (block, node) = self.tree.source.stored_node(&digest).await?;
+                let visited = self.visit(block, node, true)?;
                 self.stage = Stage::Below;
-                self.visit(block, node, true).map(Some)
+                Ok(Some(visited))
             }
             Stage::Below => self.below().await,
         }
     }
 
     async fn below(&mut self) -> Result<Option<Visited>, IndexError> {
-        while let Some(frame) = self.frames.last_mut() {
+        while let Some(frame) = self.frames.last() {
             let Some(child) = frame.node.child(frame.next) else {
                 self.frames.pop();
                 continue;
             };
             let (block, node) = self.tree.source.stored_node(&child.digest).await?;
-            self.tree.check_child(&frame.node, frame.next, &node)?;
-            frame.next += 1;
-            let last = frame.last && frame.next == frame.node.len();
+            self.tree.check_child(&frame.node, frame.next, self.floor(), &node)?;
+            let last = frame.last && frame.next + 1 == frame.node.len();
             return self.visit(block, node, last).map(Some);
         }
         Ok(None)
     }
 
+    /// The greatest key before the next block.
+    fn floor(&self) -> Option<&[u8]> {
+        // Above the end, `next` is past the child that was entered.
+        let (end, above) = self.frames.split_last()?;
+        let above = above.iter().map(|frame| (frame, frame.next - 1));
+        let (frame, at) = above.chain([(end, end.next)]).rfind(|(_, at)| *at > 0)?;
+        Some(frame.node.key(at - 1))
+    }
+
     fn visit(&mut self, block: Block, node: Node, last: bool) -> Result<Visited, IndexError> {
         if !self.ends_rightly(&node, last) {
             return Err(IndexError::Malformed { cid: *block.cid(), reason: "a misplaced boundary" });
+        }
+        if let Some(parent) = self.frames.last_mut() {
+            parent.next += 1;
         }
         if node.level() == 0 {
             return Ok(Visited { block, kind: NodeKind::Leaf });

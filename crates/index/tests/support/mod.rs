@@ -10,6 +10,7 @@ use bytes::Bytes;
 use carob_block::{Block, Cid, ReadBlocks, StoreError};
 use carob_index::{Edited, Entry, MAX_KEY, NodeCache, Params, Salt, Tree, Value};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 pub type Model = BTreeMap<Bytes, Entry>;
 pub type Edits = BTreeMap<Bytes, Option<Entry>>;
@@ -141,6 +142,15 @@ pub async fn walk(tree: &Tree) -> Vec<Block> {
 
 pub fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// The same cases at every run; others with `PROPTEST_RNG_SEED`.
+pub fn cases(cases: u32) -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
+    match config.rng_seed {
+        RngSeed::Random => ProptestConfig { rng_seed: RngSeed::Fixed(0), ..config },
+        RngSeed::Fixed(_) => config,
+    }
 }
 
 /// Keys from distributions that trees find hard. Few enough that histories meet the same key again.
