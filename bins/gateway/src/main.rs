@@ -1,2 +1,61 @@
-//! Placeholder.
-fn main() {}
+//! `carob-gateway`: S3 over buckets that are signed Merkle trees. Configuration, wiring, serving, draining; all
+//! logic is in the crates.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::Parser;
+use tracing_subscriber::fmt;
+
+use config::{Flags, LogFormat, Settings};
+
+mod banner;
+mod config;
+mod gateway;
+mod keys;
+
+fn main() -> ExitCode {
+    let flags = match Flags::try_parse() {
+        Ok(flags) => flags,
+        Err(error) if !error.use_stderr() => {
+            // Help or the version was asked for.
+            _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            return fail(&anyhow!("{}", line.trim_start_matches("error: ")));
+        }
+    };
+    match run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn run(flags: Flags) -> anyhow::Result<()> {
+    let mut settings = Settings::resolve(flags, |name| std::env::var_os(name))?;
+    let filter = std::mem::take(&mut settings.log);
+    let log = fmt().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).with_env_filter(filter);
+    match settings.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(gateway::run(settings))
+}
+
+/// One line, each cause once.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !line.ends_with(&cause) {
+            line.push_str(": ");
+            line.push_str(&cause);
+        }
+    }
+    _ = writeln!(io::stderr(), "carob-gateway{}", line.replace('\n', " "));
+    ExitCode::FAILURE
+}

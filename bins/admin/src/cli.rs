@@ -1,0 +1,133 @@
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use carob_identity::Did;
+use clap::{Args, Parser, Subcommand};
+
+/// Looks into a Carob gateway, and verifies what it exported.
+#[derive(Debug, Parser)]
+#[command(name = "carob", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) gateway: Gateway,
+    /// Print JSON for programs, one value a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which gateway to ask.
+#[derive(Debug, Args)]
+pub(crate) struct Gateway {
+    /// The data directory of the gateway to ask
+    #[arg(long, global = true, value_name = "DIR", env = "CAROB_DATA", default_value = "carob-data")]
+    data: PathBuf,
+    /// The gateway's admin socket, if it is not admin.sock in the data directory
+    #[arg(long, global = true, value_name = "PATH", env = "CAROB_ADMIN_SOCKET")]
+    socket: Option<PathBuf>,
+}
+
+impl Gateway {
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| self.data.join("admin.sock"))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the gateway's version, space and store
+    Status,
+    /// Work with buckets
+    #[command(subcommand)]
+    Bucket(BucketCommand),
+    /// List the keys of a bucket
+    Ls {
+        /// A bucket or a prefix in one: s3://bucket/photos/ or bucket/photos/
+        target: Target,
+        /// List every key instead of rolling keys up at each slash
+        #[arg(long, short)]
+        recursive: bool,
+    },
+    /// Show everything known of an object
+    Stat {
+        /// The object: s3://bucket/key or bucket/key
+        target: Target,
+    },
+    /// Show the newest commits of a bucket
+    Log {
+        /// The bucket
+        bucket: String,
+        /// How many at most
+        #[arg(long, short = 'n', value_parser = clap::value_parser!(u64).range(1..=1000))]
+        limit: Option<u64>,
+    },
+    /// Write a bucket to standard output as a CAR: its commit, index and bodies
+    Export {
+        /// The bucket
+        bucket: String,
+    },
+    /// Check an exported bucket offline: every hash, the signature, the shape of the index
+    Verify {
+        /// The CAR file
+        file: PathBuf,
+        /// The space that it must belong to
+        #[arg(long, value_name = "DID")]
+        space: Option<Did>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BucketCommand {
+    /// List the buckets
+    Ls,
+}
+
+/// A bucket and what follows the slash behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+}
+
+impl FromStr for Target {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = text.strip_prefix("s3://").unwrap_or(text);
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        if bucket.is_empty() {
+            return Err("a bucket is missing");
+        }
+        Ok(Self { bucket: bucket.into(), key: key.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn targets_keep_every_byte_of_a_key() {
+        let cases = [
+            ("b", "b", ""),
+            ("s3://b", "b", ""),
+            ("s3://b/", "b", ""),
+            ("b//a b/", "b", "/a b/"),
+            ("s3://b/s3://c/d", "b", "s3://c/d"),
+        ];
+        for (text, bucket, key) in cases {
+            let (bucket, key) = (bucket.into(), key.into());
+            assert_eq!(text.parse(), Ok(Target { bucket, key }), "{text}");
+        }
+        for bad in ["", "s3://", "/key", "s3:///key"] {
+            assert!(bad.parse::<Target>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The real binary against an admin socket that serves a space in memory.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use carob_bucket::{PutOptions, Space, SpaceOptions};
+use carob_http::api;
+use carob_http::{Admin, AdminOptions, Limits, bind, serve};
+use carob_identity::{Credentials, ManualClock, RootOnly, SeededEntropy, Signer, SpaceKey, Timestamp};
+use serde::de::DeserializeOwned;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+/// A gateway with the bucket `photos`.
+struct Gateway {
+    _runtime: Runtime,
+    space: Space,
+    dir: tempfile::TempDir,
+}
+
+const KEYS: [(&str, &str); 4] =
+    [("cats/one.jpg", "meow"), ("cats/two.jpg", "purr"), ("read me", "hello"), ("\u{1b}[31mred", "!")];
+
+impl Gateway {
+    fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let entropy = Arc::new(SeededEntropy::new(1));
+        // RFC 3339 §5.8: 1996-12-20T00:39:57Z.
+        let clock = Arc::new(ManualClock::new(Timestamp(851_042_397_000)));
+        let space = runtime.block_on(async {
+            let space = Space::open(SpaceOptions {
+                store: Arc::new(carob_block::MemoryStore::new()),
+                signer: Arc::new(SpaceKey::generate(&*entropy)),
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+                cache_bytes: 1 << 20,
+            });
+            let space = space.await.unwrap();
+            space.create_bucket("photos").await.unwrap();
+            let photos = space.bucket("photos").await.unwrap();
+            for (key, body) in KEYS {
+                let mut upload = photos.upload(&[]);
+                upload.write(body.into()).await.unwrap();
+                photos.put(key, upload.finish().await.unwrap(), PutOptions::default()).await.unwrap();
+            }
+            let admin = Admin::new(AdminOptions {
+                space: space.clone(),
+                authorizer: Arc::new(RootOnly::new(Credentials::generate(&*entropy))),
+                clock,
+                version: "9.9.9",
+                store: Box::new(|| BTreeMap::from([("blocks".to_owned(), 7)])),
+            });
+            let listener = bind(&dir.path().join("admin.sock")).unwrap();
+            tokio::spawn(serve(listener, admin, Limits::default(), CancellationToken::new()));
+            space
+        });
+        Self { _runtime: runtime, space, dir }
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        carob(self.dir.path()).args(args).output().unwrap()
+    }
+
+    /// Standard output of a command that succeeds and complains of nothing.
+    fn says(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json<T: DeserializeOwned>(&self, args: &[&str]) -> Vec<T> {
+        let text = self.says(&[&["--json"], args].concat());
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn exported(&self) -> PathBuf {
+        let path = self.dir.path().join("photos.car");
+        let file = File::create(&path).unwrap();
+        let status = carob(self.dir.path()).args(["export", "photos"]).stdout(file).status().unwrap();
+        assert!(status.success());
+        path
+    }
+}
+
+fn carob(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_carob"));
+    command.env_remove("CAROB_ADMIN_SOCKET").env("CAROB_DATA", data).stdin(Stdio::null());
+    command
+}
+
+/// The one line that a failing command says.
+fn complaint(output: &Output) -> String {
+    assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text.strip_prefix("carob: ").unwrap_or_else(|| panic!("{text}")).trim_end().to_owned()
+}
+
+#[test]
+fn people_get_text() {
+    let gateway = Gateway::start();
+    let status = gateway.says(&["status"]);
+    assert!(
+        status.contains("version  9.9.9\n") && status.contains(&gateway.space.did().to_string()),
+        "{status}"
+    );
+    let buckets = gateway.says(&["bucket", "ls"]);
+    assert!(buckets.starts_with("NAME    CREATED"), "{buckets}");
+    assert!(buckets.contains("\nphotos  1996-12-20T00:39:57.000Z  "), "{buckets}");
+    let keys = |args: &[&str]| -> Vec<String> {
+        gateway.says(args).lines().map(|line| line[42..].to_owned()).collect()
+    };
+    assert_eq!(keys(&["ls", "s3://photos"]), ["\\u{1b}[31mred", "cats/", "read me"]);
+    assert_eq!(keys(&["ls", "photos/cats/"]), ["cats/one.jpg", "cats/two.jpg"]);
+    assert_eq!(keys(&["ls", "-r", "photos/c"]), ["cats/one.jpg", "cats/two.jpg"]);
+    let stat = gateway.says(&["stat", "s3://photos/read me"]);
+    assert!(stat.contains("etag      5d41402abc4b2a76b9719d911017c592\n"), "{stat}");
+    let log = gateway.says(&["log", "photos", "-n", "2"]);
+    assert_eq!(log.lines().count(), 3, "{log}");
+    assert!(log.lines().nth(1).unwrap().starts_with("4    1996-12-20T00:39:57.000Z  4"), "{log}");
+}
+
+#[test]
+fn programs_get_a_json_value_a_line() {
+    let gateway = Gateway::start();
+    let status: Vec<api::Status> = gateway.json(&["status"]);
+    assert_eq!((status.len(), status[0].buckets), (1, 1));
+    let buckets: Vec<api::Bucket> = gateway.json(&["bucket", "ls"]);
+    assert_eq!(buckets[0].name, "photos");
+    let entries: Vec<api::Entry> = gateway.json(&["ls", "photos", "--recursive"]);
+    assert!(matches!(&entries[0], api::Entry::Object { key, .. } if key == "\u{1b}[31mred"));
+    assert_eq!(entries.len(), 4);
+    let objects: Vec<api::Object> = gateway.json(&["stat", "photos/read me"]);
+    assert_eq!((objects.len(), objects[0].size), (1, 5));
+    let log: Vec<api::LogEntry> = gateway.json(&["log", "photos"]);
+    assert_eq!(log.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4, 3, 2, 1, 0]);
+}
+
+#[test]
+fn an_export_verifies_offline() {
+    let gateway = Gateway::start();
+    let car = gateway.exported();
+    let car = car.to_str().unwrap();
+    let space = gateway.space.did().to_string();
+    let commit = gateway.json::<api::LogEntry>(&["log", "photos", "-n", "1"]).remove(0).cid;
+    // From here on nothing is asked of the gateway.
+    std::fs::remove_file(gateway.dir.path().join("admin.sock")).unwrap();
+    let text = gateway.says(&["verify", car, "--space", &space]);
+    for line in ["verdict    authentic and complete", "bucket     photos", "objects    4", "size       14 B"]
+    {
+        assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+    }
+    let report: Vec<serde_json::Value> = gateway.json(&["verify", car]);
+    assert_eq!((&report[0]["commit"], &report[0]["space"]), (&commit.into(), &space.into()));
+    assert_eq!(report[0]["time"], "1996-12-20T00:39:57.000Z");
+
+    let other = SpaceKey::generate(&SeededEntropy::new(2)).did().to_string();
+    let line = complaint(&gateway.run(&["verify", car, "--space", &other]));
+    assert!(line.contains("the bucket belongs to did:key:"), "{line}");
+}
+
+#[test]
+fn a_changed_or_cut_export_is_not_authentic() {
+    let gateway = Gateway::start();
+    let path = gateway.exported();
+    let good = std::fs::read(&path).unwrap();
+    let middle = good.len() / 2;
+    let mut flipped = good.clone();
+    flipped[middle] ^= 1;
+    for bad in [&flipped[..], &good[..middle], &good[..good.len() - 1], b""] {
+        std::fs::write(&path, bad).unwrap();
+        let line = complaint(&gateway.run(&["verify", path.to_str().unwrap()]));
+        assert!(line.contains("photos.car is not authentic: "), "{line}");
+    }
+    let line = complaint(&gateway.run(&["verify", "absent.car"]));
+    assert!(line.starts_with("cannot open absent.car: No such file"), "{line}");
+}
+
+#[test]
+fn failures_are_one_line_and_a_failing_exit() {
+    let gateway = Gateway::start();
+    assert_eq!(complaint(&gateway.run(&["ls", "absent"])), "bucket absent does not exist");
+    assert_eq!(complaint(&gateway.run(&["export", "absent"])), "bucket absent does not exist");
+    assert_eq!(complaint(&gateway.run(&["stat", "photos/absent"])), "there is no object \"absent\"");
+    let line = complaint(&gateway.run(&["--data", "/nowhere", "status"]));
+    assert_eq!(line, "the gateway is not running (no answer at /nowhere/admin.sock)");
+    assert!(!gateway.run(&["stat"]).status.success());
+    assert!(!gateway.run(&["verify", "x.car", "--space", "did:key:no"]).status.success());
+}
+
+#[test]
+fn an_export_is_not_written_to_a_terminal() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let gateway = Gateway::start();
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap();
+    let terminal = File::options().write(true).open(name.to_str().unwrap()).unwrap();
+    let output = carob(gateway.dir.path()).args(["export", "photos"]).stdout(terminal).output().unwrap();
+    assert!(complaint(&output).starts_with("a CAR is not for the terminal"));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let gateway = Gateway::start();
+    let mut child = carob(gateway.dir.path())
+        .args(["log", "photos"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}

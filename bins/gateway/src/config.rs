@@ -1,0 +1,237 @@
+//! What the gateway is told: flags over environment over file over defaults, resolved once.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use carob_http::Limits;
+use carob_identity::Credentials;
+use clap::{Args, Parser, ValueEnum};
+use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+
+const ROOT_ACCESS_KEY: &str = "CAROB_ROOT_ACCESS_KEY";
+const ROOT_SECRET_KEY: &str = "CAROB_ROOT_SECRET_KEY";
+
+/// Serves S3 over buckets that are signed Merkle trees.
+///
+/// The first start makes a data directory with a space key and one access key; to choose the access key, set
+/// CAROB_ROOT_ACCESS_KEY and CAROB_ROOT_SECRET_KEY.
+#[derive(Debug, Parser)]
+#[command(name = "carob-gateway", version, max_term_width = 100)]
+pub(crate) struct Flags {
+    /// A TOML file with any of the options below, named as they are without the dashes in front
+    #[arg(long, value_name = "FILE", env = "CAROB_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// One set of options; the command line, the environment and the file each give some of them.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Options {
+    /// Where everything is kept [default: carob-data]
+    #[arg(long, value_name = "DIR", env = "CAROB_DATA")]
+    data: Option<PathBuf>,
+    /// The address to serve S3 on; port 0 takes any free one [default: 127.0.0.1:9000]
+    #[arg(long, value_name = "ADDR", env = "CAROB_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// The region that clients sign for [default: us-east-1]
+    #[arg(long, value_name = "NAME", env = "CAROB_REGION")]
+    region: Option<String>,
+    /// The socket for the carob command [default: admin.sock in the data directory]
+    #[arg(long, value_name = "PATH", env = "CAROB_ADMIN_SOCKET")]
+    admin_socket: Option<PathBuf>,
+    /// What to log: error, warn, info, debug, trace, or directives such as info,carob_s3=debug [default: info
+    /// for Carob's own, warn for libraries]
+    #[arg(long, value_name = "FILTER", env = "CAROB_LOG")]
+    log: Option<String>,
+    /// How to log, to standard error [default: text]
+    #[arg(long, value_enum, env = "CAROB_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+    /// The most connections at one time [default: 512]
+    #[arg(long, value_name = "N", env = "CAROB_MAX_CONNECTIONS")]
+    max_connections: Option<u32>,
+    /// How long requests may take to finish when the gateway is told to stop [default: 8]
+    #[arg(long, value_name = "SECONDS", env = "CAROB_DRAIN_SECONDS")]
+    drain_seconds: Option<u64>,
+    /// Memory for decoded index nodes [default: 32]
+    #[arg(long, value_name = "MIB", env = "CAROB_CACHE_MIB")]
+    cache_mib: Option<u32>,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Everything the gateway needs to know, valid.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) data: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) region: String,
+    pub(crate) admin_socket: PathBuf,
+    pub(crate) log: EnvFilter,
+    pub(crate) log_format: LogFormat,
+    pub(crate) limits: Limits,
+    pub(crate) cache_bytes: u64,
+    /// The root access key that the environment chooses.
+    pub(crate) root: Option<Credentials>,
+}
+
+impl Settings {
+    /// `environment` looks a variable up; clap has looked the others up by itself.
+    pub(crate) fn resolve(
+        flags: Flags,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> anyhow::Result<Self> {
+        let options = match &flags.config {
+            Some(path) => flags.options.over(read(path)?),
+            None => flags.options,
+        };
+        let defaults = Limits::default();
+        let data = options.data.unwrap_or_else(|| "carob-data".into());
+        let connections = options.max_connections.map_or(defaults.connections, |n| n as usize);
+        if connections == 0 {
+            bail!("max-connections must be at least 1");
+        }
+        let drain_timeout = options.drain_seconds.map_or(defaults.drain_timeout, Duration::from_secs);
+        let filter = options.log.unwrap_or_else(|| "warn,carob=info".into());
+        Ok(Self {
+            listen: options.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 9000).into()),
+            region: region(options.region.unwrap_or_else(|| "us-east-1".into()))?,
+            admin_socket: options.admin_socket.unwrap_or_else(|| data.join("admin.sock")),
+            log: EnvFilter::try_new(&filter).with_context(|| format!("{filter:?} is not a log filter"))?,
+            log_format: options.log_format.unwrap_or(LogFormat::Text),
+            limits: Limits { connections, drain_timeout, ..defaults },
+            cache_bytes: u64::from(options.cache_mib.unwrap_or(32)) << 20,
+            root: root(environment)?,
+            data,
+        })
+    }
+}
+
+impl Options {
+    fn over(self, file: Self) -> Self {
+        Self {
+            data: self.data.or(file.data),
+            listen: self.listen.or(file.listen),
+            region: self.region.or(file.region),
+            admin_socket: self.admin_socket.or(file.admin_socket),
+            log: self.log.or(file.log),
+            log_format: self.log_format.or(file.log_format),
+            max_connections: self.max_connections.or(file.max_connections),
+            drain_seconds: self.drain_seconds.or(file.drain_seconds),
+            cache_mib: self.cache_mib.or(file.cache_mib),
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Options> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+    toml::from_str(&text).map_err(|error| {
+        // The parser's own display draws a picture of several lines.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        anyhow!("{shown} line {}: {}", before.matches('\n').count() + 1, error.message())
+    })
+}
+
+fn region(name: String) -> anyhow::Result<String> {
+    let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    if !(1..=32).contains(&name.len()) || !name.bytes().all(fits) {
+        bail!("{name:?} is not a region: it takes 1 to 32 of a-z, 0-9 and -");
+    }
+    Ok(name)
+}
+
+fn root(environment: impl Fn(&str) -> Option<OsString>) -> anyhow::Result<Option<Credentials>> {
+    let text = |name| match environment(name).map(OsString::into_string) {
+        Some(Ok(text)) => Ok(Some(text)),
+        Some(Err(_)) => bail!("{name} is not text"),
+        None => Ok(None),
+    };
+    match (text(ROOT_ACCESS_KEY)?, text(ROOT_SECRET_KEY)?) {
+        (None, None) => Ok(None),
+        (Some(id), Some(secret)) => {
+            let credentials = Credentials::parse(&id, &secret);
+            Ok(Some(credentials.with_context(|| format!("{ROOT_ACCESS_KEY} and {ROOT_SECRET_KEY}"))?))
+        }
+        (Some(_), None) => bail!("{ROOT_ACCESS_KEY} is set without {ROOT_SECRET_KEY}"),
+        (None, Some(_)) => bail!("{ROOT_SECRET_KEY} is set without {ROOT_ACCESS_KEY}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use std::io::Write;
+
+    /// What a file, flags and the variables that clap does not read make.
+    fn resolve(config: &str, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Settings> {
+        let mut file = tempfile::NamedTempFile::new()?;
+        file.write_all(config.as_bytes())?;
+        let path = file.path().to_str().unwrap();
+        let args = ["carob-gateway", "--config", path].into_iter().chain(args.iter().copied());
+        let find = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+        Settings::resolve(Flags::try_parse_from(args)?, find)
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_defaults_fill_the_rest() {
+        let file = "listen = '127.0.0.1:1'\nregion = 'from-file'\nlog-format = 'json'\n";
+        let settings = resolve(file, &["--listen", "[::1]:2", "--data", "d"], &[]).unwrap();
+        assert_eq!(settings.listen, "[::1]:2".parse().unwrap());
+        assert_eq!((settings.region.as_str(), settings.log_format), ("from-file", LogFormat::Json));
+        assert_eq!(settings.admin_socket, Path::new("d/admin.sock"));
+        assert_eq!(settings.limits.connections, Limits::default().connections);
+    }
+
+    #[test]
+    fn mistakes_are_told_in_one_line() {
+        let cases: [(&str, &[&str], &str); 8] = [
+            ("\nlisten = 'nowhere'", &[], "line 2: invalid socket address syntax"),
+            ("data = 'x'\ndate = 'y'", &[], "line 2: unknown field `date`"),
+            ("data = ", &[], "line 1: "),
+            ("log-format = 'xml'", &[], "line 1: unknown variant `xml`"),
+            ("", &["--region", "Up"], "\"Up\" is not a region"),
+            ("", &["--log", "carob=loud"], "\"carob=loud\" is not a log filter"),
+            ("max-connections = 0", &[], "max-connections must be at least 1"),
+            ("max-connections = -1", &[], "line 1: invalid value: integer `-1`"),
+        ];
+        for (file, args, message) in cases {
+            let line = format!("{:#}", resolve(file, args, &[]).unwrap_err());
+            assert!(line.contains(message), "{line}");
+            assert_eq!(line.lines().count(), 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_root_key_is_chosen_whole_or_not_at_all() {
+        let (id, secret) = ((ROOT_ACCESS_KEY, "somebody"), (ROOT_SECRET_KEY, "long enough?".trim_end()));
+        assert!(resolve("", &[], &[]).unwrap().root.is_none());
+        let err = |env: &[(&str, &str)]| format!("{:#}", resolve("", &[], env).unwrap_err());
+        assert_eq!(err(&[id]), "CAROB_ROOT_ACCESS_KEY is set without CAROB_ROOT_SECRET_KEY");
+        assert_eq!(err(&[secret]), "CAROB_ROOT_SECRET_KEY is set without CAROB_ROOT_ACCESS_KEY");
+        assert!(err(&[id, secret]).contains("no spaces"));
+        assert!(err(&[id, (ROOT_SECRET_KEY, "short")]).contains("at least 8 characters"));
+        assert!(err(&[(ROOT_ACCESS_KEY, ""), secret]).contains("3 to 128 characters"));
+        let root = resolve("", &[], &[id, (ROOT_SECRET_KEY, "long-enough")]).unwrap().root.unwrap();
+        assert_eq!((root.id.as_str(), root.secret.expose()), ("somebody", "long-enough"));
+    }
+}

@@ -1,0 +1,133 @@
+//! Runs the real binary.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Far beyond what a start or a stop takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The gateway on a free port with nothing of the caller's environment.
+pub(crate) fn command(data: &Path, args: &[&str]) -> Command {
+    command_at("127.0.0.1:0", data, args)
+}
+
+/// The same at an address of choice.
+pub(crate) fn command_at(address: &str, data: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_carob-gateway"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CAROB_")) {
+        command.env_remove(name);
+    }
+    command.args(["--listen", address, "--data"]).arg(data).args(args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A gateway that serves. Killed when dropped.
+pub(crate) struct Gateway {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    /// Standard output from the first line to the command to type next.
+    pub(crate) banner: String,
+}
+
+impl Gateway {
+    pub(crate) fn start(data: &Path) -> Self {
+        Self::spawn(&mut command(data, &[]))
+    }
+
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut banner = String::new();
+        while !banner.contains("s3 mb s3://my-bucket\n") {
+            if stdout.read_line(&mut banner).unwrap() == 0 {
+                let (_, stderr) = wait(child);
+                panic!("the gateway did not start: {banner}{stderr}");
+            }
+        }
+        Self { child, stdout, banner }
+    }
+
+    /// What the banner says after `name`.
+    pub(crate) fn told(&self, name: &str) -> &str {
+        let line = self.banner.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {}", self.banner)).trim()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.told("endpoint").strip_prefix("http://").unwrap().parse().unwrap()
+    }
+
+    /// Head and body of the answer to an unsigned GET.
+    pub(crate) fn get(&self, target: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_ascii_lowercase(), body.to_owned())
+    }
+
+    pub(crate) fn healthy(&self) -> bool {
+        self.get("/_carob/health").0.starts_with("http/1.1 200")
+    }
+
+    /// Sends a signal and gives the exit status, the rest of standard output, and standard error.
+    pub(crate) fn stop(mut self, signal: Signal) -> (ExitStatus, String, String) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        (exit(&mut self.child), rest, stderr)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // A test failed, or it stopped already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// Runs a gateway that must not start; gives the one line it said.
+pub(crate) fn refusal(command: &mut Command) -> String {
+    let mut child = command.spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let (status, stderr) = wait(child);
+    assert!(!status.success(), "it started");
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "", "nothing but the refusal is said");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    let line = stderr.strip_prefix("carob-gateway: ").unwrap_or_else(|| panic!("{stderr}"));
+    line.trim_end().to_owned()
+}
+
+fn wait(mut child: Child) -> (ExitStatus, String) {
+    let status = exit(&mut child);
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    (status, stderr)
+}
+
+fn exit(child: &mut Child) -> ExitStatus {
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if begin.elapsed() > PATIENCE {
+            _ = child.kill();
+            panic!("the gateway did not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,5 @@
+//! The real binary, started and stopped as an operator does.
+
+mod harness;
+mod lifecycle;
+mod refusals;

@@ -1,0 +1,104 @@
+//! The admin API: what the operator asks through the socket in the data directory.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use carob_bucket::Space;
+use carob_identity::{AccessRequest, Action, Authorizer, Clock, Decision, Identity, Resource, Timestamp};
+use http::{Method, Request, Response, StatusCode};
+use hyper::service::Service;
+
+use crate::body::only_reads;
+use crate::{Body, PREFIX};
+use answer::Refusal;
+
+mod answer;
+mod export;
+mod query;
+mod read;
+mod socket;
+
+pub use socket::{SocketError, bind};
+
+/// What the admin API answers from.
+pub struct AdminOptions {
+    /// The buckets.
+    pub space: Space,
+    /// Decides what the operator may do.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The gateway's version.
+    pub version: &'static str,
+    /// The store's figures now, by name.
+    pub store: Box<dyn Fn() -> BTreeMap<String, u64> + Send + Sync>,
+}
+
+impl fmt::Debug for AdminOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminOptions").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// Answers the admin API to whoever could connect, as [`Identity::Operator`]: for the private socket alone.
+#[derive(Debug, Clone)]
+pub struct Admin(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    options: AdminOptions,
+    started: Timestamp,
+}
+
+impl Admin {
+    /// Uptime counts from here.
+    pub fn new(options: AdminOptions) -> Self {
+        let started = options.clock.now();
+        Self(Arc::new(State { options, started }))
+    }
+}
+
+impl Service<Request<Body>> for Admin {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Body>) -> Self::Future {
+        let state = Arc::clone(&self.0);
+        Box::pin(async move {
+            if request.method() != Method::GET {
+                return Ok(only_reads());
+            }
+            let uri = request.uri();
+            Ok(state.answer(uri.path(), uri.query()).await.unwrap_or_else(Refusal::into_response))
+        })
+    }
+}
+
+impl State {
+    async fn answer(&self, path: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
+        let route: Vec<&str> = path.strip_prefix(PREFIX).unwrap_or_default().split('/').skip(1).collect();
+        match *route {
+            ["status"] => self.status(query).await,
+            ["buckets"] => self.buckets(query).await,
+            ["buckets", bucket, "objects"] => self.objects(bucket, query).await,
+            ["buckets", bucket, "stat"] => self.stat(bucket, query).await,
+            ["buckets", bucket, "log"] => self.log(bucket, query).await,
+            ["buckets", bucket, "export"] => self.export(bucket, query).await,
+            _ => Err(Refusal::new(StatusCode::NOT_FOUND, "there is no such route")),
+        }
+    }
+
+    async fn allow(&self, action: Action, resource: Resource<'_>) -> Result<(), Refusal> {
+        let now = self.options.clock.now();
+        let request = AccessRequest { identity: Some(&Identity::Operator), action, resource, now };
+        match self.options.authorizer.authorize(&request).await? {
+            Decision::Allow => Ok(()),
+            Decision::Deny => Err(Refusal::new(StatusCode::FORBIDDEN, "access denied")),
+        }
+    }
+}

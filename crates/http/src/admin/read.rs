@@ -1,0 +1,158 @@
+use std::collections::BTreeMap;
+
+use carob_bucket::{ListEntry, ListQuery, ListStart, LogEntry, Object, ObjectHeaders, Snapshot};
+use carob_identity::{Action, Resource};
+use data_encoding::{BASE64, HEXLOWER};
+use http::{Response, StatusCode};
+
+use super::State;
+use super::answer::{Refusal, json};
+use super::query::{Query, number};
+use crate::api::rfc3339;
+use crate::{Body, api};
+
+/// As many keys as S3 lists at once.
+const MAX_PAGE: usize = 1000;
+const MAX_LOG: usize = 1000;
+const DEFAULT_LOG: usize = 20;
+
+impl State {
+    pub(super) async fn status(&self, query: Option<&str>) -> Result<Response<Body>, Refusal> {
+        Query::parse(query, [])?;
+        self.allow(Action::READ_STATUS, Resource::Space).await?;
+        let options = &self.options;
+        let uptime = options.clock.now().millis().saturating_sub(self.started.millis());
+        let status = api::Status {
+            version: options.version.to_owned(),
+            space: options.space.did().to_string(),
+            uptime_seconds: uptime / 1000,
+            buckets: options.space.buckets().await?.len() as u64,
+            store: (options.store)(),
+        };
+        Ok(json(StatusCode::OK, &status))
+    }
+
+    pub(super) async fn buckets(&self, query: Option<&str>) -> Result<Response<Body>, Refusal> {
+        Query::parse(query, [])?;
+        self.allow(Action::LIST_ALL_MY_BUCKETS, Resource::Space).await?;
+        let buckets = self.options.space.buckets().await?.into_iter().map(|info| api::Bucket {
+            name: info.name,
+            id: info.id.to_string(),
+            created: rfc3339(info.created.millis()),
+        });
+        Ok(json(StatusCode::OK, &buckets.collect::<Vec<_>>()))
+    }
+
+    pub(super) async fn objects(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
+        let query = Query::parse(query, ["prefix", "delimiter", "start-after", "token", "max"])?;
+        let [prefix, delimiter, after, token, max] = query.into_values();
+        self.allow(Action::LIST_BUCKET, Resource::Bucket(bucket)).await?;
+        let start = match (token, after) {
+            (Some(token), _) => ListStart::Token(token),
+            (None, Some(key)) => ListStart::After(key),
+            (None, None) => ListStart::Beginning,
+        };
+        let max_keys = number("max", max, MAX_PAGE, MAX_PAGE)?;
+        let query = ListQuery { prefix: prefix.unwrap_or_default(), delimiter, start, max_keys };
+        let snapshot = self.snapshot(bucket).await?;
+        let page = snapshot.list(&query).await?;
+        let entries = page.entries.into_iter().map(|entry| match entry {
+            ListEntry::Prefix(prefix) => api::Entry::Prefix { prefix },
+            ListEntry::Object { key, record } => api::Entry::Object {
+                key,
+                size: record.size,
+                modified: rfc3339(record.modified.millis()),
+                etag: record.etag.to_string(),
+                cid: record.content.to_string(),
+            },
+        });
+        let entries = entries.collect();
+        let listing = api::Listing { commit: snapshot.cid().to_string(), entries, next: page.next_token };
+        Ok(json(StatusCode::OK, &listing))
+    }
+
+    pub(super) async fn stat(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
+        let [key] = Query::parse(query, ["key"])?.into_values();
+        let key = key.ok_or_else(|| Refusal::bad_request("key is missing"))?;
+        self.allow(Action::GET_OBJECT, Resource::Object { bucket, key: &key }).await?;
+        let object = self.snapshot(bucket).await?.get(&key).await?;
+        let object = object
+            .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, format!("there is no object {key:?}")))?;
+        Ok(json(StatusCode::OK, &stat(bucket, key, &object)))
+    }
+
+    pub(super) async fn log(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
+        let [limit] = Query::parse(query, ["limit"])?.into_values();
+        let limit = number("limit", limit, DEFAULT_LOG, MAX_LOG)?;
+        self.allow(Action::READ_HISTORY, Resource::Bucket(bucket)).await?;
+        let log = self.snapshot(bucket).await?.log(limit).await?;
+        Ok(json(StatusCode::OK, &log.iter().map(log_entry).collect::<Vec<_>>()))
+    }
+
+    pub(super) async fn snapshot(&self, bucket: &str) -> Result<Snapshot, Refusal> {
+        Ok(self.options.space.bucket(bucket).await?.snapshot().await?)
+    }
+}
+
+fn stat(bucket: &str, key: String, object: &Object) -> api::Object {
+    let record = object.record();
+    let blake3 = record.blake3.iter().map(|part| api::Blake3 {
+        root: HEXLOWER.encode(&part.root),
+        size: part.size,
+        outboard: part.outboard.map(|cid| cid.to_string()),
+    });
+    let checksum = record.checksum.as_ref().map(|checksum| api::Checksum {
+        algorithm: checksum.algorithm.as_str().to_owned(),
+        value: BASE64.encode(&checksum.value),
+    });
+    api::Object {
+        bucket: bucket.to_owned(),
+        key,
+        cid: record.content.to_string(),
+        size: record.size,
+        etag: record.etag.to_string(),
+        blake3: blake3.collect(),
+        checksum,
+        modified: rfc3339(record.modified.millis()),
+        headers: headers(&record.headers),
+        metadata: record.metadata.clone(),
+        commit: object.commit().to_string(),
+    }
+}
+
+fn headers(headers: &ObjectHeaders) -> BTreeMap<String, String> {
+    let ObjectHeaders {
+        content_type,
+        cache_control,
+        content_disposition,
+        content_encoding,
+        content_language,
+        expires,
+        website_redirect_location,
+        storage_class,
+    } = headers;
+    let named = [
+        ("content-type", content_type),
+        ("cache-control", cache_control),
+        ("content-disposition", content_disposition),
+        ("content-encoding", content_encoding),
+        ("content-language", content_language),
+        ("expires", expires),
+        ("x-amz-website-redirect-location", website_redirect_location),
+        ("x-amz-storage-class", storage_class),
+    ];
+    named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect()
+}
+
+fn log_entry(entry: &LogEntry) -> api::LogEntry {
+    let commit = &entry.commit;
+    api::LogEntry {
+        cid: commit.cid().to_string(),
+        seq: commit.seq,
+        time: rfc3339(commit.time.millis),
+        author: commit.author.to_string(),
+        tree: commit.objects.to_string(),
+        objects: entry.objects,
+        bytes: entry.bytes,
+    }
+}

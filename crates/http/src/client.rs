@@ -1,0 +1,200 @@
+//! The typed client of the admin API, for whoever may open its socket.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+use crate::{PREFIX, api};
+
+/// Far above a page of a thousand of the longest keys.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// RFC 3986's unreserved characters stand for themselves.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens on the socket.
+    #[error("the gateway is not running (no answer at {})", .0.display())]
+    NotRunning(PathBuf),
+    /// The socket is there but cannot be used.
+    #[error("cannot connect to {}", .path.display())]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The gateway refused; its own words.
+    #[error("{message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// One line for people.
+        message: String,
+    },
+    /// The answer broke off or made no sense.
+    #[error("{context}")]
+    Broken {
+        /// What was being received.
+        context: &'static str,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What was received could not be written.
+    #[error("cannot write the output")]
+    Output(#[source] std::io::Error),
+}
+
+/// What to list; empty is no restriction.
+#[derive(Debug, Clone, Default)]
+pub struct ListOptions {
+    /// Only keys that start with this.
+    pub prefix: String,
+    /// Rolls keys up to their common prefixes.
+    pub delimiter: Option<String>,
+    /// The `next` of the page before.
+    pub token: Option<String>,
+}
+
+/// Asks a gateway. Each call makes a connection of its own.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// Asks the gateway that listens on this socket.
+    pub fn new(socket: impl AsRef<Path>) -> Self {
+        Self { socket: socket.as_ref().into() }
+    }
+
+    /// The gateway's state.
+    ///
+    /// # Errors
+    /// [`ClientError`], as every call.
+    pub async fn status(&self) -> Result<api::Status, ClientError> {
+        self.json("/status".into()).await
+    }
+
+    /// All buckets by name.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn buckets(&self) -> Result<Vec<api::Bucket>, ClientError> {
+        self.json("/buckets".into()).await
+    }
+
+    /// A page of keys.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn list(&self, bucket: &str, options: &ListOptions) -> Result<api::Listing, ClientError> {
+        let mut route = format!("{}?prefix={}", route(bucket, "objects"), encode(&options.prefix));
+        for (name, value) in [("delimiter", &options.delimiter), ("token", &options.token)] {
+            if let Some(value) = value {
+                route.push_str(&format!("&{name}={}", encode(value)));
+            }
+        }
+        self.json(route).await
+    }
+
+    /// What is known of an object.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn stat(&self, bucket: &str, key: &str) -> Result<api::Object, ClientError> {
+        self.json(format!("{}?key={}", route(bucket, "stat"), encode(key))).await
+    }
+
+    /// The newest commits of a bucket.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn log(&self, bucket: &str, limit: Option<usize>) -> Result<Vec<api::LogEntry>, ClientError> {
+        let limit = limit.map(|limit| format!("?limit={limit}")).unwrap_or_default();
+        self.json(format!("{}{limit}", route(bucket, "log"))).await
+    }
+
+    /// Writes a bucket as a CAR and returns its length. After an error, what was written is not whole.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn export(&self, bucket: &str, to: &mut (impl AsyncWrite + Unpin)) -> Result<u64, ClientError> {
+        let response = self.get(route(bucket, "export")).await?;
+        let mut body = response.into_body();
+        let mut written = 0;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(broken("the export broke off"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            to.write_all(&data).await.map_err(ClientError::Output)?;
+            written += data.len() as u64;
+        }
+        to.flush().await.map_err(ClientError::Output)?;
+        Ok(written)
+    }
+
+    async fn json<T: DeserializeOwned>(&self, route: String) -> Result<T, ClientError> {
+        let text = collect(self.get(route).await?).await?;
+        serde_json::from_slice(&text).map_err(broken("the gateway's answer is not understood"))
+    }
+
+    async fn get(&self, route: String) -> Result<Response<Incoming>, ClientError> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
+                ClientError::NotRunning(self.socket.clone())
+            }
+            _ => ClientError::Connect { path: self.socket.clone(), source },
+        })?;
+        let lost = "the connection to the gateway was lost";
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken(lost))?;
+        // Ends by itself: with the answer's body, or when that is dropped.
+        tokio::spawn(connection);
+        let request =
+            Request::get(format!("{PREFIX}{route}")).header(HOST, "carob").body(Empty::<Bytes>::new());
+        let request = request.map_err(broken("not a request that can be sent"))?;
+        let response = sender.send_request(request).await.map_err(broken(lost))?;
+        if response.status() == StatusCode::OK {
+            return Ok(response);
+        }
+        let status = response.status();
+        let text = collect(response).await?;
+        let message = match serde_json::from_slice::<api::Failure>(&text) {
+            Ok(failure) => failure.error,
+            Err(_) => format!("the gateway answered {status}"),
+        };
+        Err(ClientError::Refused { status: status.as_u16(), message })
+    }
+}
+
+fn route(bucket: &str, leaf: &str) -> String {
+    format!("/buckets/{}/{leaf}", encode(bucket))
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
+async fn collect(response: Response<Incoming>) -> Result<Bytes, ClientError> {
+    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+    let source = |source| ClientError::Broken { context: "the gateway's answer broke off", source };
+    Ok(body.map_err(source)?.to_bytes())
+}
+
+fn broken<E>(context: &'static str) -> impl FnOnce(E) -> ClientError
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    move |source| ClientError::Broken { context, source: Box::new(source) }
+}

@@ -1,0 +1,154 @@
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::task::{JoinError, JoinSet};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::Body;
+use crate::body::boxed;
+use crate::progress::Progress;
+
+/// What a client may take of a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections open at one time; more wait in the listener's queue.
+    pub connections: usize,
+    /// The longest wait for a whole request head, idle keep-alive time included.
+    pub head_timeout: Duration,
+    /// The most bytes of request line and headers.
+    pub head_bytes: usize,
+    /// The longest that a client may send nothing of a body that is waited for.
+    pub body_timeout: Duration,
+    /// The longest that a client may take no byte of a response that is being sent.
+    pub write_timeout: Duration,
+    /// The longest wait for running requests when asked to stop; then connections are cut.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            head_timeout: Duration::from_secs(60),
+            head_bytes: 64 * 1024,
+            body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(8),
+        }
+    }
+}
+
+/// Gives connections. Implemented by TCP and Unix listeners.
+pub trait Listener: Send {
+    /// A connection.
+    type Io: AsyncRead + AsyncWrite + Send + 'static;
+
+    /// Waits for the next connection; dropping the future loses none.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Io>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Io = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        let (stream, _) = self.accept().await?;
+        // Answers are written whole; waiting to fill a packet would only delay small ones.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+impl Listener for UnixListener {
+    type Io = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+/// Serves HTTP/1 until `stop` is cancelled, then finishes what is under way and returns.
+///
+/// HTTP/2 without TLS is not offered: no S3 client speaks it.
+pub async fn serve<L, S>(listener: L, service: S, limits: Limits, stop: CancellationToken)
+where
+    L: Listener,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Send + Sync + 'static,
+    S::Future: Send,
+{
+    let service = Arc::new(service);
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(ended) = open.join_next() => report(ended),
+            accepted = listener.next(), if open.len() < limits.connections => match accepted {
+                Ok(io) => {
+                    open.spawn(connection(io, Arc::clone(&service), limits, stop.clone()));
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: wait for connections to end rather than spin.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let drained = async {
+        while let Some(ended) = open.join_next().await {
+            report(ended);
+        }
+    };
+    if tokio::time::timeout(limits.drain_timeout, drained).await.is_err() {
+        tracing::warn!(connections = open.len(), "requests took too long to finish and are cut off");
+        open.shutdown().await;
+    }
+}
+
+async fn connection<I, S>(io: I, service: Arc<S>, limits: Limits, stop: CancellationToken)
+where
+    I: AsyncRead + AsyncWrite + Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Send + Sync + 'static,
+    S::Future: Send,
+{
+    // Only writes: while a request is worked on, hyper waits in a read to notice that the client left.
+    let mut io = TimeoutStream::new(io);
+    io.set_write_timeout(Some(limits.write_timeout));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_header_size(limits.head_bytes);
+    let service = service_fn(move |request: Request<Incoming>| {
+        service.call(request.map(|body| boxed(Progress::new(body, limits.body_timeout))))
+    });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Box::pin(io)), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection broke off");
+    }
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a request failed unexpectedly");
+    }
+}
