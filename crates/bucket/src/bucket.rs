@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carob_block::Cid;
-use carob_commit::{Blake3Root, ETag, ObjectHeaders, Record};
+use carob_commit::{Blake3Root, ChecksumType, ETag, Layout, ObjectHeaders, Record};
 use carob_identity::Timestamp;
 use carob_object::{Checksum, ChecksumAlgorithm};
 use tokio::sync::oneshot;
@@ -119,12 +119,15 @@ impl Bucket {
             content: body.cid,
             size: body.size,
             etag: ETag { md5: body.md5, parts: None },
-            blake3: vec![Blake3Root { root: body.blake3, size: body.size, outboard: body.outboard }],
+            blake3: Some(Blake3Root { root: body.blake3, outboard: body.outboard }),
+            parts: None,
+            layout: Layout::Balanced,
             // Set when it is committed.
             modified: Timestamp::default(),
             headers: options.headers,
             metadata: options.metadata,
             checksum: options.checksum,
+            checksum_type: ChecksumType::FullObject,
         };
         let (reply, answer) = oneshot::channel();
         let precondition = options.precondition;

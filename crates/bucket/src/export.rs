@@ -1,7 +1,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use carob_block::{Block, Cid, ReadBlocks};
-use carob_commit::{Record, RecordValue};
+use carob_commit::{Inline, PartList, Record, TreeValue};
 use futures::{Stream, StreamExt, TryStreamExt};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -47,9 +47,9 @@ impl Snapshot {
         let mut cursor = self.tree().cursor();
         cursor.seek(b"").await?;
         while let Some((_, entry)) = cursor.next().await? {
-            let record = match RecordValue::from_value(&entry.value, self.tree().root())? {
-                RecordValue::Inline(record) => *record,
-                RecordValue::Linked(cid) => {
+            let record = match Record::from_value(&entry.value, self.tree().root())? {
+                Inline::Here(record) => *record,
+                Inline::Linked(cid) => {
                     let found = block(&**store, &cid).await?;
                     let record = Record::from_block(&found)?;
                     out.send(found).await;
@@ -57,7 +57,14 @@ impl Snapshot {
                 }
             };
             out.file(Arc::clone(store) as _, record.content).await?;
-            for outboard in record.blake3.iter().filter_map(|root| root.outboard) {
+            let mut outboards: Vec<Cid> = record.blake3.iter().filter_map(|root| root.outboard).collect();
+            if let Some(parts) = record.parts {
+                let parts = block(&**store, &parts).await?;
+                outboards =
+                    PartList::from_block(&parts)?.0.iter().filter_map(|p| p.blake3.outboard).collect();
+                out.send(parts).await;
+            }
+            for outboard in outboards {
                 out.file(Arc::clone(store) as _, outboard).await?;
             }
             if to.is_closed() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carob_block::{Block, Cid, Session};
-use carob_commit::{ETag, Record, Unsigned};
+use carob_commit::{ETag, Record, TreeValue, Unsigned};
 use carob_identity::Hlc;
 use carob_index::Entry;
 

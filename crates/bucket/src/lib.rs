@@ -45,7 +45,9 @@ mod token;
 mod upload;
 
 pub use bucket::{Bucket, Deleted, PutOptions, Written};
-pub use carob_commit::{Blake3Root, BucketId, Commit, ETag, ObjectHeaders, Record};
+pub use carob_commit::{
+    Blake3Root, BucketId, ChecksumType, Commit, ETag, Layout, ObjectHeaders, Part, PartList, Record,
+};
 pub use error::BucketError;
 pub use history::LogEntry;
 pub use listing::{ListEntry, ListPage, ListQuery, ListStart};

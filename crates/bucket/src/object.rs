@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use carob_block::{Cid, ReadBlocks};
-use carob_commit::Record;
+use carob_commit::{PartList, Record};
 use carob_object::{ObjectError, ObjectReader};
 use futures::future::{self, Either, Ready};
 use futures::stream::{self, Once};
@@ -31,6 +31,16 @@ impl Object {
     /// The commit it was read from.
     pub fn commit(&self) -> Cid {
         self.commit
+    }
+
+    /// The parts it was made of, if it came by a multipart upload.
+    ///
+    /// # Errors
+    /// [`BucketError::Damaged`], [`BucketError::Store`].
+    pub async fn parts(&self) -> Result<Option<PartList>, BucketError> {
+        let Some(parts) = self.record.parts else { return Ok(None) };
+        let block = self.store.get(&parts).await?.ok_or_else(|| BucketError::missing(&parts))?;
+        Ok(Some(PartList::from_block(&block)?))
     }
 
     /// The bytes of `range`, which is cut to the object's size. Every block is verified before a byte of it is

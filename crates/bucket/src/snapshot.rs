@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use carob_block::{Block, Cid, ReadBlocks, Store};
-use carob_commit::{Commit, Record, RecordValue};
+use carob_commit::{Commit, Inline, Record, TreeValue};
 use carob_index::{NodeCache, Tree, Value};
 
 use crate::bucket::check_key;
@@ -78,9 +78,9 @@ impl Snapshot {
 
     /// The record that a tree value is or links.
     pub(crate) async fn record(&self, value: &Value) -> Result<Arc<Record>, BucketError> {
-        match RecordValue::from_value(value, self.tree().root())? {
-            RecordValue::Inline(record) => Ok(Arc::new(*record)),
-            RecordValue::Linked(cid) => Ok(Arc::new(Record::from_block(&block(&*self.store, &cid).await?)?)),
+        match Record::from_value(value, self.tree().root())? {
+            Inline::Here(record) => Ok(Arc::new(*record)),
+            Inline::Linked(cid) => Ok(Arc::new(Record::from_block(&block(&*self.store, &cid).await?)?)),
         }
     }
 }

@@ -13,10 +13,14 @@
 //! ```
 
 mod bucket_id;
+mod checksum;
 mod codec;
 mod commit;
 mod etag;
 mod genesis;
+mod inline;
+mod multipart;
+mod parts;
 mod record;
 mod verify;
 
@@ -24,7 +28,10 @@ pub use bucket_id::BucketId;
 pub use commit::{Commit, Unsigned};
 pub use etag::ETag;
 pub use genesis::Genesis;
-pub use record::{Blake3Root, INLINE_RECORD, ObjectHeaders, Record, RecordValue};
+pub use inline::{INLINE, Inline, TreeValue};
+pub use multipart::{CompletedState, PartState, UploadChecksum, UploadId, UploadState, uploads_head};
+pub use parts::{Part, PartList};
+pub use record::{Blake3Root, ChecksumType, Layout, ObjectHeaders, Record};
 pub use verify::{Report, VerifyError, verify_car};
 
 /// Why bytes are not one of this crate's structures, or not an authentic one.
@@ -57,6 +64,9 @@ pub enum CommitError {
     /// Text that is not a bucket id.
     #[error("{0:?} is not a bucket id")]
     BadBucketId(String),
+    /// Text that is not an upload id.
+    #[error("{0:?} is not an upload id")]
+    BadUploadId(String),
     /// A structure over the size of a block; only reached by metadata far above S3's limits.
     #[error("{what} is too large to store")]
     TooLarge {

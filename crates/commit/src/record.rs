@@ -1,16 +1,11 @@
 use std::collections::BTreeMap;
 
-use carob_block::{Block, Cid};
+use carob_block::Cid;
 use carob_identity::Timestamp;
-use carob_index::Value;
-use carob_object::{Checksum, ChecksumAlgorithm};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use carob_object::Checksum;
+use serde::{Deserialize, Serialize};
 
-use crate::{CommitError, ETag, codec};
-
-/// The largest record, in bytes, that stands in a tree node; a larger one gets a block of its own.
-pub const INLINE_RECORD: usize = 512;
+use crate::{ETag, TreeValue};
 
 /// What a listing and a HEAD need to know of an object. Field names on disk are short because every write
 /// of a key rewrites its neighbours' records too.
@@ -25,9 +20,15 @@ pub struct Record {
     /// The entity tag.
     #[serde(rename = "e")]
     pub etag: ETag,
-    /// BLAKE3 roots over the body: one, or one for each part of a multipart upload, in order.
-    #[serde(rename = "b")]
-    pub blake3: Vec<Blake3Root>,
+    /// BLAKE3 over the body; `None` for an object made of parts, each of which has its own.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<Blake3Root>,
+    /// The block that lists the parts ([`PartList`]), for an object made by a multipart upload.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Cid>,
+    /// How the body's tree is laid out.
+    #[serde(rename = "l", default, skip_serializing_if = "Layout::is_balanced")]
+    pub layout: Layout,
     /// When the write was committed.
     #[serde(rename = "m")]
     pub modified: Timestamp,
@@ -38,40 +39,71 @@ pub struct Record {
     #[serde(rename = "u", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
     /// The checksum that S3 reports for the whole object.
-    #[serde(
-        rename = "k",
-        default,
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "serialize_checksum",
-        deserialize_with = "deserialize_checksum"
-    )]
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none", with = "crate::checksum")]
     pub checksum: Option<Checksum>,
+    /// What [`Record::checksum`] is the checksum of.
+    #[serde(rename = "kt", default, skip_serializing_if = "ChecksumType::is_full_object")]
+    pub checksum_type: ChecksumType,
 }
 
-/// A BLAKE3 root with what it takes to verify ranges against it. On disk an array of three.
+/// A BLAKE3 root with what it takes to verify ranges against it. On disk an array of two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Blake3Tuple", into = "Blake3Tuple")]
 pub struct Blake3Root {
     /// The BLAKE3 hash.
     pub root: [u8; 32],
-    /// How many bytes of the body it covers.
-    pub size: u64,
     /// The Bao outboard (16 KiB groups), a UnixFS file; `None` where it would be empty.
     pub outboard: Option<Cid>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Blake3Tuple(#[serde(with = "serde_bytes")] [u8; 32], u64, Option<Cid>);
+struct Blake3Tuple(#[serde(with = "serde_bytes")] [u8; 32], Option<Cid>);
 
 impl From<Blake3Tuple> for Blake3Root {
-    fn from(Blake3Tuple(root, size, outboard): Blake3Tuple) -> Self {
-        Self { root, size, outboard }
+    fn from(Blake3Tuple(root, outboard): Blake3Tuple) -> Self {
+        Self { root, outboard }
     }
 }
 
 impl From<Blake3Root> for Blake3Tuple {
     fn from(root: Blake3Root) -> Self {
-        Self(root.root, root.size, root.outboard)
+        Self(root.root, root.outboard)
+    }
+}
+
+/// How the tree of a body is laid out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layout {
+    /// As the UnixFS profile has it: the CID is the one that any importer gives.
+    #[default]
+    #[serde(rename = "balanced")]
+    Balanced,
+    /// Parts that are not whole MiB, under common nodes: a valid UnixFS file with a CID of its own.
+    #[serde(rename = "joined")]
+    Joined,
+}
+
+impl Layout {
+    fn is_balanced(&self) -> bool {
+        *self == Self::Balanced
+    }
+}
+
+/// What a stored checksum of a multipart object is the checksum of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChecksumType {
+    /// The body.
+    #[default]
+    #[serde(rename = "FULL_OBJECT")]
+    FullObject,
+    /// The checksums of the parts, one after the other. S3 shows it with `-` and the number of parts.
+    #[serde(rename = "COMPOSITE")]
+    Composite,
+}
+
+impl ChecksumType {
+    fn is_full_object(&self) -> bool {
+        *self == Self::FullObject
     }
 }
 
@@ -111,77 +143,6 @@ impl ObjectHeaders {
     }
 }
 
-/// How a record stands in the tree: itself, or a link to a block that holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RecordValue {
-    /// The record.
-    Inline(Box<Record>),
-    /// Where the record is.
-    Linked(Cid),
-}
-
-impl Record {
-    /// The record as a tree value, with the block to store beside it where it is over [`INLINE_RECORD`].
-    ///
-    /// # Errors
-    /// [`CommitError::TooLarge`].
-    pub fn to_value(&self) -> Result<(Value, Option<Block>), CommitError> {
-        let block = codec::encode(self, "record")?;
-        if block.data().len() <= INLINE_RECORD {
-            let value =
-                Value::new(block.data().clone()).map_err(|_| CommitError::TooLarge { what: "record" })?;
-            return Ok((value, None));
-        }
-        let link =
-            Value::from_serialize(block.cid()).map_err(|_| CommitError::TooLarge { what: "record" })?;
-        Ok((link, Some(block)))
-    }
-
-    /// Reads a record from the block that a [`RecordValue::Linked`] names.
-    ///
-    /// # Errors
-    /// [`CommitError::Malformed`].
-    pub fn from_block(block: &Block) -> Result<Self, CommitError> {
-        codec::decode(block, "record")
-    }
-}
-
-impl RecordValue {
-    /// Reads a tree value. `node` is the tree the value came from, named in errors.
-    ///
-    /// # Errors
-    /// [`CommitError::Malformed`].
-    pub fn from_value(value: &Value, node: Cid) -> Result<Self, CommitError> {
-        // CBOR major type 6: the tag of a link.
-        if value.bytes().first().is_some_and(|byte| byte >> 5 == 6) {
-            return value.deserialize().map(Self::Linked).map_err(|e| malformed(node, e));
-        }
-        value.deserialize().map(|record| Self::Inline(Box::new(record))).map_err(|e| malformed(node, e))
-    }
-}
-
-fn malformed(cid: Cid, source: impl std::error::Error + Send + Sync + 'static) -> CommitError {
-    CommitError::Malformed { cid, what: "record", source: Box::new(source) }
-}
-
-#[derive(Serialize, Deserialize)]
-struct ChecksumMap {
-    /// S3's name of the algorithm.
-    a: String,
-    #[serde(with = "serde_bytes")]
-    v: Vec<u8>,
-}
-
-fn serialize_checksum<S: Serializer>(checksum: &Option<Checksum>, serializer: S) -> Result<S::Ok, S::Error> {
-    let map = |c: &Checksum| ChecksumMap { a: c.algorithm.as_str().to_owned(), v: c.value.clone() };
-    checksum.as_ref().map(map).serialize(serializer)
-}
-
-fn deserialize_checksum<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Checksum>, D::Error> {
-    let Some(map) = Option::<ChecksumMap>::deserialize(deserializer)? else { return Ok(None) };
-    use ChecksumAlgorithm::{Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
-    let known = [Crc32, Crc32c, Crc64Nvme, Sha1, Sha256];
-    let algorithm = known.into_iter().find(|algorithm| algorithm.as_str() == map.a);
-    let algorithm = algorithm.ok_or_else(|| D::Error::custom("unknown checksum algorithm"))?;
-    Ok(Some(Checksum { algorithm, value: map.v }))
+impl TreeValue for Record {
+    const WHAT: &'static str = "record";
 }

@@ -14,7 +14,7 @@ use carob_index::{IndexError, NodeCache, Tree};
 use carob_object::ObjectError;
 use futures::TryStreamExt;
 
-use crate::{Commit, CommitError, Record, RecordValue};
+use crate::{Blake3Root, Commit, CommitError, Inline, PartList, Record, TreeValue};
 
 /// Memory for decoded index nodes while verifying, in bytes.
 const NODE_CACHE: u64 = 16 << 20;
@@ -105,9 +105,9 @@ where
     let (mut objects, mut bytes) = (0_u64, 0_u64);
     while let Some((key, entry)) = cursor.next().await.map_err(index)? {
         let key = String::from_utf8_lossy(&key).into_owned();
-        let record = match RecordValue::from_value(&entry.value, commit.objects)? {
-            RecordValue::Inline(record) => *record,
-            RecordValue::Linked(cid) => Record::from_block(&get(&*blocks, cid).await?)?,
+        let record = match Record::from_value(&entry.value, commit.objects)? {
+            Inline::Here(record) => *record,
+            Inline::Linked(cid) => Record::from_block(&get(&*blocks, cid).await?)?,
         };
         if entry.weight != record.size {
             return Err(VerifyError::Mismatch { key, what: "the size in the index" });
@@ -129,8 +129,8 @@ async fn check_body(blocks: &Arc<dyn ReadBlocks>, key: String, record: &Record) 
     let body = body.map_err(object)?;
     let mut body = std::pin::pin!(body);
     let mut chunk = Bytes::new();
-    for part in &record.blake3 {
-        let (mut hasher, mut left) = (blake3::Hasher::new(), part.size);
+    for (size, blake3) in spans(&**blocks, record).await? {
+        let (mut hasher, mut left) = (blake3::Hasher::new(), size);
         while left > 0 {
             if chunk.is_empty() {
                 let next = body.try_next().await.map_err(object)?;
@@ -140,11 +140,12 @@ async fn check_body(blocks: &Arc<dyn ReadBlocks>, key: String, record: &Record) 
             hasher.update(&chunk.split_to(take));
             left -= take as u64;
         }
-        if *hasher.finalize().as_bytes() != part.root {
+        if *hasher.finalize().as_bytes() != blake3.root {
             return Err(mismatch("BLAKE3 root"));
         }
-        if let Some(outboard) = part.outboard {
-            get(&**blocks, outboard).await?;
+        if let Some(outboard) = blake3.outboard {
+            let mut outboard = carob_object::blocks(Arc::clone(blocks), outboard);
+            while outboard.try_next().await.map_err(object)?.is_some() {}
         }
     }
     let rest = body.try_next().await.map_err(object)?;
@@ -152,6 +153,15 @@ async fn check_body(blocks: &Arc<dyn ReadBlocks>, key: String, record: &Record) 
         return Err(mismatch("size"));
     }
     Ok(())
+}
+
+/// What each BLAKE3 root covers: lengths of consecutive pieces of the body.
+async fn spans(blocks: &dyn ReadBlocks, record: &Record) -> Result<Vec<(u64, Blake3Root)>, VerifyError> {
+    let Some(parts) = record.parts else {
+        return Ok(record.blake3.iter().map(|blake3| (record.size, blake3.clone())).collect());
+    };
+    let parts = PartList::from_block(&get(blocks, parts).await?)?;
+    Ok(parts.0.into_iter().map(|part| (part.size, part.blake3)).collect())
 }
 
 async fn get(blocks: &dyn ReadBlocks, cid: Cid) -> Result<Block, VerifyError> {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use carob_block::{Block, Bytes, Cid, Codec};
 use carob_commit::{
-    Blake3Root, BucketId, Commit, CommitError, ETag, Genesis, ObjectHeaders, Record, RecordValue, Unsigned,
+    Blake3Root, BucketId, ChecksumType, Commit, CommitError, ETag, Genesis, Inline, Layout, ObjectHeaders,
+    Part, PartList, Record, TreeValue, Unsigned,
 };
 use carob_identity::{Hlc, Signer, SpaceKey, Timestamp};
 use carob_object::{Checksum, ChecksumAlgorithm};
@@ -46,11 +47,14 @@ fn record() -> Record {
         content: cid("body"),
         size: 4,
         etag: ETag { md5: [3; 16], parts: None },
-        blake3: vec![Blake3Root { root: [4; 32], size: 4, outboard: None }],
+        blake3: Some(Blake3Root { root: [4; 32], outboard: None }),
+        parts: None,
+        layout: Layout::Balanced,
         modified: Timestamp(TIME),
         headers: ObjectHeaders { content_type: Some("text/plain".to_owned()), ..ObjectHeaders::default() },
         metadata: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
         checksum: Some(Checksum { algorithm: ChecksumAlgorithm::Crc64Nvme, value: vec![5; 8] }),
+        checksum_type: ChecksumType::FullObject,
     }
 }
 
@@ -99,14 +103,14 @@ fn record_has_its_golden_bytes() {
     assert_eq!(
         hex::encode(value.bytes()),
         concat!(
-            "a8616281835820040404040404040404040404040404040404040404040404040404040404040404f66163d8",
-            "2a58250001551220230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb56165a163",
-            "6d643550030303030303030303030303030303036168a16263746a746578742f706c61696e616ba261616943",
-            "524336344e564d456176480505050505050505616d1b0000018bcfe5687b6173046175a161616162",
+            "a861628258200404040404040404040404040404040404040404040404040404040404040404f66163d82a58",
+            "250001551220230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb56165a1636d64",
+            "3550030303030303030303030303030303036168a16263746a746578742f706c61696e616ba2616169435243",
+            "36344e564d456176480505050505050505616d1b0000018bcfe5687b6173046175a161616162",
         )
     );
-    let read = RecordValue::from_value(&value, cid("node")).unwrap();
-    assert_eq!(read, RecordValue::Inline(Box::new(record())));
+    let read = Record::from_value(&value, cid("node")).unwrap();
+    assert_eq!(read, Inline::Here(Box::new(record())));
 }
 
 #[test]
@@ -114,11 +118,11 @@ fn a_large_record_stands_in_its_own_block() {
     let mut record = record();
     record.metadata.insert("long".to_owned(), "x".repeat(500));
     record.etag.parts = Some(3);
-    record.blake3.push(Blake3Root { root: [6; 32], size: 1 << 20, outboard: Some(cid("outboard")) });
+    record.blake3 = Some(Blake3Root { root: [6; 32], outboard: Some(cid("outboard")) });
     let (value, block) = record.to_value().unwrap();
     let block = block.unwrap();
-    let read = RecordValue::from_value(&value, cid("node")).unwrap();
-    assert_eq!(read, RecordValue::Linked(*block.cid()));
+    let read = Record::from_value(&value, cid("node")).unwrap();
+    assert_eq!(read, Inline::Linked(*block.cid()));
     assert_eq!(Record::from_block(&block).unwrap(), record);
     assert_eq!(block.links().unwrap(), [cid("outboard"), cid("body")]);
 }
@@ -156,4 +160,27 @@ fn an_unknown_version_is_named() {
     bytes[at + 2] = 2;
     let newer = Block::new(Codec::DagCbor, bytes.into()).unwrap();
     assert!(matches!(Genesis::from_block(&newer), Err(CommitError::UnknownVersion { found: 2, .. })));
+}
+
+#[test]
+fn part_list_has_its_golden_bytes() {
+    let part = |number, outboard, checksum| {
+        let blake3 = Blake3Root { root: [4; 32], outboard };
+        Part { number, size: 5 << 20, blake3, checksum }
+    };
+    let parts = PartList(vec![part(1, Some(cid("outboard")), Some(vec![9; 4])), part(10_000, None, None)]);
+    let block = parts.to_block().unwrap();
+    assert_eq!(
+        hex::encode(block.data()),
+        concat!(
+            "8285011a0050000058200404040404040404040404040404040404040404040404040404040404040404d82a",
+            "58250001551220b271e98a6bdd756c9c69ad6b95d02e08817cb8f69d458db6867eb9a16c12e23c4409090909",
+            "851927101a0050000058200404040404040404040404040404040404040404040404040404040404040404f6",
+            "f6",
+        )
+    );
+    assert_eq!(PartList::from_block(&block).unwrap(), parts);
+    assert_eq!(parts.size(), 10 << 20);
+    let full = PartList((1..=10_000).map(|n| part(n, Some(cid("o")), Some(vec![9; 32]))).collect());
+    full.to_block().unwrap();
 }

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use carob_bucket::{ListEntry, ListQuery, ListStart, LogEntry, Object, ObjectHeaders, Snapshot};
+use carob_bucket::{
+    Blake3Root, ListEntry, ListQuery, ListStart, LogEntry, Object, ObjectHeaders, PartList, Snapshot,
+};
 use carob_identity::{Action, Resource};
 use data_encoding::{BASE64, HEXLOWER};
 use http::{Response, StatusCode};
@@ -78,7 +80,7 @@ impl State {
         let object = self.snapshot(bucket).await?.get(&key).await?;
         let object = object
             .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, format!("there is no object {key:?}")))?;
-        Ok(json(StatusCode::OK, &stat(bucket, key, &object)))
+        Ok(json(StatusCode::OK, &stat(bucket, key, &object, object.parts().await?)))
     }
 
     pub(super) async fn log(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
@@ -94,13 +96,17 @@ impl State {
     }
 }
 
-fn stat(bucket: &str, key: String, object: &Object) -> api::Object {
+fn stat(bucket: &str, key: String, object: &Object, parts: Option<PartList>) -> api::Object {
     let record = object.record();
-    let blake3 = record.blake3.iter().map(|part| api::Blake3 {
-        root: HEXLOWER.encode(&part.root),
-        size: part.size,
-        outboard: part.outboard.map(|cid| cid.to_string()),
-    });
+    let blake3 = |size: u64, blake3: &Blake3Root| api::Blake3 {
+        root: HEXLOWER.encode(&blake3.root),
+        size,
+        outboard: blake3.outboard.map(|cid| cid.to_string()),
+    };
+    let blake3 = match parts {
+        Some(PartList(parts)) => parts.iter().map(|part| blake3(part.size, &part.blake3)).collect(),
+        None => record.blake3.iter().map(|root| blake3(record.size, root)).collect(),
+    };
     let checksum = record.checksum.as_ref().map(|checksum| api::Checksum {
         algorithm: checksum.algorithm.as_str().to_owned(),
         value: BASE64.encode(&checksum.value),
@@ -111,7 +117,7 @@ fn stat(bucket: &str, key: String, object: &Object) -> api::Object {
         cid: record.content.to_string(),
         size: record.size,
         etag: record.etag.to_string(),
-        blake3: blake3.collect(),
+        blake3,
         checksum,
         modified: rfc3339(record.modified.millis()),
         headers: headers(&record.headers),

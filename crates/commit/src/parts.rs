@@ -1,0 +1,58 @@
+use carob_block::{Block, Cid};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::{Blake3Root, CommitError, codec};
+
+/// The parts of an object made by a multipart upload, in order. A block that the record links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartList(pub Vec<Part>);
+
+/// One part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its number in the upload, 1 to 10,000.
+    pub number: u16,
+    /// How many bytes of the body it is.
+    pub size: u64,
+    /// BLAKE3 over it.
+    pub blake3: Blake3Root,
+    /// Its own checksum, of the record's algorithm.
+    pub checksum: Option<Vec<u8>>,
+}
+
+/// On disk: number, size, BLAKE3 root, outboard, checksum.
+#[derive(Serialize, Deserialize)]
+struct Wire(u16, u64, #[serde(with = "serde_bytes")] [u8; 32], Option<Cid>, Option<ByteBuf>);
+
+impl PartList {
+    /// The block that holds it.
+    ///
+    /// # Errors
+    /// [`CommitError::TooLarge`]; 10,000 parts fit.
+    pub fn to_block(&self) -> Result<Block, CommitError> {
+        let wire = |part: &Part| {
+            let Part { number, size, blake3, checksum } = part;
+            Wire(*number, *size, blake3.root, blake3.outboard, checksum.clone().map(ByteBuf::from))
+        };
+        codec::encode(&self.0.iter().map(wire).collect::<Vec<_>>(), "part list")
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// [`CommitError::Malformed`].
+    pub fn from_block(block: &Block) -> Result<Self, CommitError> {
+        let wires: Vec<Wire> = codec::decode(block, "part list")?;
+        let part = |Wire(number, size, root, outboard, checksum): Wire| {
+            let blake3 = Blake3Root { root, outboard };
+            Part { number, size, blake3, checksum: checksum.map(ByteBuf::into_vec) }
+        };
+        Ok(Self(wires.into_iter().map(part).collect()))
+    }
+
+    /// The sum of the parts' sizes.
+    pub fn size(&self) -> u64 {
+        self.0.iter().fold(0, |sum, part| sum.saturating_add(part.size))
+    }
+}
