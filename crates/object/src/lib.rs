@@ -32,8 +32,10 @@
 
 mod assembler;
 mod checksum;
+mod combine;
 mod dag;
 mod error;
+mod join;
 mod leaf;
 mod outboard;
 mod reader;
@@ -44,6 +46,7 @@ mod writer;
 pub use checksum::{Checksum, ChecksumAlgorithm};
 pub use dag::DagBuilder;
 pub use error::ObjectError;
+pub use join::{Joined, join};
 pub use outboard::GROUP_SIZE;
 pub use reader::{ObjectReader, blocks, read};
 pub use unixfs::Link;
