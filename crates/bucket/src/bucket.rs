@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use carob_block::Cid;
+use carob_block::{Cid, Session};
 use carob_commit::{Blake3Root, ChecksumType, ETag, Layout, ObjectHeaders, Record};
 use carob_identity::Timestamp;
 use carob_object::{Checksum, ChecksumAlgorithm};
@@ -110,10 +110,7 @@ impl Bucket {
     /// the store says. After an error, nothing has changed; if the future is dropped, it may have.
     pub async fn put(&self, key: &str, body: Uploaded, options: PutOptions) -> Result<Written, BucketError> {
         check_key(key)?;
-        let metadata = options.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
-        if metadata > MAX_METADATA_BYTES {
-            return Err(BucketError::MetadataTooLarge(metadata));
-        }
+        check_metadata(&options.metadata)?;
         let Uploaded { body, session } = body;
         let record = Record {
             content: body.cid,
@@ -131,6 +128,36 @@ impl Bucket {
         };
         let (reply, answer) = oneshot::channel();
         let precondition = options.precondition;
+        let op = Op::Put { key: key.to_owned(), record: Box::new(record), session, precondition, reply };
+        self.submit(op, answer).await
+    }
+
+    /// Puts a copy of an object, of this bucket or another of the space, under `key`. No body is read: the copy
+    /// shares its blocks, and keeps entity tag, parts, and (unless `options` has another) checksum.
+    ///
+    /// # Errors
+    /// As [`Bucket::put`].
+    pub async fn copy(
+        &self,
+        source: &Object,
+        key: &str,
+        options: PutOptions,
+    ) -> Result<Written, BucketError> {
+        check_key(key)?;
+        check_metadata(&options.metadata)?;
+        let PutOptions { headers, metadata, checksum, precondition } = options;
+        let source = source.record();
+        let mut record = Record { headers, metadata, ..source.clone() };
+        if checksum.is_some() {
+            (record.checksum, record.checksum_type) = (checksum, ChecksumType::FullObject);
+        }
+        let session: Arc<dyn Session> = Arc::from(self.space.store.session());
+        let outboard = source.blake3.as_ref().and_then(|blake3| blake3.outboard);
+        let needed: Vec<Cid> = [Some(source.content), source.parts, outboard].into_iter().flatten().collect();
+        if let Some(missing) = session.missing(&needed).await?.first() {
+            return Err(BucketError::missing(missing));
+        }
+        let (reply, answer) = oneshot::channel();
         let op = Op::Put { key: key.to_owned(), record: Box::new(record), session, precondition, reply };
         self.submit(op, answer).await
     }
@@ -161,7 +188,11 @@ impl Bucket {
         self.submit(Op::DeleteBucket { reply }, answer).await
     }
 
-    async fn submit<T>(
+    pub(crate) fn space(&self) -> &Arc<Inner> {
+        &self.space
+    }
+
+    pub(crate) async fn submit<T>(
         &self,
         op: Op,
         answer: oneshot::Receiver<Result<T, BucketError>>,
@@ -171,6 +202,11 @@ impl Bucket {
         ops.send(op).await.map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
+}
+
+pub(crate) fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), BucketError> {
+    let bytes = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > MAX_METADATA_BYTES { Err(BucketError::MetadataTooLarge(bytes)) } else { Ok(()) }
 }
 
 pub(crate) fn check_key(key: &str) -> Result<(), BucketError> {

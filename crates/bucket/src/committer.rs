@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use carob_block::{HeadSwap, Session, StoreError};
-use carob_commit::{Commit, Genesis, Record};
+use carob_block::{Cid, HeadSwap, Session, StoreError};
+use carob_commit::{Commit, Genesis, PartState, Record, UploadId, UploadState, uploads_head};
+use carob_index::Tree;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::group::Group;
@@ -33,19 +34,63 @@ pub(crate) enum Op {
     },
     /// Deletes keys.
     Delete { keys: Vec<(String, Precondition)>, reply: Reply<DeletedKeys> },
+    /// Begins a multipart upload.
+    Begin { key: String, id: UploadId, state: Box<UploadState>, reply: Reply<()> },
+    /// Adds a stored part to an upload, or replaces it.
+    Part {
+        key: String,
+        id: UploadId,
+        number: u16,
+        state: Box<PartState>,
+        session: Arc<dyn Session>,
+        reply: Reply<()>,
+    },
+    /// Ends an upload without an object.
+    Abort { key: String, id: UploadId, reply: Reply<()> },
+    /// Makes an upload an object. Answers `None` if its parts are no longer those that the plan was made of.
+    Complete {
+        plan: Box<Plan>,
+        session: Arc<dyn Session>,
+        precondition: Precondition,
+        reply: Reply<Option<Written>>,
+    },
     /// Deletes the bucket itself.
     DeleteBucket { reply: Reply<()> },
 }
 
 impl Op {
+    /// What holds the blocks that the change needs.
+    fn session(&self) -> Option<&dyn Session> {
+        match self {
+            Self::Put { session, .. } | Self::Part { session, .. } | Self::Complete { session, .. } => {
+                Some(&**session)
+            }
+            Self::Delete { .. } | Self::Begin { .. } | Self::Abort { .. } | Self::DeleteBucket { .. } => None,
+        }
+    }
+
     pub(crate) fn fail(self, error: BucketError) {
         // A caller that has gone away needs no answer.
         match self {
             Self::Put { reply, .. } => _ = reply.send(Err(error)),
             Self::Delete { reply, .. } => _ = reply.send(Err(error)),
+            Self::Begin { reply, .. } | Self::Part { reply, .. } | Self::Abort { reply, .. } => {
+                _ = reply.send(Err(error));
+            }
+            Self::Complete { reply, .. } => _ = reply.send(Err(error)),
             Self::DeleteBucket { reply } => _ = reply.send(Err(error)),
         }
     }
+}
+
+/// An object to be made of an upload's parts.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) key: String,
+    pub(crate) id: UploadId,
+    /// The parts, in order of their numbers.
+    pub(crate) parts: Vec<(u16, PartState)>,
+    pub(crate) record: Record,
 }
 
 /// Where the bucket durably is.
@@ -53,6 +98,15 @@ impl Op {
 pub(crate) struct Tip {
     pub(crate) snapshot: Snapshot,
     pub(crate) skips: SkipChain,
+    /// Multipart uploads, if there ever were any.
+    pub(crate) uploads: Option<Tree>,
+}
+
+impl Tip {
+    /// Where the heads are: the commit's, and that of the uploads.
+    fn heads(&self) -> (Cid, Option<Cid>) {
+        (self.snapshot.cid(), self.uploads.as_ref().map(Tree::root))
+    }
 }
 
 pub(crate) struct Committer {
@@ -112,22 +166,15 @@ impl Committer {
     async fn try_commit(&mut self, ops: &[Op]) -> Result<Group, BucketError> {
         for _ in 0..ATTEMPTS {
             let tip = self.tip().await?;
-            let durable = tip.snapshot.cid();
+            let durable = tip.heads();
             let group = Group::apply(&self.space, tip, ops).await?;
-            if group.tip.snapshot.cid() == durable {
+            let swaps = self.swaps(durable, group.tip.heads());
+            if swaps.is_empty() {
                 return Ok(group);
             }
             let mut sessions: Vec<&dyn Session> = vec![&*group.session];
-            sessions.extend(ops.iter().filter_map(|op| match op {
-                Op::Put { session, .. } => Some(&**session),
-                _ => None,
-            }));
-            let swap = HeadSwap {
-                name: Commit::head(self.bucket.id),
-                expected: Some(durable),
-                next: Some(group.tip.snapshot.cid()),
-            };
-            match self.space.store.commit(&sessions, &[swap]).await {
+            sessions.extend(ops.iter().filter_map(Op::session));
+            match self.space.store.commit(&sessions, &swaps).await {
                 Ok(()) => {
                     self.space.remember(&group.tip.snapshot);
                     self.tip = Some(group.tip.clone());
@@ -140,6 +187,16 @@ impl Committer {
         Err(BucketError::Contention)
     }
 
+    /// What moves the bucket from one pair of heads to another.
+    fn swaps(&self, from: (Cid, Option<Cid>), to: (Cid, Option<Cid>)) -> Vec<HeadSwap> {
+        let swap = |name, expected, next| HeadSwap { name, expected, next };
+        let all = [
+            swap(Commit::head(self.bucket.id), Some(from.0), Some(to.0)),
+            swap(uploads_head(self.bucket.id), from.1, to.1),
+        ];
+        all.into_iter().filter(|swap| swap.expected != swap.next).collect()
+    }
+
     async fn tip(&mut self) -> Result<Tip, BucketError> {
         if let Some(tip) = &self.tip {
             return Ok(tip.clone());
@@ -147,7 +204,8 @@ impl Committer {
         let snapshot = self.space.snapshot(&self.bucket).await?;
         self.space.clock.observe(snapshot.commit().time);
         let skips = SkipChain::load(&*self.space.store, snapshot.commit()).await?;
-        let tip = Tip { snapshot, skips };
+        let uploads = self.space.uploads(&self.bucket).await?;
+        let tip = Tip { snapshot, skips, uploads };
         self.tip = Some(tip.clone());
         Ok(tip)
     }
@@ -161,11 +219,16 @@ impl Committer {
             let name = Genesis::head(&self.bucket.name);
             let genesis = self.space.store.head(&name).await?;
             let last = tip.snapshot.cid();
-            let swaps = [
+            let mut swaps = vec![
                 HeadSwap { name, expected: genesis, next: None },
                 HeadSwap { name: Commit::head(self.bucket.id), expected: Some(last), next: None },
                 HeadSwap { name: format!("deleted/{}", self.bucket.id), expected: None, next: Some(last) },
             ];
+            // Uploads under way do not keep a bucket.
+            if let Some(uploads) = &tip.uploads {
+                let name = uploads_head(self.bucket.id);
+                swaps.push(HeadSwap { name, expected: Some(uploads.root()), next: None });
+            }
             match self.space.store.commit(&[], &swaps).await {
                 Ok(()) => return Ok(()),
                 Err(StoreError::Conflict { .. }) => self.tip = None,

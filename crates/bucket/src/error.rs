@@ -2,7 +2,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use carob_block::StoreError;
-use carob_commit::CommitError;
+use carob_commit::{CommitError, UploadId};
 use carob_index::IndexError;
 use carob_object::ObjectError;
 
@@ -33,6 +33,37 @@ pub enum BucketError {
     /// A condition did not hold; names its header.
     #[error("the condition {0} does not hold")]
     PreconditionFailed(&'static str),
+    /// No such multipart upload: it was completed or aborted, or never begun.
+    #[error("there is no upload {0}")]
+    NoSuchUpload(UploadId),
+    /// A part named at completion is not there, or is another one than the client says. 0 if none was named.
+    #[error("part {0} is not there as claimed")]
+    InvalidPart(u16),
+    /// Parts were not named in ascending order.
+    #[error("the parts are not in ascending order")]
+    InvalidPartOrder,
+    /// A part other than the last is smaller than [`crate::MIN_PART_BYTES`].
+    #[error("part {number} has only {size} bytes")]
+    PartTooSmall {
+        /// The part.
+        number: u16,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Parts are numbered from 1 to [`crate::MAX_PARTS`].
+    #[error("{0} is no part number")]
+    PartNumber(u16),
+    /// The object's checksum is not the one that the client expects.
+    #[error("the checksum of the object is another one")]
+    ChecksumMismatch,
+    /// The object's size is not the one that the client expects.
+    #[error("the object has {actual} bytes, not {expected}")]
+    SizeMismatch {
+        /// The client's.
+        expected: u64,
+        /// The object's.
+        actual: u64,
+    },
     /// A continuation token that this program did not make.
     #[error("the continuation token is not valid")]
     BadToken,

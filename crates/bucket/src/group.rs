@@ -31,19 +31,27 @@ pub(crate) struct Group {
 enum Outcome {
     Put(Result<(Arc<Record>, usize), BucketError>),
     Delete(Vec<Result<(bool, usize), BucketError>>),
+    Upload(Result<(), BucketError>),
+    Complete(Result<Option<(Arc<Record>, usize)>, BucketError>),
 }
 
-struct Builder<'a> {
-    space: &'a Inner,
-    session: Box<dyn Session>,
-    tip: Tip,
-    commits: Vec<Cid>,
+/// An operation's own outcome, within whether the group can go on.
+pub(crate) type Outcomes<T> = Result<Result<T, BucketError>, BucketError>;
+
+/// A group in the making.
+pub(crate) struct Builder<'a> {
+    pub(crate) space: &'a Inner,
+    pub(crate) session: Box<dyn Session>,
+    pub(crate) tip: Tip,
+    pub(crate) commits: Vec<Cid>,
     /// Edits that the next commit will hold, each key at most once: a second write of a key starts another
     /// commit, so that both are in history.
     edits: BTreeMap<Bytes, Option<Entry>>,
-    /// Records too large to stand in a node.
-    records: Vec<Block>,
-    time: Hlc,
+    /// Edits of the uploads that are not in their tree yet.
+    pub(crate) upload_edits: BTreeMap<Bytes, Option<Entry>>,
+    /// What is too large to stand in a node.
+    pub(crate) spilled: Vec<Block>,
+    pub(crate) time: Hlc,
 }
 
 impl Group {
@@ -55,7 +63,8 @@ impl Group {
             commits: vec![tip.snapshot.cid()],
             tip,
             edits: BTreeMap::new(),
-            records: Vec::new(),
+            upload_edits: BTreeMap::new(),
+            spilled: Vec::new(),
             time: space.clock.now(),
         };
         let mut outcomes = Vec::with_capacity(ops.len());
@@ -71,11 +80,22 @@ impl Group {
                     }
                     outcomes.push(Outcome::Delete(results));
                 }
+                Op::Begin { key, id, state, .. } => {
+                    outcomes.push(Outcome::Upload(builder.begin(key, *id, state)));
+                }
+                Op::Part { key, id, number, state, .. } => {
+                    outcomes.push(Outcome::Upload(builder.part(key, *id, *number, state).await?));
+                }
+                Op::Abort { key, id, .. } => outcomes.push(Outcome::Upload(builder.abort(key, *id).await?)),
+                Op::Complete { plan, precondition, .. } => {
+                    outcomes.push(Outcome::Complete(builder.complete(plan, precondition).await?));
+                }
                 // The committer ends a group before it.
                 Op::DeleteBucket { .. } => {}
             }
         }
         builder.seal().await?;
+        builder.seal_uploads().await?;
         let Builder { session, tip, commits, .. } = builder;
         Ok(Self { tip, session, outcomes, commits })
     }
@@ -95,6 +115,14 @@ impl Group {
                         results.into_iter().map(|result| result.map(deleted)).collect();
                     _ = reply.send(Ok(results));
                 }
+                (
+                    Op::Begin { reply, .. } | Op::Part { reply, .. } | Op::Abort { reply, .. },
+                    Outcome::Upload(result),
+                ) => _ = reply.send(result),
+                (Op::Complete { reply, .. }, Outcome::Complete(result)) => {
+                    let written = |(record, at)| Written { record, commit: commit(at) };
+                    _ = reply.send(result.map(|outcome| outcome.map(written)));
+                }
                 (op, _) => op.fail(BucketError::closed()),
             }
         }
@@ -103,12 +131,12 @@ impl Group {
 
 impl Builder<'_> {
     /// The outer error fails the group, the inner one the operation.
-    async fn put(
+    pub(crate) async fn put(
         &mut self,
         key: &str,
         record: &Record,
         precondition: &Precondition,
-    ) -> Result<Result<(Arc<Record>, usize), BucketError>, BucketError> {
+    ) -> Outcomes<(Arc<Record>, usize)> {
         self.seal_before(key).await?;
         if !precondition.is_none() {
             let present = self.present(key).await?;
@@ -119,16 +147,12 @@ impl Builder<'_> {
         let mut record = record.clone();
         record.modified = self.time.timestamp();
         let (value, block) = record.to_value()?;
-        self.records.extend(block);
+        self.spilled.extend(block);
         self.edits.insert(key_bytes(key), Some(Entry { value, weight: record.size }));
         Ok(Ok((Arc::new(record), self.commits.len())))
     }
 
-    async fn delete(
-        &mut self,
-        key: &str,
-        precondition: &Precondition,
-    ) -> Result<Result<(bool, usize), BucketError>, BucketError> {
+    async fn delete(&mut self, key: &str, precondition: &Precondition) -> Outcomes<(bool, usize)> {
         if let Err(error) = check_key(key) {
             return Ok(Err(error));
         }
@@ -161,7 +185,7 @@ impl Builder<'_> {
         let parent = self.tip.snapshot.commit();
         let edited = self.tip.snapshot.tree().edit(std::mem::take(&mut self.edits)).await?;
         let mut blocks = edited.blocks;
-        blocks.append(&mut self.records);
+        blocks.append(&mut self.spilled);
         let next = Unsigned {
             space: parent.space,
             bucket: parent.bucket,

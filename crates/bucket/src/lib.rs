@@ -34,8 +34,10 @@ mod committer;
 mod error;
 mod export;
 mod group;
+mod group_uploads;
 mod history;
 mod listing;
+mod multipart;
 mod names;
 mod object;
 mod precondition;
@@ -43,19 +45,24 @@ mod snapshot;
 mod space;
 mod token;
 mod upload;
+mod upload_listing;
+mod uploads;
 
 pub use bucket::{Bucket, Deleted, PutOptions, Written};
 pub use carob_commit::{
-    Blake3Root, BucketId, ChecksumType, Commit, ETag, Layout, ObjectHeaders, Part, PartList, Record,
+    Blake3Root, BucketId, ChecksumType, Commit, ETag, Layout, ObjectHeaders, Part, PartList, PartState,
+    Record, UploadChecksum, UploadId, UploadState,
 };
 pub use error::BucketError;
 pub use history::LogEntry;
 pub use listing::{ListEntry, ListPage, ListQuery, ListStart};
+pub use multipart::{CompleteOptions, MAX_PARTS, MIN_PART_BYTES, PartClaim, UploadOptions};
 pub use object::{ByteStream, Object};
 pub use precondition::{EtagCondition, Precondition};
 pub use snapshot::Snapshot;
 pub use space::{BucketInfo, Space, SpaceOptions};
 pub use upload::{Upload, Uploaded};
+pub use upload_listing::{PartsPage, UploadsEntry, UploadsPage, UploadsQuery};
 
 /// The longest key, in bytes of UTF-8 (Amazon S3 user guide, "Naming Amazon S3 objects").
 pub const MAX_KEY_BYTES: usize = 1024;

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use carob_block::{Cid, HeadSwap, Store, StoreError};
-use carob_commit::{BucketId, Commit, Genesis, Unsigned};
+use carob_commit::{BucketId, Commit, Genesis, Unsigned, uploads_head};
 use carob_identity::{Clock, Did, Entropy, HybridClock, Signer, Timestamp};
 use carob_index::{NodeCache, Params, Salt, Tree};
 use parking_lot::Mutex;
@@ -44,7 +44,7 @@ pub(crate) struct Inner {
     pub(crate) signer: Arc<dyn Signer>,
     pub(crate) clock: HybridClock,
     pub(crate) nodes: Arc<NodeCache>,
-    entropy: Arc<dyn Entropy>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     /// Decoded commits with their trees.
     snapshots: Cache<Cid, Snapshot>,
     geneses: Cache<Cid, Arc<Genesis>>,
@@ -208,6 +208,12 @@ impl Inner {
         let snapshot = Snapshot::load(&self.store, &self.nodes, cid).await?;
         self.remember(&snapshot);
         Ok(snapshot)
+    }
+
+    /// The durable state of a bucket's multipart uploads now; `None` if there never were any.
+    pub(crate) async fn uploads(&self, bucket: &BucketInfo) -> Result<Option<Tree>, BucketError> {
+        let Some(root) = self.store.head(&uploads_head(bucket.id)).await? else { return Ok(None) };
+        Ok(Some(Tree::open(Arc::clone(&self.store) as _, Arc::clone(&self.nodes), root).await?))
     }
 
     pub(crate) fn remember(&self, snapshot: &Snapshot) {

@@ -1,4 +1,5 @@
 use crc_fast::{CrcAlgorithm, checksum_combine};
+use md5::{Digest, Md5};
 
 use crate::checksum::ChecksumHasher;
 use crate::{Checksum, ChecksumAlgorithm};
@@ -35,6 +36,13 @@ impl Checksum {
         }
         Some(hasher.finish())
     }
+}
+
+/// MD5 of several pieces one after the other.
+pub fn md5<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> [u8; 16] {
+    let mut hasher = Md5::new();
+    pieces.for_each(|piece| hasher.update(piece));
+    hasher.finalize().into()
 }
 
 fn number(checksum: &Checksum) -> Option<u64> {

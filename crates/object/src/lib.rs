@@ -44,6 +44,7 @@ mod walk;
 mod writer;
 
 pub use checksum::{Checksum, ChecksumAlgorithm};
+pub use combine::md5;
 pub use dag::DagBuilder;
 pub use error::ObjectError;
 pub use join::{Joined, join};

@@ -1,1 +1,67 @@
-//! Placeholder.
+//! The S3 API over buckets.
+//!
+//! [`service`] makes an [`S3Frontend`] that answers HTTP requests by the rules of Amazon S3: SigV4, XML, error
+//! codes, conditional headers. It is the only crate that knows S3's names. Each operation is a file in `ops`; a
+//! table in `operations` says what right each one takes and which headers it understands, and whatever is not in
+//! the table is refused.
+//!
+//! It deliberately does not know what an object is made of: no blocks, no trees, no commits beyond the CIDs that
+//! it reports. It opens no port, and serves nothing under `/_carob/`: both are its caller's.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use carob_bucket::{Space, SpaceOptions};
+//! # use carob_identity::{Credentials, RootOnly, SeededEntropy, SpaceKey, SystemClock};
+//! use carob_s3::{Body, S3Options, service};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let entropy = Arc::new(SeededEntropy::new(1));
+//! # let clock = Arc::new(SystemClock);
+//! # let space = Space::open(SpaceOptions {
+//! #     store: Arc::new(carob_block::MemoryStore::new()),
+//! #     signer: Arc::new(SpaceKey::generate(&*entropy)),
+//! #     clock: clock.clone(),
+//! #     entropy: entropy.clone(),
+//! #     cache_bytes: 1 << 20,
+//! # }).await?;
+//! let root = Arc::new(RootOnly::new(Credentials::generate(&*entropy)));
+//! let s3 = service(S3Options {
+//!     space: space.clone(),
+//!     keys: root.clone(),
+//!     authorizer: root,
+//!     clock,
+//!     entropy,
+//!     region: "us-east-1".to_owned(),
+//! })?;
+//! let answer = s3.handle(http::Request::new(Body::empty())).await;
+//! assert_eq!(answer.status(), 403);
+//! # space.close().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod access;
+mod answer;
+mod auth;
+mod body;
+mod checksum;
+mod conditions;
+mod context;
+mod early;
+mod error;
+mod frontend;
+mod gate;
+mod headers;
+mod log;
+mod operations;
+mod ops;
+mod options;
+mod range;
+mod refuse;
+mod table;
+mod xml;
+
+pub use frontend::S3Frontend;
+pub use options::{S3Options, S3OptionsError, service};
+pub use s3s::Body;

@@ -1,0 +1,84 @@
+//! The last touch to every answer, whoever gave it: ids, the rest of an error document, no body on HEAD.
+
+use std::borrow::Cow;
+
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use s3s::Body;
+
+use crate::context::RequestContext;
+use crate::xml;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
+const SERVER: HeaderValue = HeaderValue::from_static("Carob");
+
+/// Marks an answer that is to be a 206.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartialContent;
+
+/// What an error document says of its place.
+pub(crate) struct Place<'a> {
+    pub(crate) method: &'a Method,
+    /// As sent, percent-encoded.
+    pub(crate) path: &'a str,
+    pub(crate) region: &'a str,
+}
+
+pub(crate) fn finish(
+    mut response: Response<Body>,
+    context: &RequestContext,
+    place: &Place<'_>,
+) -> Response<Body> {
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/xml") {
+        finish_xml(&mut response, context, place);
+    }
+    if response.extensions_mut().remove::<PartialContent>().is_some() {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    if place.method == Method::HEAD && !response.status().is_success() {
+        // An error of HEAD has no document, not even the length of one.
+        *response.body_mut() = Body::empty();
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::SERVER, SERVER);
+    for (name, value) in [(REQUEST_ID, context.id()), (HOST_ID, context.host_id())] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+fn finish_xml(response: &mut Response<Body>, context: &RequestContext, place: &Place<'_>) {
+    let Some(bytes) = response.body().bytes() else { return };
+    let Ok(document) = std::str::from_utf8(&bytes) else { return };
+    let document = xml::reveal(document, context.nonce());
+    let document = if let Some(open) = document.strip_suffix("</Error>") {
+        let mut error = open.to_owned();
+        if error.contains("<Code>AuthorizationHeaderMalformed</Code>") {
+            // Clients sign again for the region named here.
+            error.push_str(&format!("<Region>{}</Region>", xml::escape(place.region)));
+            if let Ok(region) = HeaderValue::from_str(place.region) {
+                response.headers_mut().insert(BUCKET_REGION, region);
+            }
+        }
+        error.push_str(&format!(
+            "<Resource>{}</Resource><RequestId>{}</RequestId><HostId>{}</HostId></Error>",
+            xml::escape(place.path),
+            context.id(),
+            context.host_id()
+        ));
+        error
+    } else if let Cow::Owned(document) = document {
+        document
+    } else {
+        return;
+    };
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(document);
+}

@@ -1,0 +1,148 @@
+//! Request bodies: what is wrong with one, in S3's words, and small ones read whole.
+
+use std::error::Error;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use http::{HeaderMap, StatusCode};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use s3s::stream::aws_chunked_stream::AwsChunkedStreamError;
+use s3s::stream::upload_stream::UploadStreamError;
+use s3s::{Body, BodySizeLimitExceeded, S3Error, S3Result, StdError, TrailingHeaders, s3_error};
+
+use crate::checksum::Declared;
+use crate::context::RequestContext;
+use crate::error::{custom, incomplete_body, internal, too_large};
+use crate::xml;
+
+/// The largest body of a request that carries no object. 1,000 keys of 1,024 bytes fit even when half their
+/// characters are escaped; S3 has the same limit.
+pub(crate) const MAX_SMALL_BODY: usize = 2 << 20;
+
+/// How long a body may bring nothing.
+const MAX_STALL: Duration = Duration::from_secs(60);
+
+#[derive(Debug, thiserror::Error)]
+#[error("the body brought nothing for {MAX_STALL:?}")]
+struct Stalled;
+
+/// The S3 answer to a body that broke off or is not what was signed.
+pub(crate) fn from_body(error: StdError) -> S3Error {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
+    while let Some(found) = cause {
+        if let Some(known) = classify(found) {
+            return known;
+        }
+        cause = found.source();
+    }
+    internal(error)
+}
+
+fn classify(error: &(dyn Error + 'static)) -> Option<S3Error> {
+    if error.is::<BodySizeLimitExceeded>() {
+        return Some(too_large());
+    }
+    if error.is::<Stalled>() {
+        return Some(s3_error!(
+            RequestTimeout,
+            "Your socket connection to the server was not read from or written to within the timeout period."
+        ));
+    }
+    if let Some(error) = error.downcast_ref::<UploadStreamError>() {
+        return match error {
+            UploadStreamError::Sha256Mismatch => Some(hash_mismatch()),
+            UploadStreamError::LengthMismatch | UploadStreamError::Incomplete => Some(incomplete_body()),
+            UploadStreamError::Underlying(_) => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<AwsChunkedStreamError>() {
+        return match error {
+            AwsChunkedStreamError::Underlying(_) => None,
+            AwsChunkedStreamError::SignatureMismatch => Some(s3_error!(
+                SignatureDoesNotMatch,
+                "The request signature we calculated does not match the signature you provided. Check your key \
+                 and signing method."
+            )),
+            AwsChunkedStreamError::ChunkMetaTooLarge(..) | AwsChunkedStreamError::ChunkDataTooLarge(..) => {
+                Some(s3_error!(InvalidRequest, "A chunk of the aws-chunked body is too large."))
+            }
+            _ => Some(incomplete_body()),
+        };
+    }
+    // The connection broke off, or what came was no HTTP: the body is not complete either way.
+    error.is::<hyper::Error>().then(incomplete_body)
+}
+
+fn hash_mismatch() -> S3Error {
+    custom(
+        "XAmzContentSHA256Mismatch",
+        StatusCode::BAD_REQUEST,
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    )
+}
+
+/// The body as operations see it. An object's is passed on as it comes. Any other is read whole, checked against
+/// its declared hashes, and given on in one piece.
+///
+/// Which it is shows when it is first asked for: by then the operation is known and authorized, so whoever is
+/// turned away did not have to send it. What is wrong with a body read whole is left in `context`, because s3s
+/// would call all of it an internal error.
+pub(crate) fn checked(
+    body: Body,
+    headers: &HeaderMap,
+    trailers: Option<TrailingHeaders>,
+    context: Arc<RequestContext>,
+) -> Body {
+    let declared = Declared::parse(headers);
+    let begun = async move {
+        let body = unless_stalled(body);
+        if context.operation().is_some_and(|operation| operation.streams) {
+            return body.map_ok(Frame::data).left_stream();
+        }
+        let whole = read_whole(body, declared, trailers).await;
+        let whole = whole.map(|bytes| Frame::data(xml::admit_references(bytes))).map_err(|error| {
+            context.set_body_error(error);
+            StdError::from("the body is not acceptable")
+        });
+        futures::stream::once(std::future::ready(whole)).right_stream()
+    };
+    Body::http_body_unsync(StreamBody::new(begun.into_stream().flatten()))
+}
+
+/// Cuts off a body that brings nothing for [`MAX_STALL`]: it would hold what was set aside for it for ever.
+fn unless_stalled(body: Body) -> impl Stream<Item = Result<Bytes, StdError>> + Send {
+    futures::stream::unfold(Some(body), |body| async {
+        let mut body = body?;
+        match tokio::time::timeout(MAX_STALL, body.next()).await {
+            Ok(item) => Some((item?, Some(body))),
+            Err(_) => Some((Err(StdError::from(Stalled)), None)),
+        }
+    })
+}
+
+async fn read_whole(
+    body: impl Stream<Item = Result<Bytes, StdError>> + Send,
+    declared: S3Result<Declared>,
+    trailers: Option<TrailingHeaders>,
+) -> S3Result<Bytes> {
+    let declared = declared?;
+    let mut body = pin!(body);
+    let mut whole = BytesMut::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(from_body)?;
+        if whole.len().saturating_add(piece.len()) > MAX_SMALL_BODY {
+            return Err(s3_error!(MaxMessageLengthExceeded, "Your request was too big."));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    declared.verify_bytes(&whole, trailers.as_ref())?;
+    // s3s drops CDATA from element text, so a key in it would name another object.
+    if whole.windows(9).any(|window| window == b"<![CDATA[") {
+        return Err(s3_error!(MalformedXML, "CDATA sections are not supported."));
+    }
+    Ok(whole.freeze())
+}

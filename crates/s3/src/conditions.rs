@@ -1,0 +1,210 @@
+//! Conditional requests: RFC 9110 §13, with S3's habits (Amazon S3 user guide, "Conditional requests").
+//!
+//! s3s reads one entity tag and refuses lists and odd dates, so the headers are taken off the request after the
+//! signature is checked and read here.
+
+use std::time::{Duration, SystemTime};
+
+use carob_bucket::{EtagCondition, Precondition, Record};
+use http::{HeaderMap, HeaderName, header};
+use s3s::S3Result;
+
+use crate::error::not_implemented;
+use crate::range::ByteRange;
+
+/// The headers that [`Conditional`] stands for.
+pub(crate) const HEADERS: [HeaderName; 6] = [
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_RANGE,
+    header::RANGE,
+];
+
+/// The conditions and the range of one request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Conditional {
+    if_match: Option<TagList>,
+    if_none_match: Option<TagList>,
+    if_modified_since: Option<SystemTime>,
+    if_unmodified_since: Option<SystemTime>,
+    if_range: Option<IfRange>,
+    range: Option<ByteRange>,
+}
+
+/// What the conditions say about reading an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Go on.
+    Proceed,
+    /// 304.
+    NotModified,
+    /// 412.
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum TagList {
+    Any,
+    Tags(Vec<Tag>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Tag {
+    weak: bool,
+    value: String,
+}
+
+#[derive(Debug, Clone)]
+enum IfRange {
+    Tag(Tag),
+    Date(SystemTime),
+}
+
+impl Conditional {
+    /// Reads the headers. Dates that are none are ignored (RFC 9110 §13.1.3); so is a range that is none.
+    pub(crate) fn parse(headers: &HeaderMap) -> Self {
+        let text = |name: HeaderName| joined(headers, name);
+        let date =
+            |name: HeaderName| text(name).and_then(|value| httpdate::parse_http_date(value.trim()).ok());
+        Self {
+            if_match: text(header::IF_MATCH).map(|value| TagList::parse(&value)),
+            if_none_match: text(header::IF_NONE_MATCH).map(|value| TagList::parse(&value)),
+            if_modified_since: date(header::IF_MODIFIED_SINCE),
+            if_unmodified_since: date(header::IF_UNMODIFIED_SINCE),
+            if_range: text(header::IF_RANGE).and_then(|value| IfRange::parse(&value)),
+            range: text(header::RANGE).and_then(|value| ByteRange::parse(&value)),
+        }
+    }
+
+    /// Decides on reading `record`, in the order of RFC 9110 §13.2.2.
+    pub(crate) fn verdict(&self, record: &Record) -> Verdict {
+        let etag = record.etag.to_string();
+        let modified = modified(record);
+        if let Some(tags) = &self.if_match {
+            if !tags.matches_strongly(&etag) {
+                return Verdict::Failed;
+            }
+        } else if self.if_unmodified_since.is_some_and(|since| modified > since) {
+            return Verdict::Failed;
+        }
+        if let Some(tags) = &self.if_none_match {
+            if tags.matches_weakly(&etag) {
+                return Verdict::NotModified;
+            }
+        } else if self.if_modified_since.is_some_and(|since| modified <= since) {
+            return Verdict::NotModified;
+        }
+        Verdict::Proceed
+    }
+
+    /// The range asked for, unless `If-Range` says that it was meant for another state of the object.
+    pub(crate) fn range(&self, record: &Record) -> Option<ByteRange> {
+        let meant = match &self.if_range {
+            None => true,
+            Some(IfRange::Tag(tag)) => !tag.weak && tag.value == record.etag.to_string(),
+            Some(IfRange::Date(date)) => *date == modified(record),
+        };
+        self.range.filter(|_| meant)
+    }
+
+    /// What a PUT asks of the object that it replaces.
+    ///
+    /// # Errors
+    /// NotImplemented for an `If-None-Match` other than `*`, as S3 answers.
+    pub(crate) fn for_put(&self) -> S3Result<Precondition> {
+        match &self.if_none_match {
+            None | Some(TagList::Any) => {}
+            Some(TagList::Tags(_)) => return Err(not_implemented("If-None-Match with a value other than *")),
+        }
+        Ok(Precondition {
+            if_match: self.if_match.as_ref().map(TagList::strong),
+            if_none_match: self.if_none_match.as_ref().map(TagList::strong),
+        })
+    }
+
+    /// What a DELETE asks of the object.
+    ///
+    /// # Errors
+    /// NotImplemented for `If-None-Match`, which S3 has on no DELETE.
+    pub(crate) fn for_delete(&self) -> S3Result<Precondition> {
+        if self.if_none_match.is_some() {
+            return Err(not_implemented("If-None-Match"));
+        }
+        Ok(Precondition { if_match: self.if_match.as_ref().map(TagList::strong), if_none_match: None })
+    }
+}
+
+/// The condition that one `ETag` element of a DeleteObjects request states.
+pub(crate) fn etag_condition(text: &str) -> EtagCondition {
+    TagList::parse(text).strong()
+}
+
+impl TagList {
+    fn parse(text: &str) -> Self {
+        if text.trim() == "*" {
+            return Self::Any;
+        }
+        // No tag of ours holds a comma, so one inside quotes need not be told apart.
+        Self::Tags(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Tag::parse).collect())
+    }
+
+    fn matches_strongly(&self, etag: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Tags(tags) => tags.iter().any(|tag| !tag.weak && tag.value == etag),
+        }
+    }
+
+    fn matches_weakly(&self, etag: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Tags(tags) => tags.iter().any(|tag| tag.value == etag),
+        }
+    }
+
+    /// For the committer, which compares strongly: weak tags never match.
+    fn strong(&self) -> EtagCondition {
+        match self {
+            Self::Any => EtagCondition::Any,
+            Self::Tags(tags) => EtagCondition::OneOf(
+                tags.iter().filter(|tag| !tag.weak).map(|tag| tag.value.clone()).collect(),
+            ),
+        }
+    }
+}
+
+impl Tag {
+    /// With quotes or, as many clients send it, without.
+    fn parse(text: &str) -> Self {
+        let (weak, quoted) = match text.strip_prefix("W/") {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let value = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(quoted);
+        Self { weak, value: value.to_owned() }
+    }
+}
+
+impl IfRange {
+    fn parse(text: &str) -> Option<Self> {
+        match httpdate::parse_http_date(text.trim()) {
+            Ok(date) => Some(Self::Date(date)),
+            Err(_) if text.trim().is_empty() => None,
+            Err(_) => Some(Self::Tag(Tag::parse(text.trim()))),
+        }
+    }
+}
+
+/// When the object was written, to the second: all that `Last-Modified` can say.
+fn modified(record: &Record) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(record.modified.seconds())
+}
+
+/// All lines of a header as one list (RFC 9110 §5.3). Bytes that are no text stay as something that matches
+/// nothing: dropping them would turn a conditional write into an unconditional one.
+fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let lines: Vec<_> = headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
+}

@@ -1,0 +1,81 @@
+//! What is known of one request, from the first header to the last byte of the answer.
+
+use std::sync::{Arc, OnceLock};
+
+use carob_identity::Entropy;
+use data_encoding::{BASE64, HEXUPPER};
+use parking_lot::Mutex;
+use s3s::S3Error;
+
+use crate::operations::Operation;
+
+/// Shared by the layers through the request's extensions.
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    id: String,
+    host_id: String,
+    /// Tells placeholders for control characters from what keys may hold; see [`crate::xml`].
+    nonce: String,
+    operation: OnceLock<&'static Operation>,
+    access_key: OnceLock<String>,
+    body_error: Mutex<Option<S3Error>>,
+}
+
+impl RequestContext {
+    pub(crate) fn new(entropy: &dyn Entropy) -> Arc<Self> {
+        let mut random = [0; 48];
+        entropy.fill(&mut random);
+        let (id, rest) = random.split_at(8);
+        let (host_id, nonce) = rest.split_at(24);
+        Arc::new(Self {
+            id: HEXUPPER.encode(id),
+            host_id: BASE64.encode(host_id),
+            nonce: HEXUPPER.encode(nonce),
+            operation: OnceLock::new(),
+            access_key: OnceLock::new(),
+            body_error: Mutex::new(None),
+        })
+    }
+
+    /// The value of `x-amz-request-id`.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The value of `x-amz-id-2`.
+    pub(crate) fn host_id(&self) -> &str {
+        &self.host_id
+    }
+
+    pub(crate) fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    pub(crate) fn set_operation(&self, operation: &'static Operation) {
+        // Told once a request; a second telling changes nothing.
+        let _ = self.operation.set(operation);
+    }
+
+    /// The operation, once the request is authorized for it.
+    pub(crate) fn operation(&self) -> Option<&'static Operation> {
+        self.operation.get().copied()
+    }
+
+    pub(crate) fn set_access_key(&self, id: &str) {
+        let _ = self.access_key.set(id.to_owned());
+    }
+
+    /// Whose signature the request carries, once it is verified.
+    pub(crate) fn access_key(&self) -> Option<&str> {
+        self.access_key.get().map(String::as_str)
+    }
+
+    /// Keeps what was wrong with a body that s3s reads: s3s would call all of it an internal error.
+    pub(crate) fn set_body_error(&self, error: S3Error) {
+        *self.body_error.lock() = Some(error);
+    }
+
+    pub(crate) fn take_body_error(&self) -> Option<S3Error> {
+        self.body_error.lock().take()
+    }
+}

@@ -1,0 +1,149 @@
+//! What is refused before the signature is looked at: heads that make no sense, which s3s would answer with other
+//! codes than S3 or begin to read.
+
+use http::{HeaderMap, HeaderValue, Method, header};
+use s3s::{S3Result, s3_error};
+
+use crate::error::access_denied;
+
+/// Checks the head of a request that nobody has vouched for yet.
+///
+/// # Errors
+/// NotImplemented for HTML forms, AccessDenied for an empty signature, AuthorizationHeaderMalformed and
+/// InvalidArgument for malformed ones.
+pub(crate) fn check(method: &Method, headers: &HeaderMap) -> S3Result<()> {
+    check_form(method, headers)?;
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        check_authorization(value)?;
+    }
+    if let Some(value) = headers.get("x-amz-content-sha256") {
+        check_payload_hash(value)?;
+    }
+    // s3s reads the digits that it begins with.
+    let decoded = headers.get("x-amz-decoded-content-length").map(HeaderValue::as_bytes);
+    if decoded.is_some_and(|length| length.is_empty() || !length.iter().all(u8::is_ascii_digit)) {
+        return Err(s3_error!(InvalidArgument, "x-amz-decoded-content-length is not a number."));
+    }
+    Ok(())
+}
+
+/// s3s would read the form for the signature in it.
+fn check_form(method: &Method, headers: &HeaderMap) -> S3Result<()> {
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let form = content_type.get(..19).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/form-data"));
+    if *method == Method::POST && form {
+        return Err(s3_error!(NotImplemented, "Uploads by HTML form (POST Object) are not implemented."));
+    }
+    Ok(())
+}
+
+/// Amazon S3 API reference, "Signature calculations for the Authorization header", and S3's answers to what does
+/// not follow it.
+fn check_authorization(value: &HeaderValue) -> S3Result<()> {
+    let text = value.to_str().unwrap_or("?").trim();
+    if text.is_empty() {
+        // Nobody's signature, not a malformed one.
+        return Err(access_denied());
+    }
+    if text.starts_with("AWS ") {
+        return Err(s3_error!(
+            InvalidRequest,
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        ));
+    }
+    let Some(fields) = text.strip_prefix("AWS4-HMAC-SHA256") else {
+        return Err(s3_error!(InvalidArgument, "Unsupported Authorization Type"));
+    };
+    let field =
+        |name: &str| fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
+    let (Some(credential), Some(_), Some(_)) =
+        (field("Credential"), field("SignedHeaders"), field("Signature"))
+    else {
+        return Err(s3_error!(
+            AuthorizationHeaderMalformed,
+            "The authorization header is malformed; the authorization header requires three components: \
+             Credential, SignedHeaders, and Signature."
+        ));
+    };
+    // From the right: an access key may hold slashes.
+    let mut scope = credential.rsplit('/');
+    let (terminal, service) = (scope.next(), scope.next());
+    if scope.count() < 3 || terminal != Some("aws4_request") {
+        return Err(s3_error!(
+            AuthorizationHeaderMalformed,
+            "The authorization header is malformed; the Credential is mal-formed; expecting \
+             \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."
+        ));
+    }
+    if service != Some("s3") {
+        return Err(s3_error!(
+            AuthorizationHeaderMalformed,
+            "The authorization header is malformed; incorrect service. This endpoint belongs to \"s3\"."
+        ));
+    }
+    Ok(())
+}
+
+fn check_payload_hash(value: &HeaderValue) -> S3Result<()> {
+    let text = value.to_str().unwrap_or("?");
+    let hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if hash || text == "UNSIGNED-PAYLOAD" || text.starts_with("STREAMING-") {
+        return Ok(());
+    }
+    Err(s3_error!(
+        InvalidArgument,
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
+         STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(name: &'static str, value: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        Some(check(&Method::GET, &headers).err()?.code().as_str().to_owned())
+    }
+
+    #[test]
+    fn authorization_is_told_apart_by_what_is_wrong_with_it() {
+        let signed = |credential: &str| {
+            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=00")
+        };
+        for (value, expected) in [
+            ("", Some("AccessDenied")),
+            ("  ", Some("AccessDenied")),
+            ("AWS key:signature", Some("InvalidRequest")),
+            ("Bearer token", Some("InvalidArgument")),
+            ("AWS4-HMAC-SHA256", Some("AuthorizationHeaderMalformed")),
+            ("AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b", Some("AuthorizationHeaderMalformed")),
+            (&signed("key/20130524/us-east-1/s3"), Some("AuthorizationHeaderMalformed")),
+            (&signed("20130524/us-east-1/s3/aws4_request"), Some("AuthorizationHeaderMalformed")),
+            (&signed("key/20130524/us-east-1/ec2/aws4_request"), Some("AuthorizationHeaderMalformed")),
+            (&signed("key/20130524/us-east-1/s3/aws4_request"), None),
+            (&signed("a/key/20130524/us-east-1/s3/aws4_request"), None),
+        ] {
+            assert_eq!(code("authorization", value).as_deref(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn payload_hashes_and_lengths_have_a_form() {
+        for good in ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", &"0a".repeat(32)] {
+            assert_eq!(code("x-amz-content-sha256", good), None);
+        }
+        for bad in ["", "hash", &"0".repeat(63), &"g".repeat(64)] {
+            assert_eq!(code("x-amz-content-sha256", bad).as_deref(), Some("InvalidArgument"), "{bad}");
+        }
+        assert_eq!(code("x-amz-decoded-content-length", "0"), None);
+        for bad in ["", "5x", "-1", "+1", " 1"] {
+            assert_eq!(
+                code("x-amz-decoded-content-length", bad).as_deref(),
+                Some("InvalidArgument"),
+                "{bad}"
+            );
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What S3 calls our errors. Codes, messages and statuses: Amazon S3 API reference, "Error responses".
+
+use carob_bucket::BucketError;
+use s3s::{S3Error, S3ErrorCode, StdError, s3_error};
+
+/// The S3 answer to a bucket's error: the only place where the two meet.
+pub(crate) fn from_bucket(error: BucketError) -> S3Error {
+    match error {
+        BucketError::NoSuchBucket(_) => s3_error!(NoSuchBucket, "The specified bucket does not exist"),
+        // Every bucket of a space has the same owner.
+        BucketError::BucketExists(_) => s3_error!(
+            BucketAlreadyOwnedByYou,
+            "Your previous request to create the named bucket succeeded and you already own it."
+        ),
+        BucketError::BucketNotEmpty(_) => {
+            s3_error!(BucketNotEmpty, "The bucket you tried to delete is not empty")
+        }
+        BucketError::InvalidBucketName(_, reason) => {
+            s3_error!(InvalidBucketName, "The specified bucket is not valid: {reason}.")
+        }
+        BucketError::NoSuchKey(_) => no_such_key(),
+        // s3s takes a path without a key for the bucket's, so an empty key does not come this far.
+        BucketError::KeyLength(_) => s3_error!(KeyTooLongError, "Your key is too long"),
+        BucketError::MetadataTooLarge(_) => metadata_too_large(),
+        BucketError::PreconditionFailed(_) => precondition_failed(),
+        BucketError::NoSuchUpload(_) => s3_error!(
+            NoSuchUpload,
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted \
+             or completed."
+        ),
+        BucketError::InvalidPart(_) => s3_error!(
+            InvalidPart,
+            "One or more of the specified parts could not be found. The part may not have been uploaded, or the \
+             specified entity tag may not match the part's entity tag."
+        ),
+        BucketError::InvalidPartOrder => s3_error!(
+            InvalidPartOrder,
+            "The list of parts was not in ascending order. Parts must be ordered by part number."
+        ),
+        BucketError::PartTooSmall { .. } => {
+            s3_error!(EntityTooSmall, "Your proposed upload is smaller than the minimum allowed size")
+        }
+        BucketError::PartNumber(_) => bad_part_number(),
+        BucketError::ChecksumMismatch => {
+            s3_error!(BadDigest, "The checksum you specified did not match the calculated checksum.")
+        }
+        BucketError::SizeMismatch { expected, actual } => s3_error!(
+            InvalidRequest,
+            "The provided 'x-amz-mp-object-size' header value {expected} does not match what was computed: {actual}"
+        ),
+        BucketError::BadToken => bad_token(),
+        BucketError::Contention => {
+            s3_error!(ServiceUnavailable, "Too many concurrent changes of this bucket. Please try again.")
+        }
+        BucketError::Overloaded => s3_error!(SlowDown, "Please reduce your request rate."),
+        // Retryable, as space may be made: there is no S3 code for a full disk.
+        BucketError::OutOfSpace => s3_error!(ServiceUnavailable, "The server is out of storage space."),
+        BucketError::Damaged(source) => internal(source.into()),
+        BucketError::Store(source) => {
+            let mut error = s3_error!(ServiceUnavailable, "The storage is unavailable. Please try again.");
+            error.set_source(source.into());
+            error
+        }
+    }
+}
+
+/// 500, with a message that says nothing and a source for the log.
+pub(crate) fn internal(source: StdError) -> S3Error {
+    let mut error = s3_error!(InternalError, "We encountered an internal error. Please try again.");
+    error.set_source(source);
+    error
+}
+
+pub(crate) fn access_denied() -> S3Error {
+    s3_error!(AccessDenied, "Access Denied")
+}
+
+pub(crate) fn no_such_key() -> S3Error {
+    s3_error!(NoSuchKey, "The specified key does not exist.")
+}
+
+pub(crate) fn precondition_failed() -> S3Error {
+    s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold")
+}
+
+pub(crate) fn bad_token() -> S3Error {
+    s3_error!(InvalidArgument, "The continuation token provided is incorrect")
+}
+
+pub(crate) fn bad_part_number() -> S3Error {
+    s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive")
+}
+
+pub(crate) fn metadata_too_large() -> S3Error {
+    s3_error!(MetadataTooLarge, "Your metadata headers exceed the maximum allowed metadata size")
+}
+
+pub(crate) fn too_large() -> S3Error {
+    s3_error!(EntityTooLarge, "Your proposed upload exceeds the maximum allowed size")
+}
+
+pub(crate) fn incomplete_body() -> S3Error {
+    s3_error!(
+        IncompleteBody,
+        "You did not provide the number of bytes specified by the Content-Length HTTP header"
+    )
+}
+
+/// 501 for something that S3 has and we do not, naming it: it is never ignored.
+pub(crate) fn not_implemented(what: &str) -> S3Error {
+    s3_error!(
+        NotImplemented,
+        "A header or query you provided implies functionality that is not implemented: {what}"
+    )
+}
+
+/// An error whose code s3s does not list.
+pub(crate) fn custom(code: &'static str, status: http::StatusCode, message: &'static str) -> S3Error {
+    let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message);
+    error.set_status_code(status);
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use carob_bucket::UploadId;
+    use carob_identity::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn every_bucket_error_has_its_code_and_status() {
+        let name = || "name".to_owned();
+        let table = [
+            (BucketError::NoSuchBucket(name()), "NoSuchBucket", 404),
+            (BucketError::BucketExists(name()), "BucketAlreadyOwnedByYou", 409),
+            (BucketError::BucketNotEmpty(name()), "BucketNotEmpty", 409),
+            (BucketError::InvalidBucketName(name(), "why"), "InvalidBucketName", 400),
+            (BucketError::NoSuchKey(name()), "NoSuchKey", 404),
+            (BucketError::KeyLength(1025), "KeyTooLongError", 400),
+            (BucketError::MetadataTooLarge(2049), "MetadataTooLarge", 400),
+            (BucketError::PreconditionFailed("If-Match"), "PreconditionFailed", 412),
+            (BucketError::NoSuchUpload(UploadId::new(Timestamp(0), [0; 8])), "NoSuchUpload", 404),
+            (BucketError::InvalidPart(1), "InvalidPart", 400),
+            (BucketError::InvalidPartOrder, "InvalidPartOrder", 400),
+            (BucketError::PartTooSmall { number: 1, size: 1 }, "EntityTooSmall", 400),
+            (BucketError::PartNumber(0), "InvalidArgument", 400),
+            (BucketError::ChecksumMismatch, "BadDigest", 400),
+            (BucketError::SizeMismatch { expected: 1, actual: 2 }, "InvalidRequest", 400),
+            (BucketError::BadToken, "InvalidArgument", 400),
+            (BucketError::Contention, "ServiceUnavailable", 503),
+            (BucketError::Overloaded, "SlowDown", 503),
+            (BucketError::OutOfSpace, "ServiceUnavailable", 503),
+            (BucketError::Damaged(Arc::new(io::Error::other("x"))), "InternalError", 500),
+            (BucketError::Store(Arc::new(io::Error::other("x"))), "ServiceUnavailable", 503),
+        ];
+        for (error, code, status) in table {
+            let shown = error.to_string();
+            let answer = from_bucket(error);
+            let found = answer.status_code().map(|status| status.as_u16());
+            assert_eq!((answer.code().as_str(), found), (code, Some(status)), "{shown}");
+            assert!(answer.message().is_some_and(|message| !message.is_empty()), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_went_wrong_inside_is_not_told() {
+        let damaged = BucketError::Damaged(Arc::new(io::Error::other("block bafy is missing")));
+        let answer = from_bucket(damaged);
+        assert!(!answer.message().unwrap().contains("bafy"));
+        assert!(answer.source().unwrap().to_string().contains("bafy"));
+    }
+}

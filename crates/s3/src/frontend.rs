@@ -1,0 +1,86 @@
+//! The outermost layer: request ids, what is refused before anything is read, the finished answer, the log line.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use carob_identity::Entropy;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use s3s::service::S3Service;
+use s3s::{Body, S3Error};
+use tracing::Instrument;
+
+use crate::answer;
+use crate::context::RequestContext;
+use crate::early;
+use crate::error::internal;
+use crate::log::Logged;
+
+/// The S3 API as an HTTP service. Cheap to clone.
+///
+/// It answers every request itself: there is no error to handle. A body whose stream fails midway ends the
+/// connection instead of the answer.
+#[derive(Clone)]
+pub struct S3Frontend {
+    service: S3Service,
+    entropy: Arc<dyn Entropy>,
+    region: Arc<str>,
+}
+
+impl fmt::Debug for S3Frontend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Frontend").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+impl S3Frontend {
+    pub(crate) fn new(service: S3Service, entropy: Arc<dyn Entropy>, region: Arc<str>) -> Self {
+        Self { service, entropy, region }
+    }
+
+    /// Answers one request, whatever its body is made of; see [`Body::http_body_unsync`].
+    ///
+    /// [`Body`] is s3s's, for requests and answers alike.
+    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let context = RequestContext::new(&*self.entropy);
+        let span = tracing::info_span!("s3", request_id = context.id());
+        self.answer(request, context).instrument(span).await
+    }
+
+    async fn answer(&self, mut request: Request<Body>, context: Arc<RequestContext>) -> Response<Body> {
+        let logged = Logged::start(&request, Arc::clone(&context));
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        request.extensions_mut().insert(Arc::clone(&context));
+        let response = match early::check(request.method(), request.headers()) {
+            Ok(()) => match self.service.call(request).await {
+                Ok(response) => response,
+                Err(error) => error_response(internal(error.into_std_error())),
+            },
+            Err(error) => error_response(error),
+        };
+        let place = answer::Place { method: &method, path: &path, region: &self.region };
+        logged.finish(answer::finish(response, &context, &place))
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for S3Frontend {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let frontend = self.clone();
+        Box::pin(async move { Ok(frontend.handle(request.map(Body::from)).await) })
+    }
+}
+
+fn error_response(error: S3Error) -> Response<Body> {
+    tracing::debug!(?error, "refused");
+    error.to_http_response().unwrap_or_else(|_| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    })
+}

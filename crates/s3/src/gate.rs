@@ -1,0 +1,190 @@
+//! Between the signature and the operation.
+//!
+//! s3s verifies a request's signature over all its headers and then reads them into types that know one entity
+//! tag, one range, well-formed dates. So it is used twice: an outer service only authenticates, this route takes
+//! the verified request, moves what s3s cannot express into extensions, and hands it to an inner service, which
+//! authorizes and dispatches. The inner one knows no secret and admits nobody who did not come through here.
+
+use std::sync::Arc;
+
+use carob_identity::{AccessKeyId, Identity};
+use http::uri::PathAndQuery;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use s3s::route::S3Route;
+use s3s::service::S3Service;
+use s3s::{Body, S3Request, S3Response, S3Result, s3_error};
+
+use crate::body;
+use crate::conditions::{self, Conditional};
+use crate::context::RequestContext;
+use crate::error::{access_denied, internal};
+
+/// Takes every verified request.
+pub(crate) struct Gate {
+    pub(crate) inner: S3Service,
+}
+
+#[async_trait::async_trait]
+impl S3Route for Gate {
+    fn is_match(&self, _: &Method, _: &Uri, _: &HeaderMap, _: &mut Extensions) -> bool {
+        true
+    }
+
+    async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
+        let credentials = request.credentials.as_ref().ok_or_else(access_denied)?;
+        let id: AccessKeyId = credentials.access_key.parse().map_err(|_| access_denied())?;
+        if let Some(context) = request.extensions.get::<Arc<RequestContext>>() {
+            context.set_access_key(id.as_str());
+        }
+        request.extensions.insert(Identity::AccessKey(id));
+        Ok(())
+    }
+
+    async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let context = request.extensions.get::<Arc<RequestContext>>().cloned();
+        let context = context.ok_or_else(|| internal("a request without context".into()))?;
+        let request = prepare(request, &context)?;
+        let odd = has_control_character(request.uri());
+        let answered = self.inner.call(request).await;
+        if let Some(error) = context.take_body_error() {
+            return Err(error);
+        }
+        // s3s repeats what is wrong with a parameter in its errors, and then cannot write them.
+        let response = answered.map_err(|error| match odd {
+            true => s3_error!(InvalidArgument, "A query parameter holds a control character."),
+            false => internal(error.into_std_error()),
+        })?;
+        let (parts, body) = response.into_parts();
+        let mut answer = S3Response::with_status(body, parts.status);
+        answer.headers = parts.headers;
+        answer.extensions = parts.extensions;
+        Ok(answer)
+    }
+}
+
+/// The request as the inner service shall see it.
+fn prepare(request: S3Request<Body>, context: &Arc<RequestContext>) -> S3Result<Request<Body>> {
+    let S3Request { input, method, uri, mut headers, mut extensions, trailing_headers, .. } = request;
+    let (uri, hoisted) = strip_signature(&uri)?;
+    hoist(&mut headers, hoisted)?;
+    headers.remove(header::AUTHORIZATION);
+    tell_decoded_length(&mut headers);
+
+    extensions.insert(Conditional::parse(&headers));
+    for name in &conditions::HEADERS {
+        headers.remove(name);
+    }
+
+    let body = body::checked(input, &headers, trailing_headers.clone(), Arc::clone(context));
+    if let Some(trailers) = trailing_headers {
+        extensions.insert(trailers);
+    }
+
+    let mut inner = Request::new(body);
+    *inner.method_mut() = method;
+    *inner.uri_mut() = uri;
+    *inner.headers_mut() = headers;
+    *inner.extensions_mut() = extensions;
+    Ok(inner)
+}
+
+/// An aws-chunked body that came in HTTP chunks has no `Content-Length`, which s3s sets to the decoded length where
+/// there is one. The length is signed, and s3s holds the body to it.
+fn tell_decoded_length(headers: &mut HeaderMap) {
+    let streaming =
+        headers.get("x-amz-content-sha256").is_some_and(|v| v.as_bytes().starts_with(b"STREAMING-"));
+    let decoded = headers.get("x-amz-decoded-content-length").cloned();
+    if let Some(length) = decoded.filter(|_| streaming && !headers.contains_key(header::CONTENT_LENGTH)) {
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
+}
+
+fn has_control_character(uri: &Uri) -> bool {
+    let query = uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).any(|(_, value)| value.chars().any(|c| c < ' '))
+}
+
+const SIGNATURE_PARAMETERS: [&str; 7] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Content-Sha256",
+];
+
+/// Takes a presigned URL's signature out of the query, and with it the headers that a client moved there.
+///
+/// Some SDKs put `x-amz-*` headers of the request they presign into the query, where S3 honours them like
+/// headers. They are signed there, so they may be.
+fn strip_signature(uri: &Uri) -> S3Result<(Uri, Vec<(String, String)>)> {
+    let query = uri.query().unwrap_or_default();
+    let pairs = || form_urlencoded::parse(query.as_bytes());
+    if !pairs().any(|(name, _)| name == "X-Amz-Signature") {
+        return Ok((uri.clone(), Vec::new()));
+    }
+    let mut kept = form_urlencoded::Serializer::new(String::new());
+    let mut hoisted = Vec::new();
+    for (name, value) in pairs() {
+        if SIGNATURE_PARAMETERS.contains(&&*name) {
+            continue;
+        }
+        let lower = name.to_ascii_lowercase();
+        if lower.starts_with("x-amz-") {
+            hoisted.push((lower, value.into_owned()));
+        } else {
+            kept.append_pair(&name, &value);
+        }
+    }
+    let kept = kept.finish();
+    let path = uri.path();
+    let target = if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") };
+    let target = PathAndQuery::try_from(target).map_err(|_| s3_error!(InvalidURI))?;
+    Ok((Uri::from(target), hoisted))
+}
+
+fn hoist(headers: &mut HeaderMap, hoisted: Vec<(String, String)>) -> S3Result<()> {
+    for (name, value) in hoisted {
+        let parsed = HeaderName::try_from(name.as_str()).ok().zip(HeaderValue::try_from(value).ok());
+        let Some((header, value)) = parsed else {
+            return Err(s3_error!(InvalidRequest, "The query parameter {name} is not valid."));
+        };
+        match headers.get(&header) {
+            Some(present) if *present != value => {
+                return Err(s3_error!(InvalidRequest, "{name} differs between the query and the headers."));
+            }
+            Some(_) => {}
+            None => {
+                headers.insert(header, value);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_of_a_presigned_url_is_taken_off_and_the_rest_stays() {
+        let uri = "/b/k%20x?partNumber=1&X-Amz-Signature=00&X-Amz-Date=1&response-content-type=a%2Fb&X-Amz-Meta-A=1%202";
+        let (uri, hoisted) = strip_signature(&uri.parse().unwrap()).unwrap();
+        assert_eq!(uri, "/b/k%20x?partNumber=1&response-content-type=a%2Fb");
+        assert_eq!(hoisted, [("x-amz-meta-a".to_owned(), "1 2".to_owned())]);
+        let plain: Uri = "/b/k?list-type=2&x-amz-acl=private".parse().unwrap();
+        assert_eq!(strip_signature(&plain).unwrap(), (plain, vec![]));
+    }
+
+    #[test]
+    fn a_hoisted_header_may_not_contradict_a_real_one() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amz-acl", HeaderValue::from_static("private"));
+        hoist(&mut headers, vec![("x-amz-acl".into(), "private".into())]).unwrap();
+        assert!(hoist(&mut headers, vec![("x-amz-acl".into(), "public-read".into())]).is_err());
+        assert!(hoist(&mut headers, vec![("x-amz-bad name".into(), "1".into())]).is_err());
+        hoist(&mut headers, vec![("x-amz-meta-a".into(), "1".into())]).unwrap();
+        assert_eq!(headers["x-amz-meta-a"], "1");
+    }
+}

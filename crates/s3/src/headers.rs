@@ -1,0 +1,142 @@
+//! What is kept with an object, and how it is shown again.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use carob_bucket::{ChecksumType, MAX_METADATA_BYTES, ObjectHeaders, Record};
+use carob_identity::Timestamp;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use s3s::dto::{self, PutObjectInput};
+use s3s::{S3Result, s3_error};
+
+use crate::error::{custom, metadata_too_large, not_implemented};
+
+/// Tells an object's content CID. Ours.
+pub(crate) const CID: HeaderName = HeaderName::from_static("x-carob-cid");
+
+/// What an object is if nobody said.
+pub(crate) const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
+
+const STANDARD: &str = "STANDARD";
+
+/// Amazon's other storage classes: real, but not ours.
+const OTHER_STORAGE_CLASSES: [&str; 12] = [
+    "DEEP_ARCHIVE",
+    "EXPRESS_ONEZONE",
+    "FSX_ONTAP",
+    "FSX_OPENZFS",
+    "GLACIER",
+    "GLACIER_IR",
+    "INTELLIGENT_TIERING",
+    "ONEZONE_IA",
+    "OUTPOSTS",
+    "REDUCED_REDUNDANCY",
+    "SNOW",
+    "STANDARD_IA",
+];
+
+/// Takes the standard headers to keep out of a PUT.
+///
+/// # Errors
+/// InvalidStorageClass, NotImplemented, InvalidRedirectLocation.
+pub(crate) fn take_object_headers(input: &mut PutObjectInput) -> S3Result<ObjectHeaders> {
+    if let Some(class) = &input.storage_class {
+        if OTHER_STORAGE_CLASSES.contains(&class.as_str()) {
+            return Err(not_implemented("x-amz-storage-class other than STANDARD"));
+        }
+        if class.as_str() != STANDARD {
+            return Err(s3_error!(InvalidStorageClass, "The storage class you specified is not valid"));
+        }
+    }
+    if let Some(location) = &input.website_redirect_location
+        && !["/", "http://", "https://"].iter().any(|start| location.starts_with(start))
+    {
+        return Err(custom(
+            "InvalidRedirectLocation",
+            StatusCode::BAD_REQUEST,
+            "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+        ));
+    }
+    Ok(ObjectHeaders {
+        content_type: input.content_type.take(),
+        cache_control: input.cache_control.take(),
+        content_disposition: input.content_disposition.take(),
+        content_encoding: input.content_encoding.take().and_then(|value| without_aws_chunked(&value)),
+        content_language: input.content_language.take(),
+        expires: input.expires.take(),
+        website_redirect_location: input.website_redirect_location.take(),
+        storage_class: None,
+    })
+}
+
+/// Takes the user metadata out of a PUT.
+///
+/// # Errors
+/// MetadataTooLarge.
+pub(crate) fn take_metadata(input: &mut PutObjectInput) -> S3Result<BTreeMap<String, String>> {
+    let metadata: BTreeMap<_, _> = input.metadata.take().unwrap_or_default().into_iter().collect();
+    let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MAX_METADATA_BYTES { Err(metadata_too_large()) } else { Ok(metadata) }
+}
+
+/// `aws-chunked` says how the request was sent, not what the object is.
+fn without_aws_chunked(value: &str) -> Option<String> {
+    let transport = |coding: &&str| coding.eq_ignore_ascii_case("aws-chunked");
+    let codings: Vec<_> = value.split(',').map(str::trim).filter(|coding| !coding.is_empty()).collect();
+    if !codings.iter().any(transport) {
+        return (!codings.is_empty()).then(|| value.to_owned());
+    }
+    let kept: Vec<_> = codings.into_iter().filter(|coding| !transport(coding)).collect();
+    (!kept.is_empty()).then(|| kept.join(","))
+}
+
+/// The header that tells the content CID.
+pub(crate) fn cid(record: &Record) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = HeaderValue::try_from(record.content.to_string()) {
+        headers.insert(CID, value);
+    }
+    headers
+}
+
+pub(crate) fn etag(record: &Record) -> dto::ETag {
+    dto::ETag::Strong(record.etag.to_string())
+}
+
+/// What the object's checksum is of.
+pub(crate) fn checksum_type(record: &Record) -> dto::ChecksumType {
+    dto::ChecksumType::from_static(match record.checksum_type {
+        ChecksumType::FullObject => dto::ChecksumType::FULL_OBJECT,
+        ChecksumType::Composite => dto::ChecksumType::COMPOSITE,
+    })
+}
+
+pub(crate) fn timestamp(time: Timestamp) -> dto::Timestamp {
+    (SystemTime::UNIX_EPOCH + Duration::from_millis(time.millis())).into()
+}
+
+/// A size as s3s wants it; no object is near the difference.
+pub(crate) fn size(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_chunked_is_not_kept() {
+        for (value, kept) in [
+            ("aws-chunked", None),
+            ("AWS-Chunked", None),
+            ("aws-chunked,gzip", Some("gzip")),
+            ("gzip, aws-chunked", Some("gzip")),
+            ("aws-chunked, aws-chunked", None),
+            ("gzip, br", Some("gzip, br")),
+            ("gzip", Some("gzip")),
+            ("", None),
+        ] {
+            assert_eq!(without_aws_chunked(value).as_deref(), kept, "{value}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The operations that are served: what each needs a right to, and which parts of a request it understands.
+//!
+//! Whatever stands in no row is refused, so that a header or query with a meaning is never ignored.
+
+use carob_identity::Action;
+
+/// What the right is asked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The space.
+    Space,
+    /// The bucket in the path.
+    Bucket,
+    /// The object in the path.
+    Object,
+    /// Each key in the body: the operation asks for itself.
+    EachKey,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    /// S3's name.
+    pub(crate) name: &'static str,
+    /// The right it takes.
+    pub(crate) action: Action,
+    pub(crate) scope: Scope,
+    /// Sub-resources in the query that it understands, of [`SUBRESOURCES`].
+    pub(crate) subresources: &'static [&'static str],
+    /// `x-amz-*` headers that it understands besides [`ANY_OPERATION`]; one ending in `-` stands for a family.
+    pub(crate) headers: &'static [&'static str],
+    /// Whether its body is object data, to be passed on as it comes.
+    pub(crate) streams: bool,
+}
+
+/// Finds an operation that is served.
+pub(crate) fn find(name: &str) -> Option<&'static Operation> {
+    OPERATIONS.iter().find(|operation| operation.name == name)
+}
+
+/// Headers that every operation may carry. Those about payer, client and transport change nothing here:
+/// `x-amz-te` offers to read a trailer that the answer would have to announce, and S3 ignores `x-amz-checksum-type`
+/// and `-algorithm` outside multipart uploads.
+pub(crate) const ANY_OPERATION: &[&str] = &[
+    "x-amz-api-version",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-expected-bucket-owner",
+    "x-amz-request-payer",
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-te",
+    "x-amz-trailer",
+    "x-amz-user-agent",
+    "x-amz-checksum-algorithm",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-checksum-type",
+];
+
+const READS: &[&str] = &["x-amz-checksum-mode"];
+// No lock exists that could be bypassed, and no bucket asks for a second factor.
+const DELETES: &[&str] = &["x-amz-bypass-governance-retention", "x-amz-mfa"];
+// Asks for restore status, of which there is none to report.
+const LISTS: &[&str] = &["x-amz-optional-object-attributes"];
+
+/// Query parameters that choose another operation or another state. One that an operation does not know must not
+/// be dropped: `DELETE /bucket/key?acl` is no DELETE of the key.
+pub(crate) const SUBRESOURCES: &[&str] = &[
+    "abac",
+    "accelerate",
+    "acl",
+    "analytics",
+    "annotation",
+    "append",
+    "attributes",
+    "cors",
+    "delete",
+    "encryption",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "list-type",
+    "location",
+    "logging",
+    "metadataAnnotationTable",
+    "metadataConfiguration",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "metadataTable",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "partNumber",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "renameObject",
+    "replication",
+    "requestPayment",
+    "restore",
+    "retention",
+    "select",
+    "select-type",
+    "session",
+    "tagging",
+    "torrent",
+    "uploadId",
+    "uploads",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
+];
+
+const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "ListBuckets",
+        action: Action::LIST_ALL_MY_BUCKETS,
+        scope: Scope::Space,
+        subresources: &[],
+        headers: &[],
+        streams: false,
+    },
+    Operation {
+        name: "CreateBucket",
+        action: Action::CREATE_BUCKET,
+        scope: Scope::Bucket,
+        subresources: &[],
+        headers: &["x-amz-acl", "x-amz-bucket-object-lock-enabled", "x-amz-object-ownership"],
+        streams: false,
+    },
+    Operation {
+        name: "HeadBucket",
+        action: Action::LIST_BUCKET,
+        scope: Scope::Bucket,
+        subresources: &[],
+        headers: &[],
+        streams: false,
+    },
+    Operation {
+        name: "DeleteBucket",
+        action: Action::DELETE_BUCKET,
+        scope: Scope::Bucket,
+        subresources: &[],
+        headers: &[],
+        streams: false,
+    },
+    Operation {
+        name: "GetBucketLocation",
+        action: Action::GET_BUCKET_LOCATION,
+        scope: Scope::Bucket,
+        subresources: &["location"],
+        headers: &[],
+        streams: false,
+    },
+    Operation {
+        name: "ListObjects",
+        action: Action::LIST_BUCKET,
+        scope: Scope::Bucket,
+        subresources: &[],
+        headers: LISTS,
+        streams: false,
+    },
+    Operation {
+        name: "ListObjectsV2",
+        action: Action::LIST_BUCKET,
+        scope: Scope::Bucket,
+        subresources: &["list-type"],
+        headers: LISTS,
+        streams: false,
+    },
+    Operation {
+        name: "PutObject",
+        action: Action::PUT_OBJECT,
+        scope: Scope::Object,
+        subresources: &[],
+        headers: &["x-amz-acl", "x-amz-meta-", "x-amz-storage-class", "x-amz-website-redirect-location"],
+        streams: true,
+    },
+    Operation {
+        name: "GetObject",
+        action: Action::GET_OBJECT,
+        scope: Scope::Object,
+        subresources: &["partNumber", "versionId"],
+        headers: READS,
+        streams: false,
+    },
+    Operation {
+        name: "HeadObject",
+        action: Action::GET_OBJECT,
+        scope: Scope::Object,
+        subresources: &["partNumber", "versionId"],
+        headers: READS,
+        streams: false,
+    },
+    Operation {
+        name: "DeleteObject",
+        action: Action::DELETE_OBJECT,
+        scope: Scope::Object,
+        subresources: &["versionId"],
+        headers: DELETES,
+        streams: false,
+    },
+    Operation {
+        name: "DeleteObjects",
+        action: Action::DELETE_OBJECT,
+        scope: Scope::EachKey,
+        subresources: &["delete"],
+        headers: DELETES,
+        streams: false,
+    },
+];

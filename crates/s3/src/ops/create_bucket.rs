@@ -1,0 +1,57 @@
+//! Amazon S3 API reference, CreateBucket.
+
+use carob_bucket::BucketError;
+use s3s::dto::{CreateBucketConfiguration, CreateBucketInput, CreateBucketOutput};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use crate::error::{from_bucket, not_implemented};
+use crate::table::Carob;
+
+/// The region in which nothing needs to be said of the location, and creating a bucket anew is no error.
+const FIRST_REGION: &str = "us-east-1";
+
+pub(crate) async fn run(
+    carob: &Carob,
+    request: S3Request<CreateBucketInput>,
+) -> S3Result<S3Response<CreateBucketOutput>> {
+    let input = request.input;
+    check_configuration(input.create_bucket_configuration.as_ref(), &carob.region)?;
+    match carob.space.create_bucket(&input.bucket).await {
+        Ok(_) => {}
+        // "You will get this error in all AWS Regions except us-east-1" (API reference, BucketAlreadyOwnedByYou).
+        Err(BucketError::BucketExists(_)) if &*carob.region == FIRST_REGION => {}
+        Err(error) => return Err(from_bucket(error)),
+    }
+    let location = Some(format!("/{}", input.bucket));
+    Ok(S3Response::new(CreateBucketOutput { location, ..CreateBucketOutput::default() }))
+}
+
+fn check_configuration(configuration: Option<&CreateBucketConfiguration>, region: &str) -> S3Result<()> {
+    let mut asked = None;
+    if let Some(configuration) = configuration {
+        if configuration.bucket.is_some() || configuration.location.is_some() {
+            return Err(not_implemented("directory buckets"));
+        }
+        if configuration.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
+            return Err(not_implemented("Tags"));
+        }
+        asked = configuration.location_constraint.as_ref().map(|location| location.as_str());
+    }
+    match asked.filter(|asked| !asked.is_empty()) {
+        None if region == FIRST_REGION => Ok(()),
+        None => Err(s3_error!(
+            IllegalLocationConstraintException,
+            "The unspecified location constraint is incompatible for the region specific endpoint this request was \
+             sent to."
+        )),
+        Some(FIRST_REGION) => {
+            Err(s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid"))
+        }
+        Some(asked) if asked == region => Ok(()),
+        Some(asked) => Err(s3_error!(
+            IllegalLocationConstraintException,
+            "The {asked} location constraint is incompatible for the region specific endpoint this request was sent \
+             to."
+        )),
+    }
+}

@@ -1,0 +1,17 @@
+//! Amazon S3 API reference, DeleteBucket.
+
+use s3s::dto::{DeleteBucketInput, DeleteBucketOutput};
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::error::from_bucket;
+use crate::table::Carob;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    request: S3Request<DeleteBucketInput>,
+) -> S3Result<S3Response<DeleteBucketOutput>> {
+    let input = request.input;
+    carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    carob.space.delete_bucket(&input.bucket).await.map_err(from_bucket)?;
+    Ok(S3Response::new(DeleteBucketOutput::default()))
+}

@@ -1,0 +1,123 @@
+//! Amazon S3 API reference, DeleteObjects.
+
+use std::sync::Arc;
+
+use carob_bucket::{BucketError, MAX_KEY_BYTES, Precondition};
+use carob_identity::{Action, Identity, Resource};
+use s3s::dto::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, ObjectIdentifier};
+use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use crate::checksum::Declared;
+use crate::conditions::etag_condition;
+use crate::context::RequestContext;
+use crate::error::{access_denied, from_bucket, not_implemented};
+use crate::table::{Carob, identity};
+use crate::xml::Names;
+
+/// The most keys in one request.
+const MAX_KEYS: usize = 1000;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    request: S3Request<DeleteObjectsInput>,
+) -> S3Result<S3Response<DeleteObjectsOutput>> {
+    // The values were compared with the body as it was read.
+    if Declared::parse(&request.headers)?.is_empty() {
+        return Err(s3_error!(InvalidRequest, "Missing required header for this request: Content-MD5"));
+    }
+    let input = request.input;
+    let objects = input.delete.objects;
+    if objects.is_empty() || objects.len() > MAX_KEYS || objects.iter().any(|object| object.key.is_empty()) {
+        return Err(malformed());
+    }
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let caller = identity(&request.extensions)?;
+
+    // Each key either goes to the committer or has its answer already; the order of the request is kept.
+    let mut admitted = Vec::new();
+    let mut outcomes = Vec::with_capacity(objects.len());
+    for object in &objects {
+        match admit(carob, &caller, &input.bucket, object).await {
+            Ok(precondition) => {
+                admitted.push((object.key.clone(), precondition));
+                outcomes.push(None);
+            }
+            Err(error) => outcomes.push(Some(error)),
+        }
+    }
+    let results = if admitted.is_empty() {
+        Vec::new()
+    } else {
+        bucket.delete_many(admitted).await.map_err(from_bucket)?
+    };
+
+    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), false);
+    let quiet = input.delete.quiet.unwrap_or(false);
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    let mut results = results.into_iter();
+    for (object, refused) in objects.into_iter().zip(outcomes) {
+        let outcome = match refused {
+            Some(error) => Err(error),
+            None => match results.next() {
+                // What is not there is deleted, whatever it should have been.
+                Some(Ok(_) | Err(BucketError::NoSuchKey(_))) => Ok(()),
+                Some(Err(error)) => Err(from_bucket(error)),
+                None => Err(s3_error!(InternalError)),
+            },
+        };
+        let key = Some(names.write(&object.key));
+        let version_id = object.version_id.map(|id| names.write(&id));
+        match outcome {
+            Ok(()) if quiet => {}
+            Ok(()) => {
+                deleted.push(DeletedObject { key, version_id, ..DeletedObject::default() });
+            }
+            Err(error) => errors.push(Error {
+                code: Some(error.code().as_str().to_owned()),
+                key,
+                message: error.message().map(str::to_owned),
+                version_id,
+            }),
+        }
+    }
+    Ok(S3Response::new(DeleteObjectsOutput {
+        deleted: Some(deleted),
+        errors: Some(errors),
+        ..DeleteObjectsOutput::default()
+    }))
+}
+
+/// Whether the caller may delete this one, and what it must be.
+async fn admit(
+    carob: &Carob,
+    caller: &Identity,
+    bucket: &str,
+    object: &ObjectIdentifier,
+) -> S3Result<Precondition> {
+    let resource = Resource::Object { bucket, key: &object.key };
+    let mut allowed = carob.gatekeeper.allows(caller, Action::DELETE_OBJECT, resource).await?;
+    if object.e_tag.is_some() {
+        allowed = allowed && carob.gatekeeper.allows(caller, Action::GET_OBJECT, resource).await?;
+    }
+    if !allowed {
+        return Err(access_denied());
+    }
+    if object.key.len() > MAX_KEY_BYTES {
+        return Err(from_bucket(BucketError::KeyLength(object.key.len())));
+    }
+    if object.version_id.as_deref().is_some_and(|id| id != "null") {
+        return Err(s3_error!(NoSuchVersion, "The specified version does not exist."));
+    }
+    if object.last_modified_time.is_some() || object.size.is_some() {
+        return Err(not_implemented("LastModifiedTime or Size as a condition"));
+    }
+    let if_match = object.e_tag.as_ref().map(|etag| etag_condition(etag.value()));
+    Ok(Precondition { if_match, if_none_match: None })
+}
+
+fn malformed() -> S3Error {
+    s3_error!(
+        MalformedXML,
+        "The XML you provided was not well-formed or did not validate against our published schema"
+    )
+}

@@ -1,0 +1,55 @@
+//! Amazon S3 API reference, ListObjects (version 1).
+
+use std::sync::Arc;
+
+use carob_bucket::{ListEntry, ListPage, ListStart};
+use s3s::dto::{ListObjectsInput, ListObjectsOutput};
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::context::RequestContext;
+use crate::ops::listing;
+use crate::table::Carob;
+use crate::xml::Names;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    request: S3Request<ListObjectsInput>,
+) -> S3Result<S3Response<ListObjectsOutput>> {
+    let input = request.input;
+    let max_keys = listing::max_keys(input.max_keys)?;
+    let url = listing::url_encoded(input.encoding_type.as_ref())?;
+    let start = match &input.marker {
+        Some(marker) if !marker.is_empty() => ListStart::After(marker.clone()),
+        _ => ListStart::Beginning,
+    };
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let ListPage { entries, next_token } =
+        listing::page(&bucket, input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys).await?;
+
+    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), url);
+    let owner = listing::owner(&bucket.info().owner);
+    let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
+    // Without a delimiter the client goes on behind the last key itself.
+    let next_marker = match entries.last() {
+        Some(entry) if next_token.is_some() && delimiter.is_some() => Some(names.write(match entry {
+            ListEntry::Object { key, .. } => key,
+            ListEntry::Prefix(prefix) => prefix,
+        })),
+        _ => None,
+    };
+    let (contents, common_prefixes) = listing::split(entries, names, Some(&owner));
+    Ok(S3Response::new(ListObjectsOutput {
+        name: Some(input.bucket),
+        // Not encoded, whatever the reference says: boto3, which asks for encoding unasked, does not decode it.
+        prefix: Some(names.plain(&input.prefix.unwrap_or_default())),
+        marker: Some(names.write(&input.marker.unwrap_or_default())),
+        next_marker,
+        delimiter: delimiter.map(|delimiter| names.write(&delimiter)),
+        encoding_type: input.encoding_type,
+        max_keys: i32::try_from(max_keys).ok(),
+        is_truncated: Some(next_token.is_some()),
+        contents: Some(contents),
+        common_prefixes: Some(common_prefixes),
+        ..ListObjectsOutput::default()
+    }))
+}

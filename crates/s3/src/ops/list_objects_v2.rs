@@ -1,0 +1,51 @@
+//! Amazon S3 API reference, ListObjectsV2.
+
+use std::sync::Arc;
+
+use carob_bucket::{ListPage, ListStart};
+use s3s::dto::{ListObjectsV2Input, ListObjectsV2Output};
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::context::RequestContext;
+use crate::ops::listing;
+use crate::table::Carob;
+use crate::xml::Names;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    request: S3Request<ListObjectsV2Input>,
+) -> S3Result<S3Response<ListObjectsV2Output>> {
+    let input = request.input;
+    let max_keys = listing::max_keys(input.max_keys)?;
+    let url = listing::url_encoded(input.encoding_type.as_ref())?;
+    let start = match (&input.continuation_token, &input.start_after) {
+        // An empty token is where a listing starts.
+        (Some(token), _) if token.is_empty() => ListStart::Beginning,
+        (Some(token), _) => ListStart::Token(token.clone()),
+        (None, Some(key)) if !key.is_empty() => ListStart::After(key.clone()),
+        (None, _) => ListStart::Beginning,
+    };
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let ListPage { entries, next_token } =
+        listing::page(&bucket, input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys).await?;
+
+    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), url);
+    let owner = input.fetch_owner.unwrap_or(false).then(|| listing::owner(&bucket.info().owner));
+    let count = i32::try_from(entries.len()).unwrap_or(i32::MAX);
+    let (contents, common_prefixes) = listing::split(entries, names, owner.as_ref());
+    Ok(S3Response::new(ListObjectsV2Output {
+        name: Some(input.bucket),
+        prefix: Some(names.write(&input.prefix.unwrap_or_default())),
+        delimiter: input.delimiter.filter(|d| !d.is_empty()).map(|delimiter| names.write(&delimiter)),
+        start_after: input.start_after.map(|key| names.write(&key)),
+        encoding_type: input.encoding_type,
+        max_keys: i32::try_from(max_keys).ok(),
+        key_count: Some(count),
+        continuation_token: input.continuation_token,
+        is_truncated: Some(next_token.is_some()),
+        next_continuation_token: next_token,
+        contents: Some(contents),
+        common_prefixes: Some(common_prefixes),
+        ..ListObjectsV2Output::default()
+    }))
+}

@@ -1,0 +1,79 @@
+//! Amazon S3 API reference, PutObject.
+
+use carob_bucket::{Bucket, EtagCondition, Precondition, PutOptions, Upload, Uploaded};
+use futures::StreamExt;
+use s3s::dto::{PutObjectInput, PutObjectOutput, StreamingBlob};
+use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
+
+use crate::body::from_body;
+use crate::checksum::Declared;
+use crate::conditions::Conditional;
+use crate::error::{from_bucket, incomplete_body, no_such_key, precondition_failed};
+use crate::headers;
+use crate::ops::reading::ChecksumFields;
+use crate::table::Carob;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    mut request: S3Request<PutObjectInput>,
+) -> S3Result<S3Response<PutObjectOutput>> {
+    let input = &mut request.input;
+    let length = input.content_length.and_then(|length| u64::try_from(length).ok());
+    let length = length
+        .ok_or_else(|| s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."))?;
+    let declared = Declared::parse(&request.headers)?;
+    let trailers = request.extensions.remove::<TrailingHeaders>();
+    let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
+    let headers = headers::take_object_headers(input)?;
+    let metadata = headers::take_metadata(input)?;
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    check_early(&bucket, &input.key, &precondition).await?;
+
+    let upload = bucket.upload(&[declared.algorithm()]);
+    let body = receive(upload, input.body.take(), length).await?;
+    let checksum = declared.verify(&body, trailers.as_ref())?;
+
+    let options = PutOptions { headers, metadata, checksum, precondition };
+    let written = bucket.put(&input.key, body, options).await.map_err(from_bucket)?;
+    let record = &written.record;
+    let sums = ChecksumFields::of(record);
+    let output = PutObjectOutput {
+        e_tag: Some(headers::etag(record)),
+        checksum_type: sums.kind,
+        checksum_crc32: sums.crc32,
+        checksum_crc32c: sums.crc32c,
+        checksum_crc64nvme: sums.crc64nvme,
+        checksum_sha1: sums.sha1,
+        checksum_sha256: sums.sha256,
+        ..PutObjectOutput::default()
+    };
+    Ok(S3Response::with_headers(output, headers::cid(record)))
+}
+
+/// Spares the client a body whose condition fails already. The committer decides, as things may change meanwhile.
+async fn check_early(bucket: &Bucket, key: &str, precondition: &Precondition) -> S3Result<()> {
+    if *precondition == Precondition::default() {
+        return Ok(());
+    }
+    let present = bucket.get(key).await.map_err(from_bucket)?.map(|object| object.record().etag);
+    let matches = |condition: &EtagCondition| present.is_some_and(|etag| condition.matches(etag));
+    match (&precondition.if_match, &precondition.if_none_match) {
+        (Some(_), _) if present.is_none() => Err(no_such_key()),
+        (Some(condition), _) if !matches(condition) => Err(precondition_failed()),
+        (_, Some(condition)) if matches(condition) => Err(precondition_failed()),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the body to its end: what is wrong with it may show in its last item.
+async fn receive(mut upload: Upload, body: Option<StreamingBlob>, length: u64) -> S3Result<Uploaded> {
+    if let Some(mut body) = body {
+        while let Some(chunk) = body.next().await {
+            upload.write(chunk.map_err(from_body)?).await.map_err(from_bucket)?;
+        }
+    }
+    if upload.written() != length {
+        return Err(incomplete_body());
+    }
+    upload.finish().await.map_err(from_bucket)
+}

@@ -1,0 +1,170 @@
+//! What GetObject and HeadObject share: which bytes of which object, or why none.
+
+use std::ops::Range;
+
+use carob_bucket::{ChecksumType, Object, Record};
+use carob_object::ChecksumAlgorithm;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use s3s::{S3Error, S3Result, dto, s3_error};
+
+use crate::conditions::{Conditional, Verdict};
+use crate::error::{bad_part_number, custom, from_bucket, no_such_key, precondition_failed};
+use crate::headers;
+use crate::range::ByteRange;
+use crate::table::Carob;
+
+/// What is asked for.
+pub(crate) struct ReadRequest<'a> {
+    pub(crate) bucket: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) expected_owner: Option<&'a str>,
+    pub(crate) version_id: Option<&'a str>,
+    pub(crate) part_number: Option<i32>,
+    pub(crate) conditional: Conditional,
+}
+
+/// What is to be shown.
+pub(crate) struct Selected {
+    pub(crate) object: Object,
+    pub(crate) range: Range<u64>,
+    /// `Content-Range`, if this is a 206.
+    pub(crate) content_range: Option<String>,
+}
+
+impl Selected {
+    pub(crate) fn record(&self) -> &Record {
+        self.object.record()
+    }
+
+    pub(crate) fn length(&self) -> i64 {
+        headers::size(self.range.end.saturating_sub(self.range.start))
+    }
+
+    /// The checksum, if it is asked for and these are the bytes it is of.
+    pub(crate) fn checksums(&self, mode: Option<&dto::ChecksumMode>) -> ChecksumFields {
+        let whole = self.range == (0..self.record().size);
+        let asked = mode.is_some_and(|mode| mode.as_str().eq_ignore_ascii_case("ENABLED"));
+        if asked && whole { ChecksumFields::of(self.record()) } else { ChecksumFields::default() }
+    }
+}
+
+/// Finds the object and decides on conditions, then on the range.
+///
+/// # Errors
+/// NoSuchBucket, NoSuchKey, NoSuchVersion; 304 and 412 for conditions; InvalidRange and InvalidPartNumber.
+pub(crate) async fn select(carob: &Carob, request: ReadRequest<'_>) -> S3Result<Selected> {
+    check_version(request.version_id)?;
+    let part = request.part_number.map(check_part_number).transpose()?;
+    let bucket = carob.bucket(request.bucket, request.expected_owner).await?;
+    let object = bucket.get(request.key).await.map_err(from_bucket)?.ok_or_else(no_such_key)?;
+    let record = object.record();
+    match request.conditional.verdict(record) {
+        Verdict::Proceed => {}
+        Verdict::NotModified => return Err(not_modified(record)),
+        Verdict::Failed => return Err(precondition_failed()),
+    }
+    let asked = request.conditional.range(record);
+    let range = match (asked, part) {
+        (Some(_), Some(_)) => {
+            return Err(s3_error!(
+                InvalidRequest,
+                "Cannot specify both Range header and partNumber query parameter"
+            ));
+        }
+        (Some(range), None) => Some(range.resolve(record.size).ok_or_else(|| invalid_range(record.size))?),
+        // The one part that an object has which was not uploaded in parts. No range names nothing, so an empty
+        // one is shown as it is.
+        (None, Some(1)) => ByteRange::FromTo(0, None).resolve(record.size),
+        (None, Some(_)) => return Err(invalid_part_number()),
+        (None, None) => None,
+    };
+    let size = record.size;
+    let content_range =
+        range.as_ref().map(|range| format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1)));
+    Ok(Selected { object, range: range.unwrap_or(0..size), content_range })
+}
+
+/// Buckets keep no versions yet: the one there is goes by the name `null`.
+///
+/// # Errors
+/// InvalidArgument for what is no version id of ours.
+pub(crate) fn check_version(version_id: Option<&str>) -> S3Result<()> {
+    match version_id {
+        None | Some("null") => Ok(()),
+        Some("") => Err(s3_error!(InvalidArgument, "Version id cannot be the empty string")),
+        Some(_) => Err(s3_error!(InvalidArgument, "Invalid version id specified")),
+    }
+}
+
+fn check_part_number(number: i32) -> S3Result<i32> {
+    if (1..=10_000).contains(&number) { Ok(number) } else { Err(bad_part_number()) }
+}
+
+/// 304, with the headers that RFC 9110 §15.4.5 wants.
+fn not_modified(record: &Record) -> S3Error {
+    let mut error = s3_error!(NotModified, "Not Modified");
+    let mut found = headers::cid(record);
+    let insert = |found: &mut HeaderMap, name, value: Option<&str>| {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+            found.insert(name, value);
+        }
+    };
+    insert(&mut found, header::ETAG, Some(&format!("\"{}\"", record.etag)));
+    insert(&mut found, header::CACHE_CONTROL, record.headers.cache_control.as_deref());
+    insert(&mut found, header::EXPIRES, record.headers.expires.as_deref());
+    let modified = std::time::UNIX_EPOCH + std::time::Duration::from_secs(record.modified.seconds());
+    insert(&mut found, header::LAST_MODIFIED, Some(&httpdate::fmt_http_date(modified)));
+    error.set_headers(found);
+    error
+}
+
+fn invalid_range(size: u64) -> S3Error {
+    let mut error = s3_error!(InvalidRange, "The requested range is not satisfiable");
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    if let Ok(value) = HeaderValue::try_from(format!("bytes */{size}")) {
+        headers.insert(header::CONTENT_RANGE, value);
+    }
+    error.set_headers(headers);
+    error
+}
+
+fn invalid_part_number() -> S3Error {
+    custom(
+        "InvalidPartNumber",
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "The requested partnumber is not satisfiable",
+    )
+}
+
+/// A record's checksum in the field that its algorithm has in s3s's outputs.
+#[derive(Debug, Default)]
+pub(crate) struct ChecksumFields {
+    pub(crate) crc32: Option<String>,
+    pub(crate) crc32c: Option<String>,
+    pub(crate) crc64nvme: Option<String>,
+    pub(crate) sha1: Option<String>,
+    pub(crate) sha256: Option<String>,
+    /// What it is of; `None` if there is none.
+    pub(crate) kind: Option<dto::ChecksumType>,
+}
+
+impl ChecksumFields {
+    pub(crate) fn of(record: &Record) -> Self {
+        let mut fields = Self::default();
+        let Some(checksum) = &record.checksum else { return fields };
+        let field = match checksum.algorithm {
+            ChecksumAlgorithm::Crc32 => &mut fields.crc32,
+            ChecksumAlgorithm::Crc32c => &mut fields.crc32c,
+            ChecksumAlgorithm::Crc64Nvme => &mut fields.crc64nvme,
+            ChecksumAlgorithm::Sha1 => &mut fields.sha1,
+            ChecksumAlgorithm::Sha256 => &mut fields.sha256,
+        };
+        *field = Some(match (record.checksum_type, record.etag.parts) {
+            (ChecksumType::Composite, Some(parts)) => format!("{}-{parts}", checksum.to_base64()),
+            _ => checksum.to_base64(),
+        });
+        fields.kind = Some(headers::checksum_type(record));
+        fields
+    }
+}

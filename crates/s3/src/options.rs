@@ -1,0 +1,119 @@
+use std::fmt;
+use std::sync::Arc;
+
+use carob_bucket::Space;
+use carob_identity::{AccessKeys, Authorizer, Clock, Entropy};
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::region::Region;
+use s3s::service::S3ServiceBuilder;
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::access::Gatekeeper;
+use crate::auth::{KeyRing, NoKeys};
+use crate::body::MAX_SMALL_BODY;
+use crate::frontend::S3Frontend;
+use crate::gate::Gate;
+use crate::table::Carob;
+
+/// The largest body of one PUT (Amazon S3 user guide, "Uploading objects"), in bytes.
+const MAX_OBJECT: u64 = 5 << 30;
+
+/// How far a request's date may be from ours, in seconds (Amazon S3 API reference, "RequestTimeTooSkewed").
+const MAX_SKEW: u32 = 15 * 60;
+
+/// The longest life of a presigned URL, in seconds.
+const MAX_PRESIGNED: u32 = 7 * 24 * 60 * 60;
+
+/// A signed chunk of an aws-chunked body is held in memory until its signature is checked; clients send 64 KiB
+/// to 1 MiB.
+const MAX_CHUNK: usize = 16 << 20;
+
+/// What the S3 API is served from.
+pub struct S3Options {
+    /// The buckets.
+    pub space: Space,
+    /// Secrets that requests are signed with.
+    pub keys: Arc<dyn AccessKeys>,
+    /// Who may do what.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Tells the authorizer the time. Signatures are checked against the system clock, which s3s reads itself.
+    pub clock: Arc<dyn Clock>,
+    /// Draws request ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// The region that requests must be signed for, such as `us-east-1`.
+    pub region: String,
+}
+
+impl fmt::Debug for S3Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Options")
+            .field("space", &self.space)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Options that make no service.
+#[derive(Debug, thiserror::Error)]
+pub enum S3OptionsError {
+    /// Not the name of a region: letters, digits and hyphens.
+    #[error("{0:?} is not the name of a region")]
+    Region(String),
+}
+
+/// Makes the S3 service.
+///
+/// # Errors
+/// [`S3OptionsError::Region`].
+pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
+    let S3Options { space, keys, authorizer, clock, entropy, region } = options;
+    let expected = Region::new(region.as_str().into()).map_err(|_| S3OptionsError::Region(region.clone()))?;
+    let region: Arc<str> = region.into();
+    let config = Arc::new(StaticConfigProvider::new(Arc::new(config(expected))));
+    let gatekeeper = Gatekeeper { authorizer, clock };
+
+    let mut inner =
+        S3ServiceBuilder::new(Carob { space, gatekeeper: gatekeeper.clone(), region: Arc::clone(&region) });
+    inner.set_config(config.clone());
+    inner.set_auth(NoKeys);
+    inner.set_access(gatekeeper);
+
+    let mut outer = S3ServiceBuilder::new(Unrouted);
+    outer.set_config(config);
+    outer.set_auth(KeyRing(keys));
+    outer.set_route(Gate { inner: inner.build() });
+    Ok(S3Frontend::new(outer.build(), entropy, region))
+}
+
+fn config(region: Region) -> S3Config {
+    let mut config = S3Config::default();
+    config.xml_max_body_size = MAX_SMALL_BODY;
+    config.put_object_max_size = Some(MAX_OBJECT);
+    // The gate's route is all there is, so its bodies are objects too; the inner service limits them.
+    config.custom_route_max_body_size = None;
+    config.aws_chunked_stream_max_chunk_size = MAX_CHUNK;
+    config.presigned_url_max_skew_time_secs = MAX_SKEW;
+    config.presigned_url_max_expires_secs = MAX_PRESIGNED;
+    config.expected_region = Some(region);
+    config.sig_v4_allowed_services = vec!["s3".to_owned()];
+    config.enable_sig_v2 = false;
+    config.allow_post_signature = false;
+    // `x-id` names the operation beside the request's shape; the shape decides.
+    config.operation_id_routing = false;
+    // A PUT without a length is refused, as S3 does; a made-up length would hide it.
+    config.normalize_content_length = false;
+    config
+}
+
+/// The outer service's own operations: it has none, since the gate takes every request.
+struct Unrouted;
+
+#[async_trait::async_trait]
+impl s3s::S3 for Unrouted {
+    async fn get_object(
+        &self,
+        _request: S3Request<s3s::dto::GetObjectInput>,
+    ) -> S3Result<S3Response<s3s::dto::GetObjectOutput>> {
+        Err(s3s::s3_error!(NotImplemented, "no operation is served here"))
+    }
+}

@@ -1,0 +1,139 @@
+//! Refusals that need nothing but the request's head: what has a meaning here is honoured or refused.
+
+use http::{HeaderMap, HeaderName, Uri};
+use s3s::{S3Result, s3_error};
+
+use crate::error::not_implemented;
+use crate::operations::{ANY_OPERATION, Operation, SUBRESOURCES};
+
+/// Checks the head of a request for `operation`.
+///
+/// # Errors
+/// NotImplemented, naming the first header or query that is not understood.
+pub(crate) fn check(operation: &Operation, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
+    check_query(operation, uri)?;
+    for name in headers.keys() {
+        check_header_name(operation, name)?;
+    }
+    check_header_values(headers)
+}
+
+fn check_query(operation: &Operation, uri: &Uri) -> S3Result<()> {
+    for (name, _) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        let unknown = SUBRESOURCES.contains(&&*name) && !operation.subresources.contains(&&*name);
+        if unknown || name.to_ascii_lowercase().starts_with("x-carob-") {
+            return Err(not_implemented(&name));
+        }
+    }
+    Ok(())
+}
+
+fn check_header_name(operation: &Operation, name: &HeaderName) -> S3Result<()> {
+    let name = name.as_str();
+    if name == "x-amz-security-token" {
+        return Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid."));
+    }
+    if name.starts_with("x-carob-") {
+        return Err(not_implemented(name));
+    }
+    if !name.starts_with("x-amz-") || ANY_OPERATION.contains(&name) {
+        return Ok(());
+    }
+    let known = |known: &&str| *known == name || (known.ends_with('-') && name.starts_with(known));
+    if operation.headers.iter().any(known) { Ok(()) } else { Err(not_implemented(name)) }
+}
+
+/// Values that ask for what a bucket is like anyway are accepted.
+const HARMLESS: &[(&str, &[&str])] = &[
+    ("x-amz-acl", &["private", "bucket-owner-full-control"]),
+    ("x-amz-bucket-object-lock-enabled", &["false"]),
+    ("x-amz-object-ownership", &["BucketOwnerEnforced"]),
+];
+
+fn check_header_values(headers: &HeaderMap) -> S3Result<()> {
+    for (name, harmless) in HARMLESS {
+        for value in headers.get_all(*name) {
+            let known =
+                value.to_str().is_ok_and(|value| harmless.iter().any(|h| h.eq_ignore_ascii_case(value)));
+            if !known {
+                return Err(not_implemented(name));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations;
+
+    fn refused(operation: &str, uri: &str, headers: &[(&'static str, &'static str)]) -> Option<String> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        let operation = operations::find(operation).unwrap();
+        let error = check(operation, &uri.parse().unwrap(), &map).err()?;
+        Some(format!("{} {}", error.code().as_str(), error.message().unwrap_or_default()))
+    }
+
+    #[test]
+    fn headers_with_a_meaning_we_lack_are_named() {
+        for name in [
+            "x-amz-tagging",
+            "x-amz-server-side-encryption",
+            "x-amz-server-side-encryption-customer-key",
+            "x-amz-object-lock-mode",
+            "x-amz-grant-read",
+            "x-amz-write-offset-bytes",
+            "x-amz-copy-source",
+            "x-amz-checksum-md5",
+            "x-amz-unheard-of",
+            "x-carob-unheard-of",
+        ] {
+            let found = refused("PutObject", "/b/k", &[(name, "1")]).unwrap();
+            assert!(found.starts_with("NotImplemented ") && found.ends_with(name), "{name}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_asks_for_nothing_special_passes() {
+        for (name, value) in [
+            ("x-amz-acl", "private"),
+            ("x-amz-acl", "bucket-owner-full-control"),
+            ("x-amz-request-payer", "requester"),
+            ("x-amz-meta-colour", "red"),
+            ("x-amz-storage-class", "STANDARD"),
+            ("cache-control", "no-cache"),
+        ] {
+            assert_eq!(refused("PutObject", "/b/k?x-id=PutObject", &[(name, value)]), None, "{name}");
+        }
+        assert_eq!(refused("CreateBucket", "/b", &[("x-amz-bucket-object-lock-enabled", "false")]), None);
+        assert_eq!(refused("CreateBucket", "/b", &[("x-amz-object-ownership", "BucketOwnerEnforced")]), None);
+    }
+
+    #[test]
+    fn values_that_ask_for_more_are_refused() {
+        assert!(refused("PutObject", "/b/k", &[("x-amz-acl", "public-read")]).is_some());
+        assert!(refused("CreateBucket", "/b", &[("x-amz-bucket-object-lock-enabled", "true")]).is_some());
+        assert!(refused("CreateBucket", "/b", &[("x-amz-object-ownership", "ObjectWriter")]).is_some());
+    }
+
+    #[test]
+    fn a_subresource_of_another_operation_is_not_dropped() {
+        assert!(refused("DeleteObject", "/b/k?acl", &[]).is_some());
+        assert!(refused("DeleteBucket", "/b?policyStatus", &[]).is_some());
+        assert!(refused("PutObject", "/b/k?partNumber=1", &[]).is_some());
+        assert!(refused("PutObject", "/b/k?%75ploads", &[]).is_some(), "percent-encoded");
+        assert!(refused("GetObject", "/b/k?x-carob-at=1", &[]).is_some());
+        assert_eq!(refused("GetObject", "/b/k?partNumber=1&foo=bar", &[]), None);
+        assert_eq!(refused("ListObjectsV2", "/b?list-type=2&prefix=acl", &[]), None);
+    }
+
+    #[test]
+    fn session_tokens_are_invalid_since_none_were_given_out() {
+        let found = refused("GetObject", "/b/k", &[("x-amz-security-token", "t")]).unwrap();
+        assert!(found.starts_with("InvalidToken"));
+    }
+}

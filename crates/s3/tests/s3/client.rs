@@ -1,0 +1,401 @@
+//! A client that sends exactly what it is told to: one connection a request, HTTP/1.1, nothing added unasked but
+//! the signature.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::server::{GUEST, ROOT, Server};
+use crate::signer::{Signer, ToSign, UNSIGNED, canonical_query, encode, hash};
+
+#[derive(Clone)]
+pub(crate) struct Request {
+    address: SocketAddr,
+    pub(crate) signer: Signer,
+    method: String,
+    path: String,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    unsigned_headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    payload: Payload,
+    length: Option<String>,
+    signature: bool,
+}
+
+#[derive(Clone)]
+enum Payload {
+    /// The hash of the body.
+    Hashed,
+    /// Whatever `x-amz-content-sha256` is to say.
+    Given(String),
+    /// aws-chunked, in pieces of that many bytes, with trailers.
+    Chunked { signed: bool, size: usize, trailers: Vec<(String, String)>, tamper: bool },
+}
+
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// Whether the whole body came.
+    pub(crate) complete: bool,
+}
+
+impl Request {
+    pub(crate) fn new(server: &Server, method: &str, target: &str) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let query = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (name.to_owned(), value.to_owned())
+        });
+        Self {
+            address: server.address,
+            signer: server.signer(ROOT),
+            method: method.to_owned(),
+            path: encode(path, "/"),
+            query: query.collect(),
+            headers: Vec::new(),
+            unsigned_headers: Vec::new(),
+            body: Vec::new(),
+            payload: Payload::Hashed,
+            length: None,
+            signature: true,
+        }
+    }
+
+    pub(crate) fn path(mut self, path: &str) -> Self {
+        self.path = encode(path, "/");
+        self
+    }
+
+    /// A path that is sent as it stands.
+    pub(crate) fn raw_path(mut self, path: &str) -> Self {
+        self.path = path.to_owned();
+        self
+    }
+
+    pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn unsigned_header(mut self, name: &str, value: &str) -> Self {
+        self.unsigned_headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// What `Content-Length` says instead of the truth; empty for no such header.
+    pub(crate) fn length(mut self, length: &str) -> Self {
+        self.length = Some(length.to_owned());
+        self
+    }
+
+    pub(crate) fn content_sha256(mut self, value: &str) -> Self {
+        self.payload = Payload::Given(value.to_owned());
+        self
+    }
+
+    pub(crate) fn unsigned_payload(self) -> Self {
+        self.content_sha256(UNSIGNED)
+    }
+
+    pub(crate) fn chunked(mut self, size: usize) -> Self {
+        self.payload = Payload::Chunked { signed: true, size, trailers: Vec::new(), tamper: false };
+        self
+    }
+
+    pub(crate) fn unsigned_chunked(mut self, size: usize) -> Self {
+        self.payload = Payload::Chunked { signed: false, size, trailers: Vec::new(), tamper: false };
+        self
+    }
+
+    pub(crate) fn trailer(mut self, name: &str, value: &str) -> Self {
+        if let Payload::Chunked { trailers, .. } = &mut self.payload {
+            trailers.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+
+    /// Changes a byte of the body after it is signed.
+    pub(crate) fn tampered(mut self) -> Self {
+        match &mut self.payload {
+            Payload::Chunked { tamper, .. } => *tamper = true,
+            Payload::Hashed => {
+                self.payload = Payload::Given(hash(&self.body));
+                self.body[0] ^= 1;
+            }
+            Payload::Given(_) => self.body[0] ^= 1,
+        }
+        self
+    }
+
+    pub(crate) fn by_guest(mut self) -> Self {
+        (self.signer.key, self.signer.secret) = (GUEST.0.to_owned(), GUEST.1.to_owned());
+        self
+    }
+
+    pub(crate) fn anonymous(mut self) -> Self {
+        self.signature = false;
+        self
+    }
+
+    pub(crate) async fn send(self) -> Response {
+        let head = self.method == "HEAD";
+        let bytes = self.to_bytes();
+        exchange(self.address, &bytes, head).await
+    }
+
+    /// The bytes on the wire.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let (head, body) = self.parts();
+        [head.into_bytes(), body].concat()
+    }
+
+    /// The head with its empty line, and the body as it is sent.
+    pub(crate) fn parts(&self) -> (String, Vec<u8>) {
+        let mut headers = vec![("host".to_owned(), self.address.to_string())];
+        let payload = match &self.payload {
+            Payload::Hashed => hash(&self.body),
+            Payload::Given(value) => value.clone(),
+            Payload::Chunked { signed, trailers, .. } => {
+                headers.push(("x-amz-decoded-content-length".into(), self.body.len().to_string()));
+                headers.push(("content-encoding".into(), "aws-chunked".into()));
+                if !trailers.is_empty() {
+                    let names: Vec<_> = trailers.iter().map(|(name, _)| name.as_str()).collect();
+                    headers.push(("x-amz-trailer".into(), names.join(",")));
+                }
+                match (signed, trailers.is_empty()) {
+                    (true, true) => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD".into(),
+                    (true, false) => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER".into(),
+                    (false, _) => "STREAMING-UNSIGNED-PAYLOAD-TRAILER".into(),
+                }
+            }
+        };
+        for (name, value) in &self.headers {
+            if name.eq_ignore_ascii_case("content-encoding") {
+                headers.retain(|(name, _)| name != "content-encoding");
+            }
+            headers.push((name.clone(), value.clone()));
+        }
+        let mut seed = String::new();
+        let mut sent = Vec::new();
+        if self.signature {
+            headers.push(("x-amz-content-sha256".into(), payload.clone()));
+            headers.push(("x-amz-date".into(), self.signer.date()));
+            let to_sign = ToSign {
+                method: &self.method,
+                path: &self.path,
+                query: &self.query,
+                headers: &headers,
+                payload: &payload,
+            };
+            seed = self.signer.sign(&to_sign).1;
+            sent.push(("authorization".to_owned(), self.signer.authorization(&to_sign)));
+        }
+        let body = match &self.payload {
+            Payload::Chunked { signed, size, trailers, tamper } => {
+                self.chunks(*signed, *size, trailers, *tamper, seed)
+            }
+            _ => self.body.clone(),
+        };
+        sent.splice(0..0, headers);
+        sent.extend(self.unsigned_headers.iter().cloned());
+        match &self.length {
+            Some(length) if length.is_empty() => {}
+            Some(length) => sent.push(("content-length".into(), length.clone())),
+            None if body.is_empty() && self.method != "PUT" && self.method != "POST" => {}
+            None => sent.push(("content-length".into(), body.len().to_string())),
+        }
+        sent.push(("connection".into(), "close".into()));
+        let query = canonical_query(&self.query);
+        let target = if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) };
+        let mut head = format!("{} {target} HTTP/1.1\r\n", self.method);
+        for (name, value) in sent {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        (head, body)
+    }
+
+    /// Amazon S3 API reference, "Transferring payload in multiple chunks".
+    fn chunks(
+        &self,
+        signed: bool,
+        size: usize,
+        trailers: &[(String, String)],
+        tamper: bool,
+        seed: String,
+    ) -> Vec<u8> {
+        let mut previous = seed;
+        let mut sent = Vec::new();
+        let scope = format!("{}\n{}", self.signer.date(), self.signer.scope());
+        let last: &[u8] = &[];
+        for chunk in self.body.chunks(size).chain([last]) {
+            let mut line = format!("{:x}", chunk.len());
+            if signed {
+                let text =
+                    format!("AWS4-HMAC-SHA256-PAYLOAD\n{scope}\n{previous}\n{}\n{}", hash(b""), hash(chunk));
+                previous = self.signer.seal(&text);
+                line.push_str(&format!(";chunk-signature={previous}"));
+            }
+            sent.extend_from_slice(line.as_bytes());
+            sent.extend_from_slice(b"\r\n");
+            if !chunk.is_empty() {
+                let mut chunk = chunk.to_vec();
+                chunk[0] ^= u8::from(tamper);
+                sent.extend_from_slice(&chunk);
+                sent.extend_from_slice(b"\r\n");
+            }
+        }
+        let mut canonical = String::new();
+        for (name, value) in trailers {
+            sent.extend_from_slice(format!("{name}:{value}\r\n").as_bytes());
+            canonical.push_str(&format!("{name}:{value}\n"));
+        }
+        if signed && !trailers.is_empty() {
+            let text =
+                format!("AWS4-HMAC-SHA256-TRAILER\n{scope}\n{previous}\n{}", hash(canonical.as_bytes()));
+            sent.extend_from_slice(
+                format!("x-amz-trailer-signature:{}\r\n", self.signer.seal(&text)).as_bytes(),
+            );
+        }
+        sent.extend_from_slice(b"\r\n");
+        sent
+    }
+
+    /// The target of a presigned URL: everything is in the query, and only `host` is signed.
+    pub(crate) fn presigned(&self, expires: u32) -> Self {
+        let mut request = self.clone();
+        request.signature = false;
+        request.query.extend([
+            ("X-Amz-Algorithm".to_owned(), "AWS4-HMAC-SHA256".to_owned()),
+            ("X-Amz-Credential".to_owned(), format!("{}/{}", self.signer.key, self.signer.scope())),
+            ("X-Amz-Date".to_owned(), self.signer.date()),
+            ("X-Amz-Expires".to_owned(), expires.to_string()),
+            ("X-Amz-SignedHeaders".to_owned(), "host".to_owned()),
+        ]);
+        let host = [("host".to_owned(), self.address.to_string())];
+        let to_sign = ToSign {
+            method: &self.method,
+            path: &self.path,
+            query: &request.query,
+            headers: &host,
+            payload: UNSIGNED,
+        };
+        let signature = self.signer.sign(&to_sign).1;
+        request.query.push(("X-Amz-Signature".to_owned(), signature));
+        request
+    }
+}
+
+/// Sends bytes and reads the answer to its end.
+pub(crate) async fn exchange(address: SocketAddr, request: &[u8], head: bool) -> Response {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The server may answer, and close, before it has read everything.
+    let _ = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    parse(&answer, head)
+}
+
+pub(crate) fn parse(answer: &[u8], head_request: bool) -> Response {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
+    let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(answer)));
+    let head = std::str::from_utf8(&answer[..end]).unwrap();
+    let mut lines = head.split("\r\n");
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let headers: Vec<_> = lines
+        .map(|line| line.split_once(": ").or_else(|| line.split_once(':')).unwrap())
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let rest = &answer[end + 4..];
+    let find = |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+    let (body, complete) = if head_request {
+        assert!(rest.is_empty(), "HEAD has a body");
+        (Vec::new(), true)
+    } else if find("transfer-encoding") == Some("chunked") {
+        unchunk(rest)
+    } else {
+        let length: usize = find("content-length").unwrap_or("0").parse().unwrap();
+        (rest.to_vec(), rest.len() == length)
+    };
+    Response { status, headers, body, complete }
+}
+
+fn unchunk(mut rest: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    loop {
+        let Some(end) = rest.windows(2).position(|window| window == b"\r\n") else { return (body, false) };
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        rest = &rest[end + 2..];
+        if size == 0 {
+            return (body, true);
+        }
+        if rest.len() < size + 2 {
+            body.extend_from_slice(rest);
+            return (body, false);
+        }
+        body.extend_from_slice(&rest[..size]);
+        rest = &rest[size + 2..];
+    }
+}
+
+impl Response {
+    #[track_caller]
+    pub(crate) fn expect_status(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{:?}\n{}", self.headers, self.text());
+        assert!(self.complete, "the answer broke off");
+        self
+    }
+
+    /// An error document with this code.
+    #[track_caller]
+    pub(crate) fn expect_error(self, status: u16, code: &str) -> Self {
+        let answer = self.expect_status(status);
+        assert_eq!(answer.element("Code"), code, "{}", answer.text());
+        answer
+    }
+
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.find(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.headers))
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The text of the first element of that name.
+    #[track_caller]
+    pub(crate) fn element(&self, name: &str) -> String {
+        let found = self.elements(name).into_iter().next();
+        found.unwrap_or_else(|| panic!("no {name} in {}", self.text()))
+    }
+
+    /// The texts of all elements of that name, as they stand in the document.
+    pub(crate) fn elements(&self, name: &str) -> Vec<String> {
+        let text = self.text();
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let mut found = Vec::new();
+        for piece in text.split(&open).skip(1) {
+            found.push(piece.split(&close).next().unwrap().to_owned());
+        }
+        found
+    }
+}

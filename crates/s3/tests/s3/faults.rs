@@ -1,0 +1,56 @@
+//! A store that fails midway: answers are errors or break off, and never look whole when they are not.
+
+use std::sync::Arc;
+
+use carob_block::MemoryStore;
+use carob_block::fault::FaultyStore;
+
+use crate::server::{REGION, Server};
+
+#[tokio::test]
+async fn a_read_error_midway_ends_the_connection() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let server = Server::over(store.clone(), REGION).await;
+    let body: Vec<u8> = (0..4_000_000_u32).map(|n| (n % 253) as u8).collect();
+    server.put("/bucket/key", body.clone()).send().await.expect_status(200);
+    let (mut broken, mut refused) = (0, 0);
+    for call in 1.. {
+        store.fail_call(call);
+        let read = server.get("/bucket/key").send().await;
+        if store.calls() < call {
+            assert!(read.complete && read.body == body);
+            break;
+        }
+        match read.status {
+            200 => {
+                // What was sent is right as far as it goes; the client sees that it is not all.
+                assert!(!read.complete && body.starts_with(&read.body), "call {call}");
+                broken += 1;
+            }
+            status => {
+                assert_eq!(status, 503, "{}", read.text());
+                refused += 1;
+            }
+        }
+    }
+    assert!(broken >= 4, "{broken} broken, {refused} refused");
+}
+
+#[tokio::test]
+async fn a_write_error_is_never_acknowledged() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let server = Server::over(store.clone(), REGION).await;
+    for call in 1..30 {
+        store.fail_call(call);
+        let put = server.put("/bucket/key", format!("body {call}")).send().await;
+        let failed = store.calls() >= call;
+        store.fail_call(0);
+        let read = server.get("/bucket/key").send().await;
+        if put.status == 200 {
+            assert_eq!(read.text(), format!("body {call}"));
+        } else {
+            assert!(failed && put.status == 503, "{call}: {}", put.text());
+            assert_ne!(read.text(), format!("body {call}"));
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The S3 API over loopback: signed requests against a space in memory, grouped by operation.
+
+mod auth;
+mod buckets;
+mod client;
+mod conditions;
+mod delete_object;
+mod delete_objects;
+mod faults;
+mod get_object;
+mod list_objects;
+mod list_objects_v2;
+mod logging;
+mod put_object;
+mod raw;
+mod refusals;
+mod server;
+mod signer;

@@ -1,0 +1,122 @@
+//! What S3 has and Carob has not answers 501 and changes nothing.
+
+use crate::server::Server;
+
+#[tokio::test]
+async fn operations_that_are_not_there_say_so() {
+    let server = Server::start().await;
+    server.fill(&["key"]).await;
+    let before = server.state().await;
+    for (method, target) in [
+        ("POST", "/bucket/key?uploads"),
+        ("PUT", "/bucket/key?partNumber=1&uploadId=x"),
+        ("GET", "/bucket/key?uploadId=x"),
+        ("DELETE", "/bucket/key?uploadId=x"),
+        ("GET", "/bucket?uploads"),
+        ("GET", "/bucket?versions"),
+        ("GET", "/bucket?versioning"),
+        ("PUT", "/bucket?versioning"),
+        ("GET", "/bucket?acl"),
+        ("PUT", "/bucket?acl"),
+        ("GET", "/bucket/key?acl"),
+        ("PUT", "/bucket/key?acl"),
+        ("GET", "/bucket/key?tagging"),
+        ("PUT", "/bucket/key?tagging"),
+        ("DELETE", "/bucket/key?tagging"),
+        ("GET", "/bucket/key?attributes"),
+        ("GET", "/bucket?policy"),
+        ("PUT", "/bucket?policy"),
+        ("DELETE", "/bucket?policy"),
+        ("GET", "/bucket?lifecycle"),
+        ("GET", "/bucket?cors"),
+        ("POST", "/bucket/key?select&select-type=2"),
+        ("POST", "/bucket/key?restore"),
+        ("PUT", "/bucket/key?legal-hold"),
+        ("PUT", "/bucket/key?retention"),
+    ] {
+        let answer = server.request(method, target).send().await.expect_error(501, "NotImplemented");
+        assert!(!answer.element("Message").is_empty());
+    }
+    assert_eq!(server.state().await, before);
+}
+
+#[tokio::test]
+async fn a_subresource_never_falls_back_to_its_resource() {
+    let server = Server::start().await;
+    server.fill(&["key"]).await;
+    let before = server.state().await;
+    for (method, target) in [
+        ("DELETE", "/bucket/key?acl"),
+        ("DELETE", "/bucket/key?attributes"),
+        ("DELETE", "/bucket/key?legal-hold"),
+        ("DELETE", "/bucket?acl"),
+        ("DELETE", "/bucket?versioning"),
+        ("DELETE", "/bucket?uploads"),
+        ("PUT", "/bucket/key?partNumber=1"),
+        ("PUT", "/bucket/key?uploadId=x"),
+        ("PUT", "/bucket/key?torrent"),
+        ("PUT", "/bucket/key?append"),
+        ("PUT", "/other-bucket?uploads"),
+        ("HEAD", "/bucket/key?acl"),
+        ("HEAD", "/bucket?uploads"),
+    ] {
+        let answer = server.request(method, target).send().await;
+        assert_eq!(answer.status, 501, "{method} {target}: {}", answer.text());
+    }
+    assert_eq!(server.state().await, before);
+    server.head("/other-bucket").send().await.expect_status(404);
+}
+
+#[tokio::test]
+async fn headers_with_a_meaning_we_lack_are_named() {
+    let server = Server::start().await;
+    for (name, value) in [
+        ("x-amz-tagging", "a=b"),
+        ("x-amz-server-side-encryption", "AES256"),
+        ("x-amz-server-side-encryption-aws-kms-key-id", "k"),
+        ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
+        ("x-amz-object-lock-mode", "GOVERNANCE"),
+        ("x-amz-object-lock-legal-hold", "ON"),
+        ("x-amz-object-lock-retain-until-date", "soon"),
+        ("x-amz-acl", "public-read"),
+        ("x-amz-grant-read", "id=1"),
+        ("x-amz-write-offset-bytes", "0"),
+        ("x-amz-checksum-sha512", "x"),
+        ("x-carob-at", "1"),
+        ("x-amz-copy-source", "/bucket/key"),
+    ] {
+        let put = server.put("/bucket/key", "hello").header(name, value).send().await;
+        let put = put.expect_error(501, "NotImplemented");
+        let message = put.element("Message");
+        assert!(message.contains(name) || name == "x-amz-copy-source", "{name}: {message}");
+    }
+    assert_eq!(server.state().await.0, 0);
+    let harmless = server.put("/bucket/key", "hello").header("x-amz-acl", "bucket-owner-full-control");
+    harmless.header("x-amz-request-payer", "requester").send().await.expect_status(200);
+}
+
+#[tokio::test]
+async fn a_declared_operation_does_not_overrule_the_shape_of_the_request() {
+    let server = Server::start().await;
+    server.fill(&["key"]).await;
+    server.get("/bucket/key?x-id=DeleteObject").send().await.expect_status(200);
+    server.put("/bucket/key?x-id=PutObject", "x").send().await.expect_status(200);
+    assert_eq!(server.state().await.0, 1);
+}
+
+#[tokio::test]
+async fn forms_are_refused_unread() {
+    let server = Server::start().await;
+    let post = server
+        .request("POST", "/bucket")
+        .anonymous()
+        .unsigned_header("content-type", "multipart/form-data; boundary=x");
+    post.length("1000000").send().await.expect_error(501, "NotImplemented");
+}
+
+#[tokio::test]
+async fn session_tokens_are_invalid() {
+    let server = Server::start().await;
+    let get = server.get("/").header("x-amz-security-token", "token");
+    get.send().await.expect_error(400, "InvalidToken");
+}

@@ -1,0 +1,168 @@
+//! A server on a free port of the loopback interface over a space in memory.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use carob_block::{MemoryStore, Store};
+use carob_bucket::{Space, SpaceOptions};
+use carob_identity::{
+    AccessKeyId, AccessKeys, AccessRequest, Authorizer, Credentials, Decision, Identity, IdentityError,
+    ManualClock, Resource, SecretKey, SeededEntropy, SpaceKey, Timestamp,
+};
+use carob_s3::{S3Options, service};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::client::Request;
+use crate::signer::Signer;
+
+pub(crate) const REGION: &str = "us-east-1";
+/// May do everything.
+pub(crate) const ROOT: (&str, &str) = ("ROOTKEY", "root-secret");
+/// May do nothing to keys that start with `secret`, nor read ones that start with `hidden`.
+pub(crate) const GUEST: (&str, &str) = ("GUESTKEY", "guest-secret");
+
+/// 2023-11-14T22:13:20Z and a bit, so that cut-off milliseconds show.
+pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_500);
+pub(crate) const NOW_HTTP: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) space: Space,
+    pub(crate) region: String,
+    accepting: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// Root and a guest.
+#[derive(Debug)]
+struct Keys;
+
+#[async_trait]
+impl AccessKeys for Keys {
+    async fn secret(&self, id: &AccessKeyId) -> Result<Option<SecretKey>, IdentityError> {
+        let known = [ROOT, GUEST].into_iter().find(|(key, _)| *key == id.as_str());
+        known.map(|(_, secret)| secret.parse()).transpose()
+    }
+}
+
+#[async_trait]
+impl Authorizer for Keys {
+    async fn authorize(&self, request: &AccessRequest<'_>) -> Result<Decision, IdentityError> {
+        let Some(Identity::AccessKey(id)) = request.identity else { return Ok(Decision::Deny) };
+        if id.as_str() == ROOT.0 {
+            return Ok(Decision::Allow);
+        }
+        Ok(match request.resource {
+            Resource::Object { key, .. } if key.starts_with("secret") => Decision::Deny,
+            Resource::Object { key, .. }
+                if key.starts_with("hidden") && request.action.name() == "s3:GetObject" =>
+            {
+                Decision::Deny
+            }
+            Resource::Object { .. } => Decision::Allow,
+            Resource::Space | Resource::Bucket(_) => Decision::Deny,
+        })
+    }
+}
+
+impl Server {
+    /// With an empty bucket `bucket`.
+    pub(crate) async fn start() -> Self {
+        Self::over(Arc::new(MemoryStore::new()), REGION).await
+    }
+
+    pub(crate) async fn over(store: Arc<dyn Store>, region: &str) -> Self {
+        // Each server draws other request ids, so that their logs can be told apart.
+        static SEED: AtomicU64 = AtomicU64::new(7);
+        let entropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1 << 32, Ordering::SeqCst)));
+        let clock = Arc::new(ManualClock::new(NOW));
+        let space = Space::open(SpaceOptions {
+            store,
+            signer: Arc::new(SpaceKey::generate(&*entropy)),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            cache_bytes: 1 << 20,
+        })
+        .await
+        .unwrap();
+        space.create_bucket("bucket").await.unwrap();
+        let frontend = service(S3Options {
+            space: space.clone(),
+            keys: Arc::new(Keys),
+            authorizer: Arc::new(Keys),
+            clock,
+            entropy,
+            region: region.to_owned(),
+        })
+        .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .half_close(true)
+                    .serve_connection(TokioIo::new(stream), frontend.clone());
+                tokio::spawn(connection);
+            }
+        });
+        Self { address, space, region: region.to_owned(), accepting }
+    }
+
+    pub(crate) fn signer(&self, (key, secret): (&str, &str)) -> Signer {
+        let credentials = Credentials::parse(key, secret).unwrap();
+        Signer {
+            key: credentials.id.to_string(),
+            secret: credentials.secret.expose().to_owned(),
+            region: self.region.clone(),
+            service: "s3".to_owned(),
+            time: SystemTime::now(),
+        }
+    }
+
+    /// A request by root; `target` is a path, and a query if there is one, neither of them encoded.
+    pub(crate) fn request(&self, method: &str, target: &str) -> Request {
+        Request::new(self, method, target)
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Request {
+        self.request("GET", target)
+    }
+
+    pub(crate) fn head(&self, target: &str) -> Request {
+        self.request("HEAD", target)
+    }
+
+    pub(crate) fn delete(&self, target: &str) -> Request {
+        self.request("DELETE", target)
+    }
+
+    pub(crate) fn put(&self, target: &str, body: impl Into<Vec<u8>>) -> Request {
+        self.request("PUT", target).body(body)
+    }
+
+    /// Puts objects into `bucket`, each with its key as its body.
+    pub(crate) async fn fill(&self, keys: &[&str]) {
+        for key in keys {
+            let path = format!("/bucket/{key}");
+            self.request("PUT", "").path(&path).body(*key).send().await.expect_status(200);
+        }
+    }
+
+    /// How many objects `bucket` holds, and at which commit it is.
+    pub(crate) async fn state(&self) -> (u64, String) {
+        let snapshot = self.space.bucket("bucket").await.unwrap().snapshot().await.unwrap();
+        (snapshot.objects(), snapshot.cid().to_string())
+    }
+}
