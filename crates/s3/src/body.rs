@@ -1,12 +1,11 @@
 //! Request bodies: what is wrong with one, in S3's words, and small ones read whole.
 
 use std::error::Error;
-use std::pin::pin;
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -23,13 +22,6 @@ use crate::xml;
 /// characters are escaped; S3 has the same limit.
 pub(crate) const MAX_SMALL_BODY: usize = 2 << 20;
 
-/// How long a body may bring nothing.
-const MAX_STALL: Duration = Duration::from_secs(60);
-
-#[derive(Debug, thiserror::Error)]
-#[error("the body brought nothing for {MAX_STALL:?}")]
-struct Stalled;
-
 /// The S3 answer to a body that broke off or is not what was signed.
 pub(crate) fn from_body(error: StdError) -> S3Error {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
@@ -45,12 +37,6 @@ pub(crate) fn from_body(error: StdError) -> S3Error {
 fn classify(error: &(dyn Error + 'static)) -> Option<S3Error> {
     if error.is::<BodySizeLimitExceeded>() {
         return Some(too_large());
-    }
-    if error.is::<Stalled>() {
-        return Some(s3_error!(
-            RequestTimeout,
-            "Your socket connection to the server was not read from or written to within the timeout period."
-        ));
     }
     if let Some(error) = error.downcast_ref::<UploadStreamError>() {
         return match error {
@@ -73,8 +59,15 @@ fn classify(error: &(dyn Error + 'static)) -> Option<S3Error> {
             _ => Some(incomplete_body()),
         };
     }
+    // Whoever carries the body here gives up on a client that sends nothing.
+    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+        return Some(s3_error!(
+            RequestTimeout,
+            "Your socket connection to the server was not read from or written to within the timeout period."
+        ));
+    }
     // The connection broke off, or what came was no HTTP: the body is not complete either way.
-    error.is::<hyper::Error>().then(incomplete_body)
+    (error.is::<hyper::Error>() || error.is::<io::Error>()).then(incomplete_body)
 }
 
 fn hash_mismatch() -> S3Error {
@@ -99,7 +92,6 @@ pub(crate) fn checked(
 ) -> Body {
     let declared = Declared::parse(headers);
     let begun = async move {
-        let body = unless_stalled(body);
         if context.operation().is_some_and(|operation| operation.streams) {
             return body.map_ok(Frame::data).left_stream();
         }
@@ -113,24 +105,12 @@ pub(crate) fn checked(
     Body::http_body_unsync(StreamBody::new(begun.into_stream().flatten()))
 }
 
-/// Cuts off a body that brings nothing for [`MAX_STALL`]: it would hold what was set aside for it for ever.
-fn unless_stalled(body: Body) -> impl Stream<Item = Result<Bytes, StdError>> + Send {
-    futures::stream::unfold(Some(body), |body| async {
-        let mut body = body?;
-        match tokio::time::timeout(MAX_STALL, body.next()).await {
-            Ok(item) => Some((item?, Some(body))),
-            Err(_) => Some((Err(StdError::from(Stalled)), None)),
-        }
-    })
-}
-
 async fn read_whole(
-    body: impl Stream<Item = Result<Bytes, StdError>> + Send,
+    mut body: Body,
     declared: S3Result<Declared>,
     trailers: Option<TrailingHeaders>,
 ) -> S3Result<Bytes> {
     let declared = declared?;
-    let mut body = pin!(body);
     let mut whole = BytesMut::new();
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(from_body)?;

@@ -42,7 +42,8 @@ impl S3Frontend {
 
     /// Answers one request, whatever its body is made of; see [`Body::http_body_unsync`].
     ///
-    /// [`Body`] is s3s's, for requests and answers alike.
+    /// [`Body`] is s3s's, for requests and answers alike. Time limits are the caller's: a body that ends in an
+    /// [`std::io::Error`] of the kind `TimedOut` is answered `RequestTimeout`.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let context = RequestContext::new(&*self.entropy);
         let span = tracing::info_span!("s3", request_id = context.id());

@@ -12,7 +12,7 @@ use carob_identity::{
     AccessKeyId, AccessKeys, AccessRequest, Authorizer, Credentials, Decision, Identity, IdentityError,
     ManualClock, Resource, SecretKey, SeededEntropy, SpaceKey, Timestamp,
 };
-use carob_s3::{S3Options, service};
+use carob_s3::{S3Frontend, S3Options, service};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
@@ -35,6 +35,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) space: Space,
     pub(crate) region: String,
+    pub(crate) frontend: S3Frontend,
     accepting: JoinHandle<()>,
 }
 
@@ -108,16 +109,17 @@ impl Server {
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let served = frontend.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .half_close(true)
-                    .serve_connection(TokioIo::new(stream), frontend.clone());
+                    .serve_connection(TokioIo::new(stream), served.clone());
                 tokio::spawn(connection);
             }
         });
-        Self { address, space, region: region.to_owned(), accepting }
+        Self { address, space, region: region.to_owned(), frontend, accepting }
     }
 
     pub(crate) fn signer(&self, (key, secret): (&str, &str)) -> Signer {
