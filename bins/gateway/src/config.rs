@@ -105,7 +105,7 @@ impl Settings {
             bail!("max-connections must be at least 1");
         }
         let drain_timeout = options.drain_seconds.map_or(defaults.drain_timeout, Duration::from_secs);
-        let filter = options.log.unwrap_or_else(|| "warn,carob=info".into());
+        let filter = options.log.unwrap_or_else(|| "warn,carob=info,s3s=off".into());
         Ok(Self {
             listen: options.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 9000).into()),
             region: region(options.region.unwrap_or_else(|| "us-east-1".into()))?,

@@ -53,6 +53,7 @@ pub use carob_commit::{
     Blake3Root, BucketId, ChecksumType, Commit, ETag, Layout, ObjectHeaders, Part, PartList, PartState,
     Record, UploadChecksum, UploadId, UploadState,
 };
+pub use carob_object::{Checksum, ChecksumAlgorithm};
 pub use error::BucketError;
 pub use history::LogEntry;
 pub use listing::{ListEntry, ListPage, ListQuery, ListStart};

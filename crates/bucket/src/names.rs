@@ -21,8 +21,8 @@ fn reason_against(name: &str) -> Option<&'static str> {
         Some("only lower-case letters, digits, dots and hyphens are allowed")
     } else if !edge(name.chars().next()) || !edge(name.chars().last()) {
         Some("it must begin and end with a letter or digit")
-    } else if name.contains("..") {
-        Some("two dots may not stand together")
+    } else if ["..", ".-", "-."].iter().any(|pair| name.contains(pair)) {
+        Some("a dot may not stand beside a dot or hyphen")
     } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
         Some("it may not look like an IP address")
     } else if RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -57,6 +57,8 @@ mod tests {
             ".abc",
             "abc.",
             "a..b",
+            "a.-b",
+            "a-.b",
             "192.168.5.4",
             "xn--abc",
             "sthree-abc",

@@ -3,7 +3,7 @@
 //! A value stands in a header, or comes in a trailer behind an aws-chunked body. s3s passes both on unverified.
 
 use carob_bucket::Uploaded;
-use carob_object::{Checksum, ChecksumAlgorithm};
+use carob_bucket::{Checksum, ChecksumAlgorithm};
 use data_encoding::BASE64;
 use http::{HeaderMap, StatusCode};
 use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};

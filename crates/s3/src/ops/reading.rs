@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use carob_bucket::ChecksumAlgorithm;
 use carob_bucket::{ChecksumType, Object, Record};
-use carob_object::ChecksumAlgorithm;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::{S3Error, S3Result, dto, s3_error};
 
