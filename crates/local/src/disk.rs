@@ -1,0 +1,90 @@
+use std::fmt::Debug;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The blocking file operations that the store is made of.
+///
+/// Nothing written, created, renamed, removed or truncated survives a power cut before it was flushed: file
+/// contents and lengths by [`DiskFile::flush`], names by [`Disk::flush_dir`].
+pub trait Disk: Send + Sync + Debug {
+    /// Creates a directory and its parents, and makes their names durable. Not an error if it exists.
+    fn create_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Creates a file for reading and writing, emptying one that exists.
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Opens an existing file for reading and writing.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// The names in a directory, in any order.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Renames a file within its directory, replacing what had the new name.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes all changes of names in `dir` durable.
+    fn flush_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Takes the lock that `path` names, creating the file; `None` if someone else holds it. Dropping the
+    /// guard, or the end of the process, releases it.
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
+}
+
+/// Holds a lock taken with [`Disk::lock`].
+pub trait DiskLock: Send + Sync + Debug {}
+
+/// An open file, read and written at positions.
+#[expect(clippy::len_without_is_empty, reason = "it has a length, but is no collection")]
+pub trait DiskFile: Send + Sync + Debug {
+    /// The length in bytes.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Reads up to `buf.len()` bytes at `offset`; 0 only at the end of the file.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `offset`, growing the file as needed. After an error any part of them may
+    /// have been written.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes contents and length durable (fdatasync). After an error it is unknown which of the writes since
+    /// the last flush are durable, and flushing again does not tell: they must be written anew.
+    fn flush(&self) -> io::Result<()>;
+
+    /// Makes contents, length and all other metadata durable (fsync): after the file was cut.
+    fn flush_all(&self) -> io::Result<()>;
+
+    /// Cuts the file, or grows it with zeros.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Grows the file with zeros to `len`, with the space for them set aside where the file system can.
+    fn preallocate(&self, len: u64) -> io::Result<()>;
+}
+
+/// Reads a part of a file front to back.
+#[derive(Debug)]
+pub(crate) struct FileReader<'a> {
+    file: &'a dyn DiskFile,
+    at: u64,
+    end: u64,
+}
+
+impl<'a> FileReader<'a> {
+    /// Reads from `at` up to `end` or the end of the file.
+    pub(crate) fn new(file: &'a dyn DiskFile, at: u64, end: u64) -> Self {
+        Self { file, at, end }
+    }
+}
+
+impl io::Read for FileReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let wanted = rest.min(buf.len());
+        let read = self.file.read_at(self.at, &mut buf[..wanted])?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}

@@ -1,0 +1,93 @@
+use std::collections::HashSet;
+
+use carob_block::{HeadSwap, StoreError};
+
+use crate::index::Key;
+use crate::queue::Commit;
+use crate::record::{Position, Swap};
+use crate::store::Shared;
+
+/// Names and targets that one head record may hold, in bytes, so that it stays a block within bounds.
+const RECORD_LIMIT: usize = 1024 * 1024;
+
+/// What a swap takes beside its name, at most.
+const SWAP_SIZE: usize = 64;
+
+/// The commits that share the next flush.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) commits: Vec<Commit>,
+    /// The swaps of all of them. They go to one record: were there several, the log might go on to another
+    /// segment between them, and an error there would come when the first are already durable.
+    pub(crate) swaps: Vec<Swap>,
+    /// Commits that the record has no room for, and those on a head that one of the group moves: they are
+    /// judged when it is known where that head durably is.
+    pub(crate) deferred: Vec<Commit>,
+}
+
+impl Group {
+    /// Sorts `commits` out, answering those that cannot succeed and those that have nothing left to do,
+    /// where the log is durable up to `durable`.
+    pub(crate) fn admit(commits: Vec<Commit>, shared: &Shared, durable: Position) -> Self {
+        let mut group = Self::default();
+        let mut moved = HashSet::new();
+        let mut room = RECORD_LIMIT;
+        for commit in commits {
+            if commit.swaps.iter().any(|swap| moved.contains(&swap.name)) {
+                group.deferred.push(commit);
+                continue;
+            }
+            if let Err(error) = check(&commit, shared) {
+                let _ = commit.reply.send(Err(error));
+                continue;
+            }
+            if commit.swaps.is_empty() {
+                if commit.holds.iter().any(|hold| hold.reaches_past(durable)) {
+                    group.commits.push(commit);
+                } else {
+                    let _ = commit.reply.send(Ok(()));
+                }
+                continue;
+            }
+            let size = record_size(&commit.swaps);
+            if size > room {
+                group.deferred.push(commit);
+                continue;
+            }
+            room -= size;
+            group.swaps.extend(commit.swaps.iter().map(Swap::from));
+            moved.extend(commit.swaps.iter().map(|swap| swap.name.clone()));
+            group.commits.push(commit);
+        }
+        group
+    }
+}
+
+/// Whether the swaps of one commit fit a record.
+pub(crate) fn fits_a_record(swaps: &[HeadSwap]) -> bool {
+    record_size(swaps) <= RECORD_LIMIT
+}
+
+fn record_size(swaps: &[HeadSwap]) -> usize {
+    swaps.iter().map(|swap| swap.name.len() + SWAP_SIZE).sum()
+}
+
+fn check(commit: &Commit, shared: &Shared) -> Result<(), StoreError> {
+    if commit.holds.iter().any(|hold| hold.is_lost()) {
+        return Err(StoreError::SessionLost);
+    }
+    for (at, swap) in commit.swaps.iter().enumerate() {
+        let actual = shared.head(&swap.name);
+        let repeated = commit.swaps[..at].iter().any(|earlier| earlier.name == swap.name);
+        if actual != swap.expected || repeated {
+            return Err(StoreError::Conflict { name: swap.name.clone(), actual });
+        }
+    }
+    for swap in &commit.swaps {
+        let Some(next) = swap.next else { continue };
+        if Key::of(&next).and_then(|key| shared.index.get(&key)).is_none() {
+            return Err(StoreError::Dangling { name: swap.name.clone(), missing: next });
+        }
+    }
+    Ok(())
+}

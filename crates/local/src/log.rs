@@ -1,0 +1,183 @@
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use carob_block::Block;
+use carob_car::Frame;
+
+use crate::disk::{Disk, DiskFile};
+use crate::index::Place;
+use crate::record::{HeadRecord, LogId, Position, Swap};
+use crate::segment;
+
+/// How many bytes are collected before they are written.
+const STAGE: usize = 4 * 1024 * 1024;
+
+/// The end of the log: appends frames, flushes them, goes on to new segments.
+///
+/// After any error of [`Log::append`], [`Log::append_record`], [`Log::write`] or [`Log::flush`] the caller
+/// must [`Log::fence`]: until then it is unknown what lies after [`Log::durable`].
+#[derive(Debug)]
+pub(crate) struct Log {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    id: LogId,
+    size: u32,
+    /// Up to here everything is known to be durable. When there is no open segment, the last one ends here.
+    durable: Position,
+    tail: Option<Tail>,
+    /// Frames that follow what is written.
+    staged: Vec<u8>,
+    /// Bytes in all segments before the open one.
+    sealed_bytes: u64,
+    flushes: u64,
+}
+
+/// The open segment.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub(crate) file: Arc<dyn DiskFile>,
+    /// Where the first frame after the descriptor goes.
+    pub(crate) start: u32,
+    /// Where the next frame is written.
+    pub(crate) end: u32,
+}
+
+impl Log {
+    /// Goes on after `durable`: in the open segment `tail`, or in a new one when there is none.
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        id: LogId,
+        size: u32,
+        durable: Position,
+        tail: Option<Tail>,
+        sealed_bytes: u64,
+    ) -> Self {
+        Self { disk, dir, id, size, durable, tail, staged: Vec::new(), sealed_bytes, flushes: 0 }
+    }
+
+    /// The end of what is known to be durable.
+    pub(crate) fn durable(&self) -> Position {
+        self.durable
+    }
+
+    /// Bytes in all segments, preallocated space not counted.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.sealed_bytes + self.tail.as_ref().map_or(0, |tail| u64::from(tail.end))
+    }
+
+    /// How many flushes of file contents were asked for.
+    pub(crate) fn flushes(&self) -> u64 {
+        self.flushes
+    }
+
+    /// Adds a block's frame to what the next [`Log::write`] writes. Returns where its data will be.
+    pub(crate) fn append(&mut self, block: &Block) -> io::Result<Place> {
+        let frame = Frame::of(block);
+        let mut at = self.make_room(frame.len())?;
+        frame.append_to(&mut self.staged);
+        at.offset = length(at.offset, frame.prefix().len())?;
+        Ok(Place { at, len: length(0, block.data().len())? })
+    }
+
+    /// Adds a head record.
+    pub(crate) fn append_record(&mut self, seq: u64, swaps: Vec<Swap>) -> io::Result<()> {
+        // Its length depends on its position, which depends on whether it fits: reserve for the longest.
+        let widest = Position { segment: u32::MAX, offset: u32::MAX };
+        let longest = HeadRecord::new(self.id, widest, u64::MAX, widest, swaps);
+        let at = self.make_room(Frame::of(&longest.to_block()?).len())?;
+        let record = HeadRecord::new(self.id, at, seq, self.durable, longest.swaps).to_block()?;
+        Frame::of(&record).append_to(&mut self.staged);
+        Ok(())
+    }
+
+    /// Writes what is staged.
+    pub(crate) fn write(&mut self) -> io::Result<()> {
+        let Some(tail) = self.tail.as_mut().filter(|_| !self.staged.is_empty()) else { return Ok(()) };
+        tail.file.write_at(u64::from(tail.end), &self.staged)?;
+        tail.end = length(tail.end, self.staged.len())?;
+        self.staged.clear();
+        Ok(())
+    }
+
+    /// Makes everything appended so far durable.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.write()?;
+        let Some(tail) = self.tail.as_ref().filter(|tail| tail.end != self.durable.offset) else {
+            return Ok(());
+        };
+        self.flushes += 1;
+        tail.file.flush()?;
+        self.durable.offset = tail.end;
+        Ok(())
+    }
+
+    /// Gives up everything after [`Log::durable`], by starting a segment that says so.
+    ///
+    /// Until that succeeds, here or before the next append, the abandoned frames could come back when the
+    /// store is opened again. They were never acknowledged, but an error was reported for them.
+    pub(crate) fn fence(&mut self) {
+        self.staged.clear();
+        let fence = self.durable;
+        let abandoned = self.tail.take();
+        if abandoned.is_some() {
+            self.sealed_bytes += u64::from(fence.offset);
+        }
+        match self.open_segment() {
+            Ok(()) => {
+                if let Some(tail) = abandoned {
+                    // Only for the space: whoever reads the segment knows where it ends.
+                    let _ = tail.file.set_len(u64::from(fence.offset));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot start a segment; nothing can be written until then");
+            }
+        }
+    }
+
+    /// Flushes, and ends the open segment with its last frame.
+    pub(crate) fn seal(&mut self) -> io::Result<()> {
+        self.flush()?;
+        let Some(tail) = self.tail.take() else { return Ok(()) };
+        self.sealed_bytes += u64::from(tail.end);
+        tail.file.set_len(u64::from(tail.end))?;
+        tail.file.flush_all()
+    }
+
+    /// Makes sure that a frame of `len` bytes fits, and returns where it will begin.
+    fn make_room(&mut self, len: usize) -> io::Result<Position> {
+        if self.staged.len() >= STAGE {
+            self.write()?;
+        }
+        if let Some(tail) = &self.tail {
+            let end = length(tail.end, self.staged.len())?;
+            // A frame longer than a whole segment still gets one of its own.
+            if length(end, len)? > self.size && end > tail.start {
+                self.seal()?;
+            }
+        }
+        if self.tail.is_none() {
+            self.open_segment()?;
+        }
+        let end = self.tail.as_ref().map_or(0, |tail| tail.end);
+        Ok(Position { segment: self.durable.segment, offset: length(end, self.staged.len())? })
+    }
+
+    fn open_segment(&mut self) -> io::Result<()> {
+        let number =
+            self.durable.segment.checked_add(1).ok_or_else(|| io::Error::other("segments ran out"))?;
+        let prev = self.durable.offset;
+        let (file, end) = segment::create(&*self.disk, &self.dir, self.id, number, prev, self.size)?;
+        self.tail = Some(Tail { file, start: end, end });
+        self.durable = Position { segment: number, offset: end };
+        Ok(())
+    }
+}
+
+/// A length within a segment. Segments are far smaller than 4 GiB.
+fn length(at: u32, more: usize) -> io::Result<u32> {
+    let sum = u32::try_from(more).ok().and_then(|more| at.checked_add(more));
+    sum.ok_or_else(|| io::Error::other("a segment outgrew its addresses"))
+}

@@ -1,0 +1,229 @@
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use carob_block::StoreError;
+
+use crate::group::Group;
+use crate::index::{Key, Place};
+use crate::log::Log;
+use crate::queue::{Commit, Put, Request};
+use crate::record::Swap;
+use crate::store::Shared;
+
+/// How long a group waits for commits that the one before it suggests are about to come. Short beside a
+/// flush, long beside a task's way from its last put to its commit.
+const PATIENCE: Duration = Duration::from_micros(200);
+
+/// How many bytes may be written while commits wait for others.
+const PATIENCE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The only one that writes: a thread that turns what waits into groups, each with one flush.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    log: Log,
+    /// The sequence number of the last durable record.
+    seq: u64,
+    /// Whether the log ends with the record that [`Writer::finish`] writes.
+    finished: bool,
+    /// Blocks in the index that are not known to be durable.
+    unflushed: Vec<(Key, Place)>,
+    /// Commits that wait for the next group.
+    deferred: Vec<Commit>,
+    /// How many commits the last group had.
+    last_group: usize,
+}
+
+/// Lets waiting callers know when the writer stops, even by a panic.
+struct Stopping<'a>(&'a Shared);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.queue.abandon();
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>, log: Log, seq: u64, finished: bool) -> Self {
+        let (unflushed, deferred) = (Vec::new(), Vec::new());
+        let writer = Self { shared, log, seq, finished, unflushed, deferred, last_group: 0 };
+        writer.publish_counts();
+        writer
+    }
+
+    /// Works until the queue is closed and drained, then leaves the log complete.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let _stopping = Stopping(&shared);
+        loop {
+            let requests = if self.deferred.is_empty() {
+                match shared.queue.take() {
+                    Some(requests) => requests,
+                    None => return self.finish(),
+                }
+            } else {
+                shared.queue.take_soon(Duration::ZERO)
+            };
+            self.serve(requests);
+        }
+    }
+
+    /// One group: writes all blocks that wait, then makes all commits that wait durable together.
+    fn serve(&mut self, mut requests: Vec<Request>) {
+        let mut commits = std::mem::take(&mut self.deferred);
+        let begin = self.log.bytes();
+        loop {
+            let mut puts = Vec::new();
+            for request in requests {
+                match request {
+                    Request::Put(put) => puts.push(put),
+                    Request::Commit(commit) => commits.push(commit),
+                }
+            }
+            self.put(puts);
+            let enough =
+                commits.len() >= self.last_group || self.log.bytes().saturating_sub(begin) > PATIENCE_BYTES;
+            if commits.is_empty() || enough {
+                break;
+            }
+            // Those whose blocks were just written are about to commit them, and may share the flush.
+            requests = self.shared.queue.take_soon(PATIENCE);
+            if requests.is_empty() {
+                break;
+            }
+        }
+        if !commits.is_empty() {
+            self.last_group = commits.len();
+            self.commit(commits);
+        }
+    }
+
+    fn put(&mut self, puts: Vec<Put>) {
+        if puts.is_empty() {
+            return;
+        }
+        let written = self.write_blocks(&puts);
+        let error = written.map_err(|error| self.fail(error)).err();
+        self.publish_counts();
+        for put in puts {
+            let lost = put.hold.is_lost().then_some(StoreError::SessionLost);
+            let outcome = error.as_ref().map(Failure::to_store_error).or(lost).map_or(Ok(()), Err);
+            let _ = put.reply.send(outcome);
+        }
+    }
+
+    fn write_blocks(&mut self, puts: &[Put]) -> io::Result<()> {
+        let (mut fresh, durable) = (HashMap::new(), self.log.durable());
+        for put in puts.iter().filter(|put| !put.hold.is_lost()) {
+            for block in &put.blocks {
+                let Some(key) = Key::of(block.cid()) else { continue };
+                if self.shared.index.pin(&key, &put.hold) {
+                    continue;
+                }
+                let place = match fresh.get(&key) {
+                    Some(place) => *place,
+                    None => {
+                        let place = self.log.append(block)?;
+                        self.finished = false;
+                        fresh.insert(key, place);
+                        place
+                    }
+                };
+                put.hold.depend_on(place.at);
+            }
+        }
+        self.log.write()?;
+        for (key, place) in fresh {
+            self.shared.index.insert(key, place);
+            self.unflushed.push((key, place));
+        }
+        if self.log.durable().segment != durable.segment {
+            let durable = self.log.durable();
+            self.unflushed.retain(|(_, place)| place.at > durable);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, commits: Vec<Commit>) {
+        let group = Group::admit(commits, &self.shared, self.log.durable());
+        self.deferred = group.deferred;
+        if group.commits.is_empty() {
+            return;
+        }
+        match self.make_durable(&group.swaps) {
+            Ok(()) => {
+                self.shared.move_heads(group.swaps);
+                self.publish_counts();
+                for commit in group.commits {
+                    let _ = commit.reply.send(Ok(()));
+                }
+            }
+            Err(error) => {
+                let failure = self.fail(error);
+                for commit in group.commits {
+                    let _ = commit.reply.send(Err(failure.to_store_error()));
+                }
+            }
+        }
+    }
+
+    fn make_durable(&mut self, swaps: &[Swap]) -> io::Result<()> {
+        if !swaps.is_empty() {
+            self.log.append_record(self.seq + 1, swaps.to_vec())?;
+            self.finished = false;
+        }
+        self.log.flush()?;
+        self.seq += u64::from(!swaps.is_empty());
+        self.unflushed.clear();
+        Ok(())
+    }
+
+    /// After a failed write or flush: nothing that was not durable before counts any more.
+    fn fail(&mut self, error: io::Error) -> Failure {
+        tracing::error!(%error, "writing the log failed; what was not durable is given up");
+        let durable = self.log.durable();
+        // First out of the index, then the sessions: one that finds a block before is marked here.
+        for (key, place) in self.unflushed.drain(..).filter(|(_, place)| place.at > durable) {
+            debug_assert_eq!(self.shared.index.get(&key), Some(place), "an unflushed block moved");
+            self.shared.index.remove(&key);
+        }
+        self.shared.sessions.lose_past(durable);
+        // Before anyone hears of the failure, so that what failed cannot come back.
+        self.log.fence();
+        self.publish_counts();
+        Failure(Arc::new(error))
+    }
+
+    /// Ends the log with a record of no swaps. It shows that everything before it was once durable, so that
+    /// damage to the last commits is not taken for an unfinished write.
+    fn finish(mut self) -> io::Result<()> {
+        if !self.finished {
+            self.log.flush()?;
+            self.log.append_record(self.seq + 1, Vec::new())?;
+        }
+        self.log.seal()?;
+        self.publish_counts();
+        Ok(())
+    }
+
+    fn publish_counts(&self) {
+        self.shared.counts.publish(self.log.durable().segment, self.log.bytes(), self.log.flushes());
+    }
+}
+
+/// One error for everyone who waited.
+#[derive(Debug)]
+struct Failure(Arc<io::Error>);
+
+impl Failure {
+    fn to_store_error(&self) -> StoreError {
+        match self.0.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full,
+            _ => {
+                StoreError::Unavailable { context: "writing the log", source: Box::new(Arc::clone(&self.0)) }
+            }
+        }
+    }
+}
