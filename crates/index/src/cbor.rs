@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
             MAP => self.map(argument, depth),
             TAG if argument == LINK_TAG => self.link(),
             TAG => Err("a tag other than 42"),
-            // The head has admitted false, true, null and finite 64-bit floats alone.
+            // The head has admitted false, true, null and 64-bit floats alone.
             _ => Ok(()),
         }
     }
@@ -138,8 +138,11 @@ impl<'a> Reader<'a> {
                 20..=22 => Ok((major, u64::from(info))),
                 27 => {
                     let bits = self.big_endian(8)?;
-                    let finite = f64::from_bits(bits).is_finite();
-                    if finite { Ok((major, bits)) } else { Err("a float that is not finite") }
+                    let float = f64::from_bits(bits);
+                    if !float.is_finite() || bits == (-0.0_f64).to_bits() {
+                        return Err("a float that is not finite, or negative zero");
+                    }
+                    Ok((major, bits))
                 }
                 _ => Err("a simple value or float that DAG-CBOR does not have"),
             };

@@ -48,6 +48,11 @@ impl Edit {
             Self::Child(child) => Some(Payload::Child(*child)),
         }
     }
+
+    /// True if this puts something in the place of what a node has under the key.
+    fn replaces(&self, key: &[u8], node: &Node) -> bool {
+        !matches!(self, Self::Delete) && node.key(node.lower_bound(key)) == key
+    }
 }
 
 type Edits = BTreeMap<Bytes, Edit>;
@@ -163,7 +168,7 @@ impl Tree {
             path.seek(self, top.last_key().min(key)).await?;
             loop {
                 let digest = path.digest(self).expect("a node has a parent or is the top");
-                run.replace(path.node(), digest)?;
+                run.replace(path.node(), digest, path.is_last())?;
                 if path.is_last() {
                     run.rest()?;
                     return Ok(run.change);
@@ -198,18 +203,42 @@ impl Run {
     }
 
     /// Divides the entries of an old node anew, with the edits up to its last key merged in.
-    fn replace(&mut self, node: &Node, digest: Digest) -> Result<(), IndexError> {
+    fn replace(&mut self, node: &Node, digest: Digest, last: bool) -> Result<(), IndexError> {
         self.change.removed.insert(node.key_bytes(node.len() - 1), digest);
+        let mut here = Vec::new();
+        while let Some(edit) = self.edits.next_if(|(key, _)| key.as_ref() <= node.last_key()) {
+            here.push(edit);
+        }
+        // What comes after the last node is appended to it, and may end it elsewhere.
+        let alone = !(last && self.edits.peek().is_some());
+        if alone && self.splitter.at_boundary() && here.iter().all(|(key, edit)| edit.replaces(key, node)) {
+            return self.overwrite(node, here);
+        }
+        let mut here = here.into_iter().peekable();
         for at in 0..node.len() {
             let key = node.key(at);
-            while let Some((new, edit)) = self.edits.next_if(|(new, _)| new.as_ref() < key) {
+            while let Some((new, edit)) = here.next_if(|(new, _)| new.as_ref() < key) {
                 self.push_edit(&new, &edit)?;
             }
-            match self.edits.next_if(|(new, _)| new.as_ref() == key) {
+            match here.next_if(|(new, _)| new.as_ref() == key) {
                 Some((new, edit)) => self.push_edit(&new, &edit)?,
                 None => self.push(key, node.payload(at))?,
             }
         }
+        Ok(())
+    }
+
+    /// Writes a node anew whose keys stay as they are. Boundaries depend on nothing else, so it ends where it ended, and
+    /// no key needs hashing: this is what becomes of most inner nodes.
+    fn overwrite(&mut self, node: &Node, edits: Vec<(Bytes, Edit)>) -> Result<(), IndexError> {
+        let mut edits = edits.into_iter().peekable();
+        for at in 0..node.len() {
+            let key = node.key(at);
+            let edit = edits.next_if(|(edited, _)| edited.as_ref() == key);
+            let edited = edit.as_ref().and_then(|(_, edit)| edit.payload());
+            self.writer.push(key, edited.unwrap_or_else(|| node.payload(at)))?;
+        }
+        self.change.made.push(self.writer.finish());
         Ok(())
     }
 

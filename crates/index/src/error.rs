@@ -37,6 +37,9 @@ pub enum IndexError {
     /// The weights of all entries together exceed `u64::MAX`.
     #[error("the weights of the entries overflow")]
     WeightOverflow,
+    /// A proof holds a block that its query does not read, or holds one twice.
+    #[error("block {0} has no part in the proof")]
+    UnneededBlock(Cid),
     /// The store failed.
     #[error("the store failed")]
     Store(#[source] Box<StoreError>),

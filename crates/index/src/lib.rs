@@ -50,13 +50,20 @@ mod cursor;
 #[cfg(test)]
 mod decode_tests;
 mod descriptor;
+mod diff;
 mod edit;
 mod encode;
 mod entry;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+mod lane;
+mod merge;
 mod node;
 mod params;
 mod path;
+mod proof;
+mod splice;
 mod splitter;
 mod tree;
 mod walk;
@@ -64,10 +71,13 @@ mod walk;
 pub use build::Builder;
 pub use cache::NodeCache;
 pub use cursor::Cursor;
+pub use diff::{Change, Diff};
 pub use edit::Edited;
 pub use entry::{Entry, Totals, Value};
 pub use error::IndexError;
+pub use merge::{Base, Conflict, Merge};
 pub use params::{Params, Salt};
+pub use proof::{ProofBlocks, Recorder, verify_proof};
 pub use tree::Tree;
 pub use walk::{NodeKind, Visited, Walk};
 

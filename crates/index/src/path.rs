@@ -52,6 +52,30 @@ impl Path {
         Ok(true)
     }
 
+    /// A path to the last node of leaves, after its last entry.
+    pub(crate) async fn to_end(tree: &Tree, top: Arc<Node>) -> Result<Self, IndexError> {
+        let mut path = Self::new(top, 0);
+        let at = last_of(&path.frames[0].node);
+        let below = path.descend(tree, 0, at, last_of).await?;
+        path.turn(0, at, below);
+        Ok(path)
+    }
+
+    /// Moves to after the last entry of the previous node of leaves. False, and unmoved, if this is the first.
+    pub(crate) async fn prev_node(&mut self, tree: &Tree) -> Result<bool, IndexError> {
+        let Some(turn) = self.prev_turn() else { return Ok(false) };
+        let at = self.frames[turn].at - 1;
+        let below = self.descend(tree, turn, at, last_of).await?;
+        self.turn(turn, at, below);
+        Ok(true)
+    }
+
+    /// The greatest key of the level before the node, which an inner node knows.
+    pub(crate) fn key_before(&self) -> Option<&[u8]> {
+        let Frame { node, at } = &self.frames[self.prev_turn()?];
+        Some(node.key(at - 1))
+    }
+
     /// True if no node follows on this level.
     pub(crate) fn is_last(&self) -> bool {
         self.next_turn().is_none()
@@ -81,6 +105,18 @@ impl Path {
         self.frames[end].at += 1;
     }
 
+    /// Moves to the previous entry of the node, which there is.
+    pub(crate) fn step_back(&mut self) {
+        let end = self.frames.len() - 1;
+        self.frames[end].at -= 1;
+    }
+
+    /// Moves to the first entry of the node.
+    pub(crate) fn rewind(&mut self) {
+        let end = self.frames.len() - 1;
+        self.frames[end].at = 0;
+    }
+
     fn end(&self) -> &Frame {
         &self.frames[self.frames.len() - 1]
     }
@@ -89,6 +125,12 @@ impl Path {
     fn next_turn(&self) -> Option<usize> {
         let (_, above) = self.frames.split_last()?;
         above.iter().rposition(|frame| frame.at + 1 < frame.node.len())
+    }
+
+    /// The deepest frame above the end that has a child before.
+    fn prev_turn(&self) -> Option<usize> {
+        let (_, above) = self.frames.split_last()?;
+        above.iter().rposition(|frame| frame.at > 0)
     }
 
     fn turn(&mut self, turn: usize, at: usize, below: Vec<Frame>) {
@@ -116,4 +158,9 @@ impl Path {
         }
         Ok(frames)
     }
+}
+
+/// The last child of an inner node, or past the last entry of a leaf.
+fn last_of(node: &Node) -> usize {
+    if node.level() == 0 { node.len() } else { node.len() - 1 }
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use carob_block::{Block, Cid, ReadBlocks};
 
 use crate::cache::Source;
@@ -171,7 +172,18 @@ impl Tree {
 
     /// A cursor before the first entry.
     pub fn cursor(&self) -> Cursor {
-        Cursor::new(self.clone())
+        self.range(&[], None)
+    }
+
+    /// A cursor before the first key of a range, `start` (inclusive) to `end` (exclusive; None for no bound). It
+    /// never leaves the range.
+    pub fn range(&self, start: &[u8], end: Option<&[u8]>) -> Cursor {
+        Cursor::new(self.clone(), Bytes::copy_from_slice(start), end.map(Bytes::copy_from_slice))
+    }
+
+    /// A cursor before the first key that starts with `prefix`. It never reads another.
+    pub fn prefix(&self, prefix: &[u8]) -> Cursor {
+        self.range(prefix, prefix_end(prefix).as_deref())
     }
 
     /// All blocks of the tree, for an export or a check.
@@ -268,7 +280,7 @@ impl Descriptor {
 }
 
 /// The least key greater than all that start with `prefix`; none if there is no bound.
-fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
     let mut end = prefix.get(..=last)?.to_vec();
     *end.last_mut()? += 1;

@@ -1,0 +1,4 @@
+//! Bytes that may be a value of an index.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| carob_index::fuzzing::value(bytes));

@@ -1,0 +1,118 @@
+//! The cycles of a run, and its figures.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::time::timeout;
+
+use super::plan::Plan;
+use super::worker::{self, Shared, Tally};
+use super::{Machine, Target, check};
+
+/// After so many cycles a run goes on with an empty store, so that disk use is bounded.
+const CYCLES_PER_STORE: u32 = 25;
+/// An operation that has no answer so long after a cut hangs.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+/// The store's own deep verification runs after every such number of cuts.
+const CYCLES_PER_VERIFY: u32 = 5;
+
+#[derive(Default)]
+struct Figures {
+    tally: Tally,
+    cuts: u32,
+    objects_checked: usize,
+    verified: u32,
+    slowest_start: Duration,
+}
+
+/// Runs `cycles` cycles; fails at the first loss.
+pub(super) async fn run<M: Machine>(plan: &Plan, cycles: u32, machine: &mut M) -> Result<()> {
+    let begun = Instant::now();
+    let mut figures = Figures::default();
+    let mut next = 0;
+    while next < cycles {
+        let last = cycles.min(next + CYCLES_PER_STORE);
+        one_store(plan, next..last, machine, &mut figures).await?;
+        next = last;
+        let Tally { acknowledged, .. } = figures.tally;
+        println!("  {next} of {cycles} cycles, {acknowledged} acknowledged, nothing lost");
+    }
+    let Figures { tally, cuts, objects_checked, verified, slowest_start } = figures;
+    let Tally { acknowledged, in_flight, busy, reads, bytes } = tally;
+    println!("cycles                  {cuts}");
+    println!("acknowledged operations {acknowledged} ({} MiB written)", bytes >> 20);
+    println!("in flight at a cut      {in_flight}");
+    println!("answered 503            {busy}");
+    println!("reads under load        {reads}");
+    println!("objects read back       {objects_checked}");
+    println!("deep verifications      {verified}");
+    println!("slowest restart         {} ms", slowest_start.as_millis());
+    println!("lost or wrong           0");
+    println!("took                    {:.0} s", begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// The cycles of one store, from empty to stopped.
+async fn one_store<M: Machine>(
+    plan: &Plan,
+    cycles: std::ops::Range<u32>,
+    machine: &mut M,
+    figures: &mut Figures,
+) -> Result<()> {
+    machine.wipe().await?;
+    let shared = Shared::new(plan.clone());
+    let mut target = machine.start().await?;
+    for bucket in plan.buckets() {
+        target.create_bucket(&bucket).await.with_context(|| format!("creating {bucket}"))?;
+    }
+    for cycle in cycles.clone() {
+        let at = || format!("cycle {cycle} of seed {}", plan.seed);
+        figures.tally += load_and_cut(&target, &shared, cycle, machine).await.with_context(at)?;
+        figures.cuts += 1;
+        let restart = Instant::now();
+        target = machine.start().await.with_context(at)?;
+        figures.slowest_start = figures.slowest_start.max(restart.elapsed());
+        figures.objects_checked +=
+            check::check(&target, &shared, plan.page_size(cycle)).await.with_context(at)?;
+        if (cycle + 1) % CYCLES_PER_VERIFY == 0 || cycle + 1 == cycles.end {
+            let verified = machine.verify(&plan.buckets()).await.with_context(at)?;
+            figures.verified += u32::from(verified);
+        }
+    }
+    machine.stop().await
+}
+
+/// Lets the workers run, cuts, and collects what they did.
+async fn load_and_cut<M: Machine>(
+    target: &M::Target,
+    shared: &Arc<Shared>,
+    cycle: u32,
+    machine: &mut M,
+) -> Result<Tally> {
+    shared.cutting.store(false, Ordering::SeqCst);
+    let mut workers = tokio::task::JoinSet::new();
+    for worker in 0..Plan::WORKERS {
+        workers.spawn(worker::work(target.clone(), shared.clone(), cycle, worker));
+    }
+    let cut = tokio::time::sleep(shared.plan.cut_after(cycle));
+    tokio::pin!(cut);
+    let mut tally = Tally::default();
+    loop {
+        tokio::select! {
+            () = &mut cut => break,
+            // No worker ends before the cut unless something is wrong.
+            Some(done) = workers.join_next() => tally += done??,
+        }
+    }
+    shared.cutting.store(true, Ordering::SeqCst);
+    machine.cut().await?;
+    let rest = async {
+        while let Some(done) = workers.join_next().await {
+            tally += done??;
+        }
+        anyhow::Ok(tally)
+    };
+    timeout(ANSWER_LIMIT, rest).await.context("an operation under way at the cut never ended")?
+}

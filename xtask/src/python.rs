@@ -1,0 +1,116 @@
+//! The Python clients: a virtual environment with pinned versions, and running the scripts of `xtask/clients`.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::cargo;
+use crate::s3::Credentials;
+
+/// boto3 and the AWS CLI share botocore, so their versions go together.
+const PACKAGES: &str = include_str!("../clients/requirements.txt");
+const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+/// A client script that takes longer hangs.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(1800);
+
+/// A virtual environment with the clients in it.
+#[derive(Debug)]
+pub(crate) struct Python {
+    interpreter: PathBuf,
+}
+
+/// What a client script is told.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    pub(crate) endpoint: &'a str,
+    pub(crate) credentials: &'a Credentials,
+    pub(crate) files: u32,
+    pub(crate) seed: u64,
+    /// More of the environment.
+    pub(crate) variables: &'a [(&'static str, PathBuf)],
+}
+
+impl Python {
+    /// Makes the environment in `target/xtask`, unless it is there with these versions.
+    pub(crate) async fn install() -> Result<Self> {
+        let dir = cargo::scratch()?.join("python");
+        let interpreter = dir.join("bin/python");
+        let installed = dir.join("installed.txt");
+        if std::fs::read_to_string(&installed).is_ok_and(|text| text == PACKAGES) {
+            return Ok(Self { interpreter });
+        }
+        println!("installing boto3 and the AWS CLI into {}", dir.display());
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir), INSTALL_LIMIT)
+            .await
+            .context("python3 with its venv module is needed")?;
+        let requirements = cargo::root().join("xtask/clients/requirements.txt");
+        let mut pip = Command::new(&interpreter);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+        run(pip.arg(requirements), INSTALL_LIMIT).await.context("cannot install the clients")?;
+        std::fs::write(installed, PACKAGES)?;
+        Ok(Self { interpreter })
+    }
+
+    /// Lets `command` find the installed clients first, and no settings of this machine.
+    pub(crate) fn on_path(&self, command: &mut Command) -> Result<()> {
+        forget_aws(command);
+        command.env("AWS_CONFIG_FILE", "/dev/null");
+        let first = self.interpreter.parent().map(Path::to_owned);
+        let rest = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(first.into_iter().chain(std::env::split_paths(&rest)))?;
+        command.env("PATH", path);
+        Ok(())
+    }
+
+    /// Runs `xtask/clients/{script}.py`; its report goes to the terminal.
+    pub(crate) async fn script(&self, script: &str, session: &Session<'_>) -> Result<()> {
+        let work = cargo::temp_dir("client-")?;
+        let path = cargo::root().join("xtask/clients").join(script).with_extension("py");
+        let mut command = Command::new(&self.interpreter);
+        command.arg(path).arg("--work").arg(work.path());
+        command.args(["--files", &session.files.to_string(), "--seed", &session.seed.to_string()]);
+        client_environment(&mut command, session, work.path());
+        run(&mut command, SCRIPT_LIMIT).await.with_context(|| format!("{script} failed"))
+    }
+}
+
+/// No AWS setting of this machine reaches a client.
+fn forget_aws(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("AWS_EC2_METADATA_DISABLED", "true").env("NO_PROXY", "127.0.0.1,localhost");
+    command.env("LC_ALL", "C.UTF-8").env("PYTHONUTF8", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+}
+
+/// Clients configure themselves from here and from nothing else on this machine.
+fn client_environment(command: &mut Command, session: &Session<'_>, work: &Path) {
+    forget_aws(command);
+    command.env("AWS_ENDPOINT_URL", session.endpoint);
+    command.env("AWS_ACCESS_KEY_ID", &session.credentials.access_key);
+    command.env("AWS_SECRET_ACCESS_KEY", &session.credentials.secret_key);
+    command.env("AWS_REGION", "us-east-1").env("AWS_DEFAULT_REGION", "us-east-1");
+    command.env("AWS_CONFIG_FILE", work.join("no-config"));
+    command.env("AWS_SHARED_CREDENTIALS_FILE", work.join("no-credentials"));
+    command.envs(session.variables.iter().map(|(name, value)| (name, value)));
+}
+
+async fn run(command: &mut Command, limit: Duration) -> Result<()> {
+    let shown = command.as_std().get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("cannot start {shown}"))?;
+    let status = timeout(limit, child.wait())
+        .await
+        .with_context(|| format!("{shown} did not end within {limit:?}"))??;
+    ensure!(status.success(), "{shown} ended with {status}");
+    Ok(())
+}
