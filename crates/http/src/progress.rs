@@ -5,26 +5,34 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Request;
+use http::header::EXPECT;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use crate::BoxError;
+use crate::leftover::Leftover;
 
 /// A request's body that ends in an error when the client sends nothing for too long: what an upload holds
 /// (memory, a place among the connections) must not be held by one that stands still.
 ///
 /// The time counts only while somebody waits for the body, so a gateway that is behind blames no client.
+///
+/// What the service leaves unread is read and thrown away, within bounds, when it lets go of the body: a client
+/// that is refused early and goes on sending would otherwise find its connection reset, and no answer.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    body: Incoming,
+    body: Leftover,
     patience: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl Progress {
-    pub(crate) fn new(body: Incoming, patience: Duration) -> Self {
-        Self { body, patience, waiting: None }
+    /// The body of `request`, whose head decides whether the client sends it unasked.
+    pub(crate) fn of(request: Request<Incoming>, patience: Duration) -> Request<Self> {
+        let awaits_go_ahead = request.headers().contains_key(EXPECT);
+        request.map(|body| Self { body: Leftover::new(body, awaits_go_ahead), patience, waiting: None })
     }
 }
 
@@ -36,13 +44,14 @@ impl Body for Progress {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+        if let Poll::Ready(frame) = self.body.poll_frame(cx) {
             self.waiting = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let patience = self.patience;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         std::task::ready!(waiting.as_mut().poll(cx));
+        self.body.give_up();
         let stalled = io::Error::new(io::ErrorKind::TimedOut, "the client stopped sending");
         Poll::Ready(Some(Err(stalled.into())))
     }

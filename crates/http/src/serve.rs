@@ -132,7 +132,7 @@ where
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_header_size(limits.head_bytes);
     let service = service_fn(move |request: Request<Incoming>| {
-        service.call(request.map(|body| boxed(Progress::new(body, limits.body_timeout))))
+        service.call(Progress::of(request, limits.body_timeout).map(boxed))
     });
     let mut connection = pin!(http.serve_connection(TokioIo::new(Box::pin(io)), service));
     let ended = tokio::select! {

@@ -38,6 +38,10 @@ impl Service<Request<Body>> for Echo {
             let path = request.uri().path().to_owned();
             let mut response = Response::new(Full::new(Bytes::from(path.clone())));
             match path.as_str() {
+                "/refused" => {
+                    *response.status_mut() = StatusCode::FORBIDDEN;
+                    return Ok(response);
+                }
                 "/fail" => return Err(std::io::Error::other("secret detail")),
                 "/ids" => {
                     response.headers_mut().insert("x-amz-request-id", "MINE".parse().unwrap());
@@ -255,4 +259,32 @@ async fn stopping_waits_no_longer_than_it_may() {
     let mut rest = Vec::new();
     _ = slow.read_to_end(&mut rest).await;
     assert!(rest.is_empty(), "cut, not answered");
+}
+
+#[tokio::test]
+async fn a_client_refused_before_its_body_is_read_still_hears_why_and_keeps_its_connection() {
+    let server = Server::start(Limits::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    for _ in 0..3 {
+        let head = "PUT /refused HTTP/1.1\r\nhost: x\r\ncontent-length: 3000000\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        stream.write_all(&vec![7; 3_000_000]).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"/refused") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "the connection stays open");
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 403"));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_the_go_ahead_is_not_asked_for_a_body_nobody_wants() {
+    let server = Server::start(Limits::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "PUT /refused HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 403"), "no 100 before it");
 }
