@@ -62,6 +62,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         clock: Arc::clone(&clock) as _,
         entropy: Arc::clone(&entropy) as _,
         region: settings.region.clone(),
+        domains: Vec::new(),
     })?;
     let statistics = Arc::clone(&store);
     let admin = Admin::new(AdminOptions {

@@ -16,6 +16,7 @@ use s3s::{Body, BodySizeLimitExceeded, S3Error, S3Result, StdError, TrailingHead
 use crate::checksum::Declared;
 use crate::context::RequestContext;
 use crate::error::{custom, incomplete_body, internal, too_large};
+use crate::operations::Payload;
 use crate::xml;
 
 /// The largest body of a request that carries no object. 1,000 keys of 1,024 bytes fit even when half their
@@ -90,11 +91,13 @@ pub(crate) fn checked(
     trailers: Option<TrailingHeaders>,
     context: Arc<RequestContext>,
 ) -> Body {
-    let declared = Declared::parse(headers);
+    let (declared, md5) = (Declared::parse(headers), Declared::md5_alone(headers));
     let begun = async move {
-        if context.operation().is_some_and(|operation| operation.streams) {
-            return body.map_ok(Frame::data).left_stream();
-        }
+        let declared = match context.operation().map(|operation| operation.payload) {
+            Some(Payload::Object) => return body.map_ok(Frame::data).left_stream(),
+            Some(Payload::Completion) => md5,
+            Some(Payload::Document) | None => declared,
+        };
         let whole = read_whole(body, declared, trailers).await;
         let whole = whole.map(|bytes| Frame::data(xml::admit_references(bytes))).map_err(|error| {
             context.set_body_error(error);

@@ -2,13 +2,14 @@
 //!
 //! A value stands in a header, or comes in a trailer behind an aws-chunked body. s3s passes both on unverified.
 
-use carob_bucket::Uploaded;
-use carob_bucket::{Checksum, ChecksumAlgorithm};
+use carob_bucket::{ByteStream, Checksum, ChecksumAlgorithm, Uploaded};
 use data_encoding::BASE64;
+use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
-use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};
+use s3s::checksum::ChecksumHasher;
+use s3s::{S3Error, S3Result, TrailingHeaders, dto, s3_error};
 
-use crate::error::custom;
+use crate::error::{custom, from_bucket};
 
 /// What a client says its body hashes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +56,14 @@ impl Declared {
         Ok(Self { md5: content_md5(headers)?, checksum })
     }
 
+    /// Reads `Content-MD5` alone, where the checksum is not of the body.
+    ///
+    /// # Errors
+    /// InvalidDigest.
+    pub(crate) fn md5_alone(headers: &HeaderMap) -> S3Result<Self> {
+        Ok(Self { md5: content_md5(headers)?, checksum: None })
+    }
+
     /// Whether anything is declared: DeleteObjects insists on it.
     pub(crate) fn is_empty(&self) -> bool {
         self.md5.is_none() && self.checksum.is_none()
@@ -62,10 +71,15 @@ impl Declared {
 
     /// The algorithm to compute and keep: the declared one, or the one S3 takes when none is.
     pub(crate) fn algorithm(&self) -> ChecksumAlgorithm {
+        self.declared_algorithm().unwrap_or(ChecksumAlgorithm::Crc64Nvme)
+    }
+
+    /// The declared algorithm.
+    pub(crate) fn declared_algorithm(&self) -> Option<ChecksumAlgorithm> {
         match &self.checksum {
-            Some(Promise::Value(checksum)) => checksum.algorithm,
-            Some(Promise::Trailer(algorithm)) => *algorithm,
-            None => ChecksumAlgorithm::Crc64Nvme,
+            Some(Promise::Value(checksum)) => Some(checksum.algorithm),
+            Some(Promise::Trailer(algorithm)) => Some(*algorithm),
+            None => None,
         }
     }
 
@@ -88,26 +102,13 @@ impl Declared {
     /// # Errors
     /// As [`Declared::verify`].
     pub(crate) fn verify_bytes(&self, body: &[u8], trailers: Option<&TrailingHeaders>) -> S3Result<()> {
-        let mut hasher =
-            s3s::checksum::ChecksumHasher { md5: Some(Default::default()), ..Default::default() };
-        match self.algorithm() {
-            ChecksumAlgorithm::Crc32 => hasher.crc32 = Some(Default::default()),
-            ChecksumAlgorithm::Crc32c => hasher.crc32c = Some(Default::default()),
-            ChecksumAlgorithm::Crc64Nvme => hasher.crc64nvme = Some(Default::default()),
-            ChecksumAlgorithm::Sha1 => hasher.sha1 = Some(Default::default()),
-            ChecksumAlgorithm::Sha256 => hasher.sha256 = Some(Default::default()),
-        }
+        let mut hasher = hasher(self.algorithm());
+        hasher.md5 = Some(Default::default());
         hasher.update(body);
-        let sums = hasher.finalize();
-        let text = match self.algorithm() {
-            ChecksumAlgorithm::Crc32 => sums.checksum_crc32,
-            ChecksumAlgorithm::Crc32c => sums.checksum_crc32c,
-            ChecksumAlgorithm::Crc64Nvme => sums.checksum_crc64nvme,
-            ChecksumAlgorithm::Sha1 => sums.checksum_sha1,
-            ChecksumAlgorithm::Sha256 => sums.checksum_sha256,
-        };
-        let computed = text.and_then(|text| Checksum::from_base64(self.algorithm(), &text));
-        let md5 = sums.checksum_md5.and_then(|text| BASE64.decode(text.as_bytes()).ok()).unwrap_or_default();
+        let mut sums = hasher.finalize();
+        let md5 = sums.checksum_md5.take();
+        let md5 = md5.and_then(|text| BASE64.decode(text.as_bytes()).ok()).unwrap_or_default();
+        let computed = hashed(self.algorithm(), sums);
         self.verify_values(&md5, computed.as_ref(), trailers)
     }
 
@@ -139,6 +140,44 @@ impl Declared {
         }
         Ok(())
     }
+}
+
+/// The checksum of a body that is read again.
+///
+/// # Errors
+/// What the bucket says.
+pub(crate) async fn of_stream(
+    algorithm: ChecksumAlgorithm,
+    mut body: ByteStream,
+) -> S3Result<Option<Checksum>> {
+    let mut hasher = hasher(algorithm);
+    while let Some(chunk) = body.next().await {
+        hasher.update(&chunk.map_err(from_bucket)?);
+    }
+    Ok(hashed(algorithm, hasher.finalize()))
+}
+
+fn hasher(algorithm: ChecksumAlgorithm) -> ChecksumHasher {
+    let mut hasher = ChecksumHasher::default();
+    match algorithm {
+        ChecksumAlgorithm::Crc32 => hasher.crc32 = Some(Default::default()),
+        ChecksumAlgorithm::Crc32c => hasher.crc32c = Some(Default::default()),
+        ChecksumAlgorithm::Crc64Nvme => hasher.crc64nvme = Some(Default::default()),
+        ChecksumAlgorithm::Sha1 => hasher.sha1 = Some(Default::default()),
+        ChecksumAlgorithm::Sha256 => hasher.sha256 = Some(Default::default()),
+    }
+    hasher
+}
+
+fn hashed(algorithm: ChecksumAlgorithm, sums: dto::Checksum) -> Option<Checksum> {
+    let text = match algorithm {
+        ChecksumAlgorithm::Crc32 => sums.checksum_crc32,
+        ChecksumAlgorithm::Crc32c => sums.checksum_crc32c,
+        ChecksumAlgorithm::Crc64Nvme => sums.checksum_crc64nvme,
+        ChecksumAlgorithm::Sha1 => sums.checksum_sha1,
+        ChecksumAlgorithm::Sha256 => sums.checksum_sha256,
+    };
+    Checksum::from_base64(algorithm, &text?)
 }
 
 /// The header, or trailer, of an algorithm.

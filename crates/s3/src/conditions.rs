@@ -22,6 +22,18 @@ pub(crate) const HEADERS: [HeaderName; 6] = [
     header::RANGE,
 ];
 
+/// Those of [`SourceConditional`].
+const SOURCE_HEADERS: [HeaderName; 4] = [
+    HeaderName::from_static("x-amz-copy-source-if-match"),
+    HeaderName::from_static("x-amz-copy-source-if-none-match"),
+    HeaderName::from_static("x-amz-copy-source-if-modified-since"),
+    HeaderName::from_static("x-amz-copy-source-if-unmodified-since"),
+];
+
+/// What a copy asks of its source.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SourceConditional(Conditional);
+
 /// The conditions and the range of one request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Conditional {
@@ -62,17 +74,41 @@ enum IfRange {
     Date(SystemTime),
 }
 
+impl SourceConditional {
+    /// Takes the headers off a request that copies; off another they are left for it to refuse.
+    pub(crate) fn take(headers: &mut HeaderMap) -> Self {
+        if !headers.contains_key("x-amz-copy-source") {
+            return Self::default();
+        }
+        let [tag, no_tag, since, until] = SOURCE_HEADERS;
+        let conditional = Conditional {
+            if_match: joined(headers, tag).map(|value| TagList::parse(&value)),
+            if_none_match: joined(headers, no_tag).map(|value| TagList::parse(&value)),
+            if_modified_since: date(headers, since),
+            if_unmodified_since: date(headers, until),
+            ..Conditional::default()
+        };
+        for name in &SOURCE_HEADERS {
+            headers.remove(name);
+        }
+        Self(conditional)
+    }
+
+    /// Whether `record` is what shall be copied.
+    pub(crate) fn holds(&self, record: &Record) -> bool {
+        self.0.verdict(record) == Verdict::Proceed
+    }
+}
+
 impl Conditional {
     /// Reads the headers. Dates that are none are ignored (RFC 9110 §13.1.3); so is a range that is none.
     pub(crate) fn parse(headers: &HeaderMap) -> Self {
         let text = |name: HeaderName| joined(headers, name);
-        let date =
-            |name: HeaderName| text(name).and_then(|value| httpdate::parse_http_date(value.trim()).ok());
         Self {
             if_match: text(header::IF_MATCH).map(|value| TagList::parse(&value)),
             if_none_match: text(header::IF_NONE_MATCH).map(|value| TagList::parse(&value)),
-            if_modified_since: date(header::IF_MODIFIED_SINCE),
-            if_unmodified_since: date(header::IF_UNMODIFIED_SINCE),
+            if_modified_since: date(headers, header::IF_MODIFIED_SINCE),
+            if_unmodified_since: date(headers, header::IF_UNMODIFIED_SINCE),
             if_range: text(header::IF_RANGE).and_then(|value| IfRange::parse(&value)),
             range: text(header::RANGE).and_then(|value| ByteRange::parse(&value)),
         }
@@ -200,6 +236,11 @@ impl IfRange {
 /// When the object was written, to the second: all that `Last-Modified` can say.
 fn modified(record: &Record) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(record.modified.seconds())
+}
+
+/// A date that is none is ignored.
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
+    joined(headers, name).and_then(|value| httpdate::parse_http_date(value.trim()).ok())
 }
 
 /// All lines of a header as one list (RFC 9110 §5.3). Bytes that are no text stay as something that matches

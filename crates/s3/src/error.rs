@@ -83,6 +83,13 @@ pub(crate) fn precondition_failed() -> S3Error {
     s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold")
 }
 
+pub(crate) fn malformed_xml() -> S3Error {
+    s3_error!(
+        MalformedXML,
+        "The XML you provided was not well-formed or did not validate against our published schema"
+    )
+}
+
 pub(crate) fn bad_token() -> S3Error {
     s3_error!(InvalidArgument, "The continuation token provided is incorrect")
 }

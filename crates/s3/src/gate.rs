@@ -15,7 +15,7 @@ use s3s::service::S3Service;
 use s3s::{Body, S3Request, S3Response, S3Result, s3_error};
 
 use crate::body;
-use crate::conditions::{self, Conditional};
+use crate::conditions::{self, Conditional, SourceConditional};
 use crate::context::RequestContext;
 use crate::error::{access_denied, internal};
 
@@ -71,6 +71,7 @@ fn prepare(request: S3Request<Body>, context: &Arc<RequestContext>) -> S3Result<
     tell_decoded_length(&mut headers);
 
     extensions.insert(Conditional::parse(&headers));
+    extensions.insert(SourceConditional::take(&mut headers));
     for name in &conditions::HEADERS {
         headers.remove(name);
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use carob_bucket::{ChecksumType, MAX_METADATA_BYTES, ObjectHeaders, Record};
 use carob_identity::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use s3s::dto::{self, PutObjectInput};
+use s3s::dto;
 use s3s::{S3Result, s3_error};
 
 use crate::error::{custom, metadata_too_large, not_implemented};
@@ -35,48 +35,65 @@ const OTHER_STORAGE_CLASSES: [&str; 12] = [
     "STANDARD_IA",
 ];
 
-/// Takes the standard headers to keep out of a PUT.
-///
-/// # Errors
-/// InvalidStorageClass, NotImplemented, InvalidRedirectLocation.
-pub(crate) fn take_object_headers(input: &mut PutObjectInput) -> S3Result<ObjectHeaders> {
-    if let Some(class) = &input.storage_class {
-        if OTHER_STORAGE_CLASSES.contains(&class.as_str()) {
-            return Err(not_implemented("x-amz-storage-class other than STANDARD"));
-        }
-        if class.as_str() != STANDARD {
-            return Err(s3_error!(InvalidStorageClass, "The storage class you specified is not valid"));
-        }
-    }
-    if let Some(location) = &input.website_redirect_location
-        && !["/", "http://", "https://"].iter().any(|start| location.starts_with(start))
-    {
-        return Err(custom(
-            "InvalidRedirectLocation",
-            StatusCode::BAD_REQUEST,
-            "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
-        ));
-    }
-    Ok(ObjectHeaders {
-        content_type: input.content_type.take(),
-        cache_control: input.cache_control.take(),
-        content_disposition: input.content_disposition.take(),
-        content_encoding: input.content_encoding.take().and_then(|value| without_aws_chunked(&value)),
-        content_language: input.content_language.take(),
-        expires: input.expires.take(),
-        website_redirect_location: input.website_redirect_location.take(),
-        storage_class: None,
-    })
+/// The headers of an object as a request gives them.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    pub(crate) storage_class: Option<dto::StorageClass>,
+    pub(crate) headers: ObjectHeaders,
+    pub(crate) metadata: Option<dto::Metadata>,
 }
 
-/// Takes the user metadata out of a PUT.
-///
-/// # Errors
-/// MetadataTooLarge.
-pub(crate) fn take_metadata(input: &mut PutObjectInput) -> S3Result<BTreeMap<String, String>> {
-    let metadata: BTreeMap<_, _> = input.metadata.take().unwrap_or_default().into_iter().collect();
-    let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if size > MAX_METADATA_BYTES { Err(metadata_too_large()) } else { Ok(metadata) }
+/// Takes a [`Given`] out of an input of PutObject, CreateMultipartUpload or CopyObject: their fields have the same
+/// names, but s3s has no trait over them.
+macro_rules! given {
+    ($input:expr) => {
+        $crate::headers::Given {
+            storage_class: $input.storage_class.take(),
+            headers: carob_bucket::ObjectHeaders {
+                content_type: $input.content_type.take(),
+                cache_control: $input.cache_control.take(),
+                content_disposition: $input.content_disposition.take(),
+                content_encoding: $input.content_encoding.take(),
+                content_language: $input.content_language.take(),
+                expires: $input.expires.take(),
+                website_redirect_location: $input.website_redirect_location.take(),
+                storage_class: None,
+            },
+            metadata: $input.metadata.take(),
+        }
+    };
+}
+pub(crate) use given;
+
+impl Given {
+    /// What of it is kept with the object.
+    ///
+    /// # Errors
+    /// InvalidStorageClass, NotImplemented, InvalidRedirectLocation, MetadataTooLarge.
+    pub(crate) fn checked(self) -> S3Result<(ObjectHeaders, BTreeMap<String, String>)> {
+        let Self { storage_class, mut headers, metadata } = self;
+        if let Some(class) = storage_class {
+            if OTHER_STORAGE_CLASSES.contains(&class.as_str()) {
+                return Err(not_implemented("x-amz-storage-class other than STANDARD"));
+            }
+            if class.as_str() != STANDARD {
+                return Err(s3_error!(InvalidStorageClass, "The storage class you specified is not valid"));
+            }
+        }
+        if let Some(location) = &headers.website_redirect_location
+            && !["/", "http://", "https://"].iter().any(|start| location.starts_with(start))
+        {
+            return Err(custom(
+                "InvalidRedirectLocation",
+                StatusCode::BAD_REQUEST,
+                "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+            ));
+        }
+        headers.content_encoding = headers.content_encoding.and_then(|value| without_aws_chunked(&value));
+        let metadata: BTreeMap<_, _> = metadata.unwrap_or_default().into_iter().collect();
+        let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if size > MAX_METADATA_BYTES { Err(metadata_too_large()) } else { Ok((headers, metadata)) }
+    }
 }
 
 /// `aws-chunked` says how the request was sent, not what the object is.
@@ -105,7 +122,11 @@ pub(crate) fn etag(record: &Record) -> dto::ETag {
 
 /// What the object's checksum is of.
 pub(crate) fn checksum_type(record: &Record) -> dto::ChecksumType {
-    dto::ChecksumType::from_static(match record.checksum_type {
+    checksum_kind(record.checksum_type)
+}
+
+pub(crate) fn checksum_kind(kind: ChecksumType) -> dto::ChecksumType {
+    dto::ChecksumType::from_static(match kind {
         ChecksumType::FullObject => dto::ChecksumType::FULL_OBJECT,
         ChecksumType::Composite => dto::ChecksumType::COMPOSITE,
     })

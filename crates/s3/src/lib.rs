@@ -33,6 +33,7 @@
 //!     clock,
 //!     entropy,
 //!     region: "us-east-1".to_owned(),
+//!     domains: Vec::new(),
 //! })?;
 //! let answer = s3.handle(http::Request::new(Body::empty())).await;
 //! assert_eq!(answer.status(), 403);
@@ -53,6 +54,7 @@ mod error;
 mod frontend;
 mod gate;
 mod headers;
+mod host;
 mod log;
 mod operations;
 mod ops;

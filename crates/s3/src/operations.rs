@@ -29,8 +29,18 @@ pub(crate) struct Operation {
     pub(crate) subresources: &'static [&'static str],
     /// `x-amz-*` headers that it understands besides [`ANY_OPERATION`]; one ending in `-` stands for a family.
     pub(crate) headers: &'static [&'static str],
-    /// Whether its body is object data, to be passed on as it comes.
-    pub(crate) streams: bool,
+    pub(crate) payload: Payload,
+}
+
+/// What the body of a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Payload {
+    /// Object data, to be passed on as it comes.
+    Object,
+    /// A document, or nothing.
+    Document,
+    /// A document, while the checksum headers tell of the object that it makes.
+    Completion,
 }
 
 /// Finds an operation that is served.
@@ -64,6 +74,8 @@ pub(crate) const ANY_OPERATION: &[&str] = &[
 const READS: &[&str] = &["x-amz-checksum-mode"];
 // No lock exists that could be bypassed, and no bucket asks for a second factor.
 const DELETES: &[&str] = &["x-amz-bypass-governance-retention", "x-amz-mfa"];
+/// What an object is put with, by whatever operation.
+const PUTS: &[&str] = &["x-amz-acl", "x-amz-meta-", "x-amz-storage-class", "x-amz-website-redirect-location"];
 // Asks for restore status, of which there is none to report.
 const LISTS: &[&str] = &["x-amz-optional-object-attributes"];
 
@@ -125,7 +137,7 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::Space,
         subresources: &[],
         headers: &[],
-        streams: false,
+        payload: Payload::Document,
     },
     Operation {
         name: "CreateBucket",
@@ -133,7 +145,7 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::Bucket,
         subresources: &[],
         headers: &["x-amz-acl", "x-amz-bucket-object-lock-enabled", "x-amz-object-ownership"],
-        streams: false,
+        payload: Payload::Document,
     },
     Operation {
         name: "HeadBucket",
@@ -141,7 +153,7 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::Bucket,
         subresources: &[],
         headers: &[],
-        streams: false,
+        payload: Payload::Document,
     },
     Operation {
         name: "DeleteBucket",
@@ -149,7 +161,7 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::Bucket,
         subresources: &[],
         headers: &[],
-        streams: false,
+        payload: Payload::Document,
     },
     Operation {
         name: "GetBucketLocation",
@@ -157,7 +169,7 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::Bucket,
         subresources: &["location"],
         headers: &[],
-        streams: false,
+        payload: Payload::Document,
     },
     Operation {
         name: "ListObjects",
@@ -165,7 +177,7 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::Bucket,
         subresources: &[],
         headers: LISTS,
-        streams: false,
+        payload: Payload::Document,
     },
     Operation {
         name: "ListObjectsV2",
@@ -173,15 +185,15 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::Bucket,
         subresources: &["list-type"],
         headers: LISTS,
-        streams: false,
+        payload: Payload::Document,
     },
     Operation {
         name: "PutObject",
         action: Action::PUT_OBJECT,
         scope: Scope::Object,
         subresources: &[],
-        headers: &["x-amz-acl", "x-amz-meta-", "x-amz-storage-class", "x-amz-website-redirect-location"],
-        streams: true,
+        headers: PUTS,
+        payload: Payload::Object,
     },
     Operation {
         name: "GetObject",
@@ -189,7 +201,7 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::Object,
         subresources: &["partNumber", "versionId"],
         headers: READS,
-        streams: false,
+        payload: Payload::Document,
     },
     Operation {
         name: "HeadObject",
@@ -197,7 +209,7 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::Object,
         subresources: &["partNumber", "versionId"],
         headers: READS,
-        streams: false,
+        payload: Payload::Document,
     },
     Operation {
         name: "DeleteObject",
@@ -205,7 +217,7 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::Object,
         subresources: &["versionId"],
         headers: DELETES,
-        streams: false,
+        payload: Payload::Document,
     },
     Operation {
         name: "DeleteObjects",
@@ -213,6 +225,136 @@ const OPERATIONS: &[Operation] = &[
         scope: Scope::EachKey,
         subresources: &["delete"],
         headers: DELETES,
-        streams: false,
+        payload: Payload::Document,
+    },
+    Operation {
+        name: "CreateMultipartUpload",
+        action: Action::PUT_OBJECT,
+        scope: Scope::Object,
+        subresources: &["uploads"],
+        headers: PUTS,
+        payload: Payload::Document,
+    },
+    Operation {
+        name: "UploadPart",
+        action: Action::PUT_OBJECT,
+        scope: Scope::Object,
+        subresources: &["partNumber", "uploadId"],
+        headers: &[],
+        payload: Payload::Object,
+    },
+    Operation {
+        name: "UploadPartCopy",
+        action: Action::PUT_OBJECT,
+        scope: Scope::Object,
+        subresources: &["partNumber", "uploadId"],
+        headers: &["x-amz-copy-source", "x-amz-copy-source-range", "x-amz-source-expected-bucket-owner"],
+        payload: Payload::Document,
+    },
+    Operation {
+        name: "CompleteMultipartUpload",
+        action: Action::PUT_OBJECT,
+        scope: Scope::Object,
+        subresources: &["uploadId"],
+        headers: &["x-amz-mp-object-size"],
+        payload: Payload::Completion,
+    },
+    Operation {
+        name: "AbortMultipartUpload",
+        action: Action::new("s3:AbortMultipartUpload"),
+        scope: Scope::Object,
+        subresources: &["uploadId"],
+        headers: &[],
+        payload: Payload::Document,
+    },
+    Operation {
+        name: "ListParts",
+        action: Action::new("s3:ListMultipartUploadParts"),
+        scope: Scope::Object,
+        subresources: &["uploadId"],
+        headers: &[],
+        payload: Payload::Document,
+    },
+    Operation {
+        name: "ListMultipartUploads",
+        action: Action::new("s3:ListBucketMultipartUploads"),
+        scope: Scope::Bucket,
+        subresources: &["uploads"],
+        headers: &[],
+        payload: Payload::Document,
+    },
+    Operation {
+        name: "CopyObject",
+        action: Action::PUT_OBJECT,
+        scope: Scope::Object,
+        subresources: &[],
+        headers: &[
+            "x-amz-acl",
+            "x-amz-copy-source",
+            "x-amz-meta-",
+            "x-amz-metadata-directive",
+            "x-amz-source-expected-bucket-owner",
+            "x-amz-storage-class",
+            "x-amz-tagging-directive",
+            "x-amz-website-redirect-location",
+        ],
+        payload: Payload::Document,
+    },
+    Operation {
+        name: "GetObjectAttributes",
+        action: Action::GET_OBJECT,
+        scope: Scope::Object,
+        subresources: &["attributes", "versionId"],
+        headers: &["x-amz-max-parts", "x-amz-object-attributes", "x-amz-part-number-marker"],
+        payload: Payload::Document,
+    },
+    configuration("GetBucketAccelerateConfiguration", "s3:GetAccelerateConfiguration", &["accelerate"]),
+    configuration("GetBucketAcl", "s3:GetBucketAcl", &["acl"]),
+    configuration("GetBucketCors", "s3:GetBucketCORS", &["cors"]),
+    configuration("GetBucketEncryption", "s3:GetEncryptionConfiguration", &["encryption"]),
+    configuration("GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration", &["lifecycle"]),
+    configuration("GetBucketLogging", "s3:GetBucketLogging", &["logging"]),
+    configuration("GetBucketNotificationConfiguration", "s3:GetBucketNotification", &["notification"]),
+    configuration("GetBucketOwnershipControls", "s3:GetBucketOwnershipControls", &["ownershipControls"]),
+    configuration("GetBucketPolicy", "s3:GetBucketPolicy", &["policy"]),
+    configuration("GetBucketPolicyStatus", "s3:GetBucketPolicyStatus", &["policyStatus"]),
+    configuration("GetBucketReplication", "s3:GetReplicationConfiguration", &["replication"]),
+    configuration("GetBucketRequestPayment", "s3:GetBucketRequestPayment", &["requestPayment"]),
+    configuration("GetBucketTagging", "s3:GetBucketTagging", &["tagging"]),
+    configuration("GetBucketVersioning", "s3:GetBucketVersioning", &["versioning"]),
+    configuration("GetBucketWebsite", "s3:GetBucketWebsite", &["website"]),
+    configuration("GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", &["object-lock"]),
+    configuration("GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", &["publicAccessBlock"]),
+    Operation {
+        name: "GetObjectAcl",
+        action: Action::new("s3:GetObjectAcl"),
+        scope: Scope::Object,
+        subresources: &["acl", "versionId"],
+        headers: &[],
+        payload: Payload::Document,
+    },
+    Operation {
+        name: "GetObjectTagging",
+        action: Action::new("s3:GetObjectTagging"),
+        scope: Scope::Object,
+        subresources: &["tagging", "versionId"],
+        headers: &[],
+        payload: Payload::Document,
     },
 ];
+
+/// A read of what a bucket is configured to.
+const fn configuration(
+    name: &'static str,
+    action: &'static str,
+    subresources: &'static [&'static str],
+) -> Operation {
+    Operation {
+        name,
+        action: Action::new(action),
+        scope: Scope::Bucket,
+        subresources,
+        headers: &[],
+        payload: Payload::Document,
+    }
+}

@@ -13,6 +13,7 @@ use crate::auth::{KeyRing, NoKeys};
 use crate::body::MAX_SMALL_BODY;
 use crate::frontend::S3Frontend;
 use crate::gate::Gate;
+use crate::host::Domains;
 use crate::table::Carob;
 
 /// The largest body of one PUT (Amazon S3 user guide, "Uploading objects"), in bytes.
@@ -42,6 +43,9 @@ pub struct S3Options {
     pub entropy: Arc<dyn Entropy>,
     /// The region that requests must be signed for, such as `us-east-1`.
     pub region: String,
+    /// Domains below which a bucket's name may stand in `Host`, such as `s3.example.com`. With none, buckets are
+    /// named in the path alone; the path is always understood under other hosts.
+    pub domains: Vec<String>,
 }
 
 impl fmt::Debug for S3Options {
@@ -49,6 +53,7 @@ impl fmt::Debug for S3Options {
         f.debug_struct("S3Options")
             .field("space", &self.space)
             .field("region", &self.region)
+            .field("domains", &self.domains)
             .finish_non_exhaustive()
     }
 }
@@ -59,15 +64,19 @@ pub enum S3OptionsError {
     /// Not the name of a region: letters, digits and hyphens.
     #[error("{0:?} is not the name of a region")]
     Region(String),
+    /// Not the name of a domain.
+    #[error("{0:?} is not the name of a domain")]
+    Domain(String),
 }
 
 /// Makes the S3 service.
 ///
 /// # Errors
-/// [`S3OptionsError::Region`].
+/// [`S3OptionsError`].
 pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
-    let S3Options { space, keys, authorizer, clock, entropy, region } = options;
+    let S3Options { space, keys, authorizer, clock, entropy, region, domains } = options;
     let expected = Region::new(region.as_str().into()).map_err(|_| S3OptionsError::Region(region.clone()))?;
+    let domains = Domains::new(domains).map_err(S3OptionsError::Domain)?;
     let region: Arc<str> = region.into();
     let config = Arc::new(StaticConfigProvider::new(Arc::new(config(expected))));
     let gatekeeper = Gatekeeper { authorizer, clock };
@@ -77,6 +86,7 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     inner.set_config(config.clone());
     inner.set_auth(NoKeys);
     inner.set_access(gatekeeper);
+    inner.set_host(domains);
 
     let mut outer = S3ServiceBuilder::new(Unrouted);
     outer.set_config(config);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use carob_bucket::{BucketError, MAX_KEY_BYTES, Precondition};
 use carob_identity::{Action, Identity, Resource};
 use s3s::dto::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, ObjectIdentifier};
-use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::checksum::Declared;
 use crate::conditions::etag_condition;
 use crate::context::RequestContext;
-use crate::error::{access_denied, from_bucket, not_implemented};
+use crate::error::{access_denied, from_bucket, malformed_xml, not_implemented};
 use crate::table::{Carob, identity};
 use crate::xml::Names;
 
@@ -28,7 +28,7 @@ pub(crate) async fn run(
     let input = request.input;
     let objects = input.delete.objects;
     if objects.is_empty() || objects.len() > MAX_KEYS || objects.iter().any(|object| object.key.is_empty()) {
-        return Err(malformed());
+        return Err(malformed_xml());
     }
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let caller = identity(&request.extensions)?;
@@ -113,11 +113,4 @@ async fn admit(
     }
     let if_match = object.e_tag.as_ref().map(|etag| etag_condition(etag.value()));
     Ok(Precondition { if_match, if_none_match: None })
-}
-
-fn malformed() -> S3Error {
-    s3_error!(
-        MalformedXML,
-        "The XML you provided was not well-formed or did not validate against our published schema"
-    )
 }

@@ -58,6 +58,7 @@ pub(crate) async fn run(
         checksum_crc64nvme: sums.crc64nvme,
         checksum_sha1: sums.sha1,
         checksum_sha256: sums.sha256,
+        parts_count: selected.parts_count,
         content_range: selected.content_range,
         ..GetObjectOutput::default()
     };

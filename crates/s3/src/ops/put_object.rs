@@ -9,7 +9,7 @@ use crate::body::from_body;
 use crate::checksum::Declared;
 use crate::conditions::Conditional;
 use crate::error::{from_bucket, incomplete_body, no_such_key, precondition_failed};
-use crate::headers;
+use crate::headers::{self, given};
 use crate::ops::reading::ChecksumFields;
 use crate::table::Carob;
 
@@ -18,14 +18,11 @@ pub(crate) async fn run(
     mut request: S3Request<PutObjectInput>,
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let input = &mut request.input;
-    let length = input.content_length.and_then(|length| u64::try_from(length).ok());
-    let length = length
-        .ok_or_else(|| s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."))?;
+    let length = body_length(input.content_length)?;
     let declared = Declared::parse(&request.headers)?;
     let trailers = request.extensions.remove::<TrailingHeaders>();
     let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
-    let headers = headers::take_object_headers(input)?;
-    let metadata = headers::take_metadata(input)?;
+    let (headers, metadata) = given!(input).checked()?;
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     check_early(&bucket, &input.key, &precondition).await?;
 
@@ -51,7 +48,7 @@ pub(crate) async fn run(
 }
 
 /// Spares the client a body whose condition fails already. The committer decides, as things may change meanwhile.
-async fn check_early(bucket: &Bucket, key: &str, precondition: &Precondition) -> S3Result<()> {
+pub(super) async fn check_early(bucket: &Bucket, key: &str, precondition: &Precondition) -> S3Result<()> {
     if *precondition == Precondition::default() {
         return Ok(());
     }
@@ -65,8 +62,20 @@ async fn check_early(bucket: &Bucket, key: &str, precondition: &Precondition) ->
     }
 }
 
+/// # Errors
+/// MissingContentLength.
+pub(super) fn body_length(length: Option<i64>) -> S3Result<u64> {
+    length
+        .and_then(|length| u64::try_from(length).ok())
+        .ok_or_else(|| s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."))
+}
+
 /// Takes the body to its end: what is wrong with it may show in its last item.
-async fn receive(mut upload: Upload, body: Option<StreamingBlob>, length: u64) -> S3Result<Uploaded> {
+pub(super) async fn receive(
+    mut upload: Upload,
+    body: Option<StreamingBlob>,
+    length: u64,
+) -> S3Result<Uploaded> {
     if let Some(mut body) = body {
         while let Some(chunk) = body.next().await {
             upload.write(chunk.map_err(from_body)?).await.map_err(from_bucket)?;

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use carob_bucket::ChecksumAlgorithm;
-use carob_bucket::{ChecksumType, Object, Record};
+use carob_bucket::{Checksum, ChecksumAlgorithm, ChecksumType, MAX_PARTS, Object, Part, PartList, Record};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::{S3Error, S3Result, dto, s3_error};
 
@@ -29,6 +28,9 @@ pub(crate) struct Selected {
     pub(crate) range: Range<u64>,
     /// `Content-Range`, if this is a 206.
     pub(crate) content_range: Option<String>,
+    /// How many parts there are, if one was asked for by number and the object was uploaded in parts.
+    pub(crate) parts_count: Option<i32>,
+    part_checksum: Option<Checksum>,
 }
 
 impl Selected {
@@ -44,7 +46,15 @@ impl Selected {
     pub(crate) fn checksums(&self, mode: Option<&dto::ChecksumMode>) -> ChecksumFields {
         let whole = self.range == (0..self.record().size);
         let asked = mode.is_some_and(|mode| mode.as_str().eq_ignore_ascii_case("ENABLED"));
-        if asked && whole { ChecksumFields::of(self.record()) } else { ChecksumFields::default() }
+        match &self.part_checksum {
+            _ if !asked => ChecksumFields::default(),
+            Some(checksum) => ChecksumFields {
+                kind: Some(headers::checksum_type(self.record())),
+                ..ChecksumFields::one(checksum)
+            },
+            None if whole => ChecksumFields::of(self.record()),
+            None => ChecksumFields::default(),
+        }
     }
 }
 
@@ -64,6 +74,7 @@ pub(crate) async fn select(carob: &Carob, request: ReadRequest<'_>) -> S3Result<
         Verdict::Failed => return Err(precondition_failed()),
     }
     let asked = request.conditional.range(record);
+    let (mut parts_count, mut part_checksum) = (None, None);
     let range = match (asked, part) {
         (Some(_), Some(_)) => {
             return Err(s3_error!(
@@ -72,6 +83,16 @@ pub(crate) async fn select(carob: &Carob, request: ReadRequest<'_>) -> S3Result<
             ));
         }
         (Some(range), None) => Some(range.resolve(record.size).ok_or_else(|| invalid_range(record.size))?),
+        (None, Some(number)) if record.parts.is_some() => {
+            let parts = object.parts().await.map_err(from_bucket)?.unwrap_or(PartList(Vec::new())).0;
+            parts_count = i32::try_from(parts.len()).ok();
+            let at = parts.iter().position(|part| part.number == number).ok_or_else(invalid_part_number)?;
+            let (before, rest) = parts.split_at(at);
+            let start = before.iter().fold(0_u64, |sum, part| sum.saturating_add(part.size));
+            let part = rest.first().ok_or_else(invalid_part_number)?;
+            part_checksum = part_sum(record, part);
+            Some(start..start.saturating_add(part.size))
+        }
         // The one part that an object has which was not uploaded in parts. No range names nothing, so an empty
         // one is shown as it is.
         (None, Some(1)) => ByteRange::FromTo(0, None).resolve(record.size),
@@ -79,9 +100,17 @@ pub(crate) async fn select(carob: &Carob, request: ReadRequest<'_>) -> S3Result<
         (None, None) => None,
     };
     let size = record.size;
-    let content_range =
-        range.as_ref().map(|range| format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1)));
-    Ok(Selected { object, range: range.unwrap_or(0..size), content_range })
+    let content_range = range
+        .as_ref()
+        .filter(|range| !range.is_empty())
+        .map(|range| format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1)));
+    Ok(Selected { object, range: range.unwrap_or(0..size), content_range, parts_count, part_checksum })
+}
+
+/// The checksum of one part of `record`.
+pub(super) fn part_sum(record: &Record, part: &Part) -> Option<Checksum> {
+    let algorithm = record.checksum.as_ref()?.algorithm;
+    Some(Checksum { algorithm, value: part.checksum.clone()? })
 }
 
 /// Buckets keep no versions yet: the one there is goes by the name `null`.
@@ -96,8 +125,10 @@ pub(crate) fn check_version(version_id: Option<&str>) -> S3Result<()> {
     }
 }
 
-fn check_part_number(number: i32) -> S3Result<i32> {
-    if (1..=10_000).contains(&number) { Ok(number) } else { Err(bad_part_number()) }
+/// # Errors
+/// InvalidArgument outside 1 to 10,000.
+pub(super) fn check_part_number(number: i32) -> S3Result<u16> {
+    u16::try_from(number).ok().filter(|number| (1..=MAX_PARTS).contains(number)).ok_or_else(bad_part_number)
 }
 
 /// 304, with the headers that RFC 9110 §15.4.5 wants.
@@ -137,7 +168,7 @@ fn invalid_part_number() -> S3Error {
     )
 }
 
-/// A record's checksum in the field that its algorithm has in s3s's outputs.
+/// A checksum in the field that its algorithm has in s3s's outputs.
 #[derive(Debug, Default)]
 pub(crate) struct ChecksumFields {
     pub(crate) crc32: Option<String>,
@@ -150,21 +181,31 @@ pub(crate) struct ChecksumFields {
 }
 
 impl ChecksumFields {
+    /// That of an object.
     pub(crate) fn of(record: &Record) -> Self {
+        let Some(checksum) = &record.checksum else { return Self::default() };
+        let text = match (record.checksum_type, record.etag.parts) {
+            (ChecksumType::Composite, Some(parts)) => format!("{}-{parts}", checksum.to_base64()),
+            _ => checksum.to_base64(),
+        };
+        Self { kind: Some(headers::checksum_type(record)), ..Self::text(checksum.algorithm, text) }
+    }
+
+    /// That of a part.
+    pub(crate) fn one(checksum: &Checksum) -> Self {
+        Self::text(checksum.algorithm, checksum.to_base64())
+    }
+
+    fn text(algorithm: ChecksumAlgorithm, text: String) -> Self {
         let mut fields = Self::default();
-        let Some(checksum) = &record.checksum else { return fields };
-        let field = match checksum.algorithm {
+        let field = match algorithm {
             ChecksumAlgorithm::Crc32 => &mut fields.crc32,
             ChecksumAlgorithm::Crc32c => &mut fields.crc32c,
             ChecksumAlgorithm::Crc64Nvme => &mut fields.crc64nvme,
             ChecksumAlgorithm::Sha1 => &mut fields.sha1,
             ChecksumAlgorithm::Sha256 => &mut fields.sha256,
         };
-        *field = Some(match (record.checksum_type, record.etag.parts) {
-            (ChecksumType::Composite, Some(parts)) => format!("{}-{parts}", checksum.to_base64()),
-            _ => checksum.to_base64(),
-        });
-        fields.kind = Some(headers::checksum_type(record));
+        *field = Some(text);
         fields
     }
 }

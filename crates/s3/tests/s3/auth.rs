@@ -164,6 +164,13 @@ async fn the_authorizer_is_asked_for_every_operation() {
         ("GET", "/bucket/secret"),
         ("HEAD", "/bucket/secret"),
         ("DELETE", "/bucket/secret"),
+        ("POST", "/bucket/secret?uploads"),
+        ("PUT", "/bucket/secret?partNumber=1&uploadId=x"),
+        ("GET", "/bucket/secret?uploadId=x"),
+        ("POST", "/bucket/secret?uploadId=x"),
+        ("DELETE", "/bucket/secret?uploadId=x"),
+        ("GET", "/bucket?uploads"),
+        ("GET", "/bucket/secret?attributes"),
     ] {
         let answer = server.request(method, target).by_guest().send().await;
         assert_eq!(answer.status, 403, "{method} {target}");

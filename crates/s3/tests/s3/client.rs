@@ -12,6 +12,7 @@ use crate::signer::{Signer, ToSign, UNSIGNED, canonical_query, encode, hash};
 #[derive(Clone)]
 pub(crate) struct Request {
     address: SocketAddr,
+    host: String,
     pub(crate) signer: Signer,
     method: String,
     path: String,
@@ -52,6 +53,7 @@ impl Request {
         });
         Self {
             address: server.address,
+            host: server.address.to_string(),
             signer: server.signer(ROOT),
             method: method.to_owned(),
             path: encode(path, "/"),
@@ -73,6 +75,12 @@ impl Request {
     /// A path that is sent as it stands.
     pub(crate) fn raw_path(mut self, path: &str) -> Self {
         self.path = path.to_owned();
+        self
+    }
+
+    /// What `Host` says; the connection goes to the server all the same.
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        self.host = host.to_owned();
         self
     }
 
@@ -165,7 +173,7 @@ impl Request {
 
     /// The head with its empty line, and the body as it is sent.
     pub(crate) fn parts(&self) -> (String, Vec<u8>) {
-        let mut headers = vec![("host".to_owned(), self.address.to_string())];
+        let mut headers = vec![("host".to_owned(), self.host.clone())];
         let payload = match &self.payload {
             Payload::Hashed => hash(&self.body),
             Payload::Given(value) => value.clone(),
@@ -286,7 +294,7 @@ impl Request {
             ("X-Amz-Expires".to_owned(), expires.to_string()),
             ("X-Amz-SignedHeaders".to_owned(), "host".to_owned()),
         ]);
-        let host = [("host".to_owned(), self.address.to_string())];
+        let host = [("host".to_owned(), self.host.clone())];
         let to_sign = ToSign {
             method: &self.method,
             path: &self.path,

@@ -122,3 +122,26 @@ async fn conditions_on_what_is_absent_do_not_matter() {
         server.get("/bucket/absent").header(name, value).send().await.expect_error(404, "NoSuchKey");
     }
 }
+
+#[tokio::test]
+async fn one_of_64_writers_creates() {
+    let server = Server::start().await;
+    for round in 0..3 {
+        let target = format!("/bucket/round-{round}");
+        let writers = (0..64).map(|writer| {
+            let put = server.put(&target, format!("writer {writer}")).header("if-none-match", "*");
+            async move { (writer, put.send().await) }
+        });
+        let mut winners = Vec::new();
+        for (writer, answer) in futures::future::join_all(writers).await {
+            match answer.status {
+                200 => winners.push(writer),
+                412 => assert_eq!(answer.element("Code"), "PreconditionFailed"),
+                409 => assert_eq!(answer.element("Code"), "ConditionalRequestConflict"),
+                other => panic!("{other}: {}", answer.text()),
+            }
+        }
+        assert_eq!(winners.len(), 1, "round {round}");
+        assert_eq!(server.get(&target).send().await.text(), format!("writer {}", winners[0]));
+    }
+}

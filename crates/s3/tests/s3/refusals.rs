@@ -8,27 +8,14 @@ async fn operations_that_are_not_there_say_so() {
     server.fill(&["key"]).await;
     let before = server.state().await;
     for (method, target) in [
-        ("POST", "/bucket/key?uploads"),
-        ("PUT", "/bucket/key?partNumber=1&uploadId=x"),
-        ("GET", "/bucket/key?uploadId=x"),
-        ("DELETE", "/bucket/key?uploadId=x"),
-        ("GET", "/bucket?uploads"),
         ("GET", "/bucket?versions"),
-        ("GET", "/bucket?versioning"),
         ("PUT", "/bucket?versioning"),
-        ("GET", "/bucket?acl"),
         ("PUT", "/bucket?acl"),
-        ("GET", "/bucket/key?acl"),
         ("PUT", "/bucket/key?acl"),
-        ("GET", "/bucket/key?tagging"),
         ("PUT", "/bucket/key?tagging"),
         ("DELETE", "/bucket/key?tagging"),
-        ("GET", "/bucket/key?attributes"),
-        ("GET", "/bucket?policy"),
         ("PUT", "/bucket?policy"),
         ("DELETE", "/bucket?policy"),
-        ("GET", "/bucket?lifecycle"),
-        ("GET", "/bucket?cors"),
         ("POST", "/bucket/key?select&select-type=2"),
         ("POST", "/bucket/key?restore"),
         ("PUT", "/bucket/key?legal-hold"),
@@ -83,12 +70,13 @@ async fn headers_with_a_meaning_we_lack_are_named() {
         ("x-amz-write-offset-bytes", "0"),
         ("x-amz-checksum-sha512", "x"),
         ("x-carob-at", "1"),
-        ("x-amz-copy-source", "/bucket/key"),
+        ("x-amz-copy-source-range", "bytes=0-1"),
+        ("x-amz-metadata-directive", "REPLACE"),
     ] {
         let put = server.put("/bucket/key", "hello").header(name, value).send().await;
         let put = put.expect_error(501, "NotImplemented");
         let message = put.element("Message");
-        assert!(message.contains(name) || name == "x-amz-copy-source", "{name}: {message}");
+        assert!(message.contains(name), "{name}: {message}");
     }
     assert_eq!(server.state().await.0, 0);
     let harmless = server.put("/bucket/key", "hello").header("x-amz-acl", "bucket-owner-full-control");

@@ -22,6 +22,8 @@ use crate::client::Request;
 use crate::signer::Signer;
 
 pub(crate) const REGION: &str = "us-east-1";
+/// Below which buckets may stand.
+pub(crate) const DOMAIN: &str = "s3.example.com";
 /// May do everything.
 pub(crate) const ROOT: (&str, &str) = ("ROOTKEY", "root-secret");
 /// May do nothing to keys that start with `secret`, nor read ones that start with `hidden`.
@@ -105,6 +107,7 @@ impl Server {
             clock,
             entropy,
             region: region.to_owned(),
+            domains: vec![DOMAIN.to_owned()],
         })
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,0 +1,138 @@
+//! Amazon S3 API reference, CompleteMultipartUpload.
+
+use std::sync::Arc;
+
+use carob_bucket::{
+    Checksum, ChecksumAlgorithm, ChecksumType, CompleteOptions, MAX_PARTS, PartClaim, UploadState,
+};
+use http::{HeaderMap, header};
+use s3s::dto::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
+use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use crate::checksum::header_name;
+use crate::conditions::Conditional;
+use crate::context::RequestContext;
+use crate::error::{from_bucket, malformed_xml};
+use crate::headers;
+use crate::ops::multipart::{claimed, kept_algorithm, under_way, upload_id};
+use crate::ops::reading::{ChecksumFields, check_part_number};
+use crate::table::Carob;
+use crate::xml::Names;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    mut request: S3Request<CompleteMultipartUploadInput>,
+) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+    let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
+    let input = &request.input;
+    let id = upload_id(&input.upload_id)?;
+    let listed =
+        input.multipart_upload.as_ref().and_then(|upload| upload.parts.as_deref()).unwrap_or_default();
+    if listed.is_empty() || listed.len() > usize::from(MAX_PARTS) {
+        return Err(malformed_xml());
+    }
+    let size = input
+        .mpu_object_size
+        .map(u64::try_from)
+        .transpose()
+        .map_err(|_| s3_error!(InvalidRequest, "Value for x-amz-mp-object-size header is invalid."))?;
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    // If it is under way no more, this may be a repetition, which gets the first one's answer.
+    let state = under_way(&bucket, &input.key, id).await?;
+    let checksum = match &state {
+        Some(state) => object_checksum(&request.headers, input, state, listed.len())?,
+        None => None,
+    };
+    let parts = listed.iter().map(|part| claim(part, state.as_ref())).collect::<S3Result<Vec<_>>>()?;
+
+    let options = CompleteOptions { parts, checksum, size, precondition };
+    let written = bucket.complete_upload(&input.key, id, options).await.map_err(from_bucket)?;
+    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), false);
+    let record = &written.record;
+    let sums = ChecksumFields::of(record);
+    let output = CompleteMultipartUploadOutput {
+        bucket: Some(input.bucket.clone()),
+        key: Some(names.write(&input.key)),
+        location: Some(location(&request.headers, &input.bucket, &input.key)),
+        e_tag: Some(headers::etag(record)),
+        checksum_type: sums.kind,
+        checksum_crc32: sums.crc32,
+        checksum_crc32c: sums.crc32c,
+        checksum_crc64nvme: sums.crc64nvme,
+        checksum_sha1: sums.sha1,
+        checksum_sha256: sums.sha256,
+        ..CompleteMultipartUploadOutput::default()
+    };
+    Ok(S3Response::with_headers(output, headers::cid(record)))
+}
+
+/// What the client says of one part.
+fn claim(part: &CompletedPart, state: Option<&UploadState>) -> S3Result<PartClaim> {
+    let number = check_part_number(part.part_number.ok_or_else(malformed_xml)?)?;
+    let etag = part.e_tag.as_ref().ok_or_else(malformed_xml)?.value().to_owned();
+    let Some(state) = state else { return Ok(PartClaim { number, etag, checksum: None }) };
+    let checksum = claimed(part, number, kept_algorithm(state))?;
+    match state.checksum {
+        Some(announced) if announced.kind == ChecksumType::Composite && checksum.is_none() => Err(s3_error!(
+            InvalidRequest,
+            "The upload was created using a {} checksum. The complete request must include the checksum for each \
+             part. It was missing for part {number} in the request.",
+            announced.algorithm.as_str().to_ascii_lowercase()
+        )),
+        _ => Ok(PartClaim { number, etag, checksum }),
+    }
+}
+
+/// The object's checksum as the client has computed it: of all bytes, or of the parts' checksums and then perhaps
+/// with their number behind it.
+fn object_checksum(
+    headers: &HeaderMap,
+    input: &CompleteMultipartUploadInput,
+    state: &UploadState,
+    parts: usize,
+) -> S3Result<Option<Checksum>> {
+    let algorithm = kept_algorithm(state);
+    let kind = state.checksum.map_or(ChecksumType::FullObject, |checksum| checksum.kind);
+    let stated = headers::checksum_kind(kind);
+    if input.checksum_type.as_ref().is_some_and(|kind| !kind.as_str().eq_ignore_ascii_case(stated.as_str())) {
+        return Err(s3_error!(
+            InvalidRequest,
+            "The upload was created using the {} checksum mode. The complete request must use the same checksum \
+             mode.",
+            stated.as_str()
+        ));
+    }
+    let mut found = None;
+    for candidate in ChecksumAlgorithm::ALL {
+        let Some(value) = headers.get(header_name(candidate)) else { continue };
+        if candidate != algorithm || found.is_some() {
+            return Err(s3_error!(
+                InvalidRequest,
+                "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+                algorithm.as_str().to_ascii_lowercase(),
+                candidate.as_str().to_ascii_lowercase()
+            ));
+        }
+        let text = value.to_str().map_err(|_| bad_digest(algorithm))?;
+        let text = match (text.rsplit_once('-'), kind) {
+            (Some((text, count)), ChecksumType::Composite) if count == parts.to_string() => text,
+            _ => text,
+        };
+        found = Some(Checksum::from_base64(algorithm, text).ok_or_else(|| bad_digest(algorithm))?);
+    }
+    Ok(found)
+}
+
+fn bad_digest(algorithm: ChecksumAlgorithm) -> S3Error {
+    s3_error!(BadDigest, "The {} you specified did not match the calculated checksum.", algorithm.as_str())
+}
+
+/// Where the object is to be had, as the client has addressed the server.
+fn location(headers: &HeaderMap, bucket: &str, key: &str) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let key = Names::new(None, true).write(key);
+    match host.strip_prefix(bucket).is_some_and(|rest| rest.starts_with('.')) {
+        true => format!("http://{host}/{key}"),
+        false => format!("http://{host}/{bucket}/{key}"),
+    }
+}

@@ -1,0 +1,100 @@
+//! Amazon S3 API reference, CopyObject.
+
+use carob_bucket::{ObjectHeaders, PutOptions, Record};
+use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use crate::checksum;
+use crate::conditions::Conditional;
+use crate::error::from_bucket;
+use crate::headers::{self, given};
+use crate::ops::copying;
+use crate::ops::multipart::named_algorithm;
+use crate::ops::put_object::check_early;
+use crate::ops::reading::ChecksumFields;
+use crate::table::Carob;
+
+/// The largest object that is copied in one request (Amazon S3 user guide, "Copying objects"), in bytes.
+const MAX_COPY: u64 = 5 << 30;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    mut request: S3Request<CopyObjectInput>,
+) -> S3Result<S3Response<CopyObjectOutput>> {
+    let input = &mut request.input;
+    let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
+    let replace = replaces(input.metadata_directive.as_ref().map(|d| d.as_str()), "metadata")?;
+    // Objects have no tags that could be copied or replaced.
+    replaces(input.tagging_directive.as_ref().map(|d| d.as_str()), "tagging")?;
+    let algorithm =
+        input.checksum_algorithm.as_ref().map(|name| named_algorithm(name.as_str())).transpose()?;
+    let (source_bucket, source_key, _) = copying::named(&input.copy_source)?;
+    let onto_itself = source_bucket == input.bucket && source_key == input.key;
+    let changes = replace
+        || algorithm.is_some()
+        || input.storage_class.is_some()
+        || input.website_redirect_location.is_some();
+    if onto_itself && !changes {
+        return Err(s3_error!(
+            InvalidRequest,
+            "This copy request is illegal because it is trying to copy an object to itself without changing the \
+             object's metadata, storage class, website redirect location or encryption attributes."
+        ));
+    }
+    let (mut headers, mut metadata) = given!(input).checked()?;
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let owner = input.expected_source_bucket_owner.as_deref();
+    let source = copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
+    let record = source.record();
+    if record.size > MAX_COPY {
+        return Err(s3_error!(
+            InvalidRequest,
+            "The specified copy source is larger than the maximum allowable size for a copy source: {MAX_COPY}"
+        ));
+    }
+    check_early(&bucket, &input.key, &precondition).await?;
+    if !replace {
+        // The redirect is the one header that is not copied.
+        let website_redirect_location = headers.website_redirect_location.take();
+        headers = ObjectHeaders { website_redirect_location, ..record.headers.clone() };
+        metadata = record.metadata.clone();
+    }
+    let checksum = match algorithm {
+        Some(algorithm) if record.checksum.as_ref().is_none_or(|kept| kept.algorithm != algorithm) => {
+            checksum::of_stream(algorithm, source.read(0..record.size)).await?
+        }
+        _ => None,
+    };
+    let options = PutOptions { headers, metadata, checksum, precondition };
+    let written = bucket.copy(&source, &input.key, options).await.map_err(from_bucket)?;
+    Ok(answer(&written.record))
+}
+
+fn answer(record: &Record) -> S3Response<CopyObjectOutput> {
+    let sums = ChecksumFields::of(record);
+    let result = CopyObjectResult {
+        e_tag: Some(headers::etag(record)),
+        last_modified: Some(headers::timestamp(record.modified)),
+        checksum_type: sums.kind,
+        checksum_crc32: sums.crc32,
+        checksum_crc32c: sums.crc32c,
+        checksum_crc64nvme: sums.crc64nvme,
+        checksum_sha1: sums.sha1,
+        checksum_sha256: sums.sha256,
+        ..CopyObjectResult::default()
+    };
+    let output = CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() };
+    S3Response::with_headers(output, headers::cid(record))
+}
+
+/// Reads a directive: whether it says REPLACE.
+///
+/// # Errors
+/// InvalidArgument for another than COPY and REPLACE.
+fn replaces(directive: Option<&str>, what: &str) -> S3Result<bool> {
+    match directive {
+        None | Some("COPY") => Ok(false),
+        Some("REPLACE") => Ok(true),
+        Some(_) => Err(s3_error!(InvalidArgument, "Unknown {what} directive.")),
+    }
+}

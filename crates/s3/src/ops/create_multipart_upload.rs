@@ -1,0 +1,106 @@
+//! Amazon S3 API reference, CreateMultipartUpload.
+
+use std::sync::Arc;
+
+use carob_bucket::{ChecksumAlgorithm, ChecksumType, UploadChecksum, UploadOptions};
+use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use crate::context::RequestContext;
+use crate::error::from_bucket;
+use crate::headers::{self, given};
+use crate::ops::multipart::{algorithm, named_algorithm};
+use crate::table::Carob;
+use crate::xml::Names;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    request: S3Request<CreateMultipartUploadInput>,
+) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+    let mut input = request.input;
+    let (headers, metadata) = given!(input).checked()?;
+    let checksum = announced(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let options = UploadOptions { headers, metadata, checksum };
+    let id = bucket.begin_upload(&input.key, options).await.map_err(from_bucket)?;
+    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), false);
+    Ok(S3Response::new(CreateMultipartUploadOutput {
+        bucket: Some(input.bucket),
+        key: Some(names.write(&input.key)),
+        upload_id: Some(id.to_string()),
+        checksum_algorithm: checksum.map(|checksum| algorithm(checksum.algorithm)),
+        checksum_type: checksum.map(|checksum| headers::checksum_kind(checksum.kind)),
+        ..CreateMultipartUploadOutput::default()
+    }))
+}
+
+/// Amazon S3 user guide, "Checking object integrity in Amazon S3", the table of algorithms and types.
+fn announced(
+    name: Option<&dto::ChecksumAlgorithm>,
+    kind: Option<&dto::ChecksumType>,
+) -> S3Result<Option<UploadChecksum>> {
+    let Some(name) = name else {
+        return match kind {
+            None => Ok(None),
+            Some(_) => Err(s3_error!(
+                InvalidRequest,
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+            )),
+        };
+    };
+    let algorithm = named_algorithm(name.as_str())?;
+    let kind = match (kind.map(|kind| kind.as_str().to_ascii_uppercase()).as_deref(), algorithm) {
+        (None, ChecksumAlgorithm::Crc64Nvme) => ChecksumType::FullObject,
+        (None, _) => ChecksumType::Composite,
+        (Some("FULL_OBJECT"), ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256)
+        | (Some("COMPOSITE"), ChecksumAlgorithm::Crc64Nvme) => {
+            return Err(s3_error!(
+                InvalidRequest,
+                "The checksum type cannot be used with the {} checksum algorithm.",
+                algorithm.as_str().to_ascii_lowercase()
+            ));
+        }
+        (Some("FULL_OBJECT"), _) => ChecksumType::FullObject,
+        (Some("COMPOSITE"), _) => ChecksumType::Composite,
+        (Some(_), _) => {
+            return Err(s3_error!(InvalidRequest, "Value for x-amz-checksum-type header is invalid."));
+        }
+    };
+    Ok(Some(UploadChecksum { algorithm, kind }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(name: Option<&'static str>, kind: Option<&'static str>) -> Result<String, String> {
+        let name = name.map(dto::ChecksumAlgorithm::from_static);
+        let kind = kind.map(dto::ChecksumType::from_static);
+        let found =
+            announced(name.as_ref(), kind.as_ref()).map_err(|error| error.code().as_str().to_owned())?;
+        Ok(found.map_or_else(String::new, |found| {
+            format!("{} {}", found.algorithm.as_str(), headers::checksum_kind(found.kind).as_str())
+        }))
+    }
+
+    #[test]
+    fn algorithms_and_types_go_together_as_the_table_says() {
+        let ok = |text: &str| Ok(text.to_owned());
+        let refused = || Err("InvalidRequest".to_owned());
+        for (name, kind, expected) in [
+            (None, None, ok("")),
+            (None, Some("COMPOSITE"), refused()),
+            (Some("CRC32"), None, ok("CRC32 COMPOSITE")),
+            (Some("crc32c"), Some("full_object"), ok("CRC32C FULL_OBJECT")),
+            (Some("CRC64NVME"), None, ok("CRC64NVME FULL_OBJECT")),
+            (Some("CRC64NVME"), Some("COMPOSITE"), refused()),
+            (Some("SHA1"), Some("FULL_OBJECT"), refused()),
+            (Some("SHA256"), Some("COMPOSITE"), ok("SHA256 COMPOSITE")),
+            (Some("SHA256"), Some("HALF"), refused()),
+            (Some("ROT13"), None, refused()),
+            (Some("SHA512"), None, Err("NotImplemented".to_owned())),
+        ] {
+            assert_eq!(outcome(name, kind), expected, "{name:?} {kind:?}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Amazon S3 API reference, GetObjectAttributes.
+
+use carob_bucket::{Object, Part};
+use carob_identity::{Action, Resource};
+use s3s::dto::{
+    self, Checksum, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, ObjectPart,
+};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use crate::conditions::Conditional;
+use crate::error::{access_denied, from_bucket};
+use crate::headers;
+use crate::ops::multipart::{page_size, part_marker};
+use crate::ops::reading::{ChecksumFields, ReadRequest, part_sum, select};
+use crate::table::{Carob, identity};
+
+const KNOWN: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
+
+pub(crate) async fn run(
+    carob: &Carob,
+    mut request: S3Request<GetObjectAttributesInput>,
+) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+    let input = &request.input;
+    let wanted = wanted(&input.object_attributes)?;
+    let wants = |name: &str| wanted.contains(&name);
+    let resource = Resource::Object { bucket: &input.bucket, key: &input.key };
+    let caller = identity(&request.extensions)?;
+    // It takes both rights; that to read was asked for already.
+    if !carob.gatekeeper.allows(&caller, Action::new("s3:GetObjectAttributes"), resource).await? {
+        return Err(access_denied());
+    }
+    let selected = select(
+        carob,
+        ReadRequest {
+            bucket: &input.bucket,
+            key: &input.key,
+            expected_owner: input.expected_bucket_owner.as_deref(),
+            version_id: input.version_id.as_deref(),
+            part_number: None,
+            conditional: request.extensions.remove::<Conditional>().unwrap_or_default(),
+        },
+    )
+    .await?;
+    let record = selected.record();
+    let sums = ChecksumFields::of(record);
+    let object_parts = if wants("ObjectParts") {
+        parts(&selected.object, input.max_parts, input.part_number_marker).await?
+    } else {
+        None
+    };
+    let output = GetObjectAttributesOutput {
+        e_tag: wants("ETag").then(|| headers::etag(record)),
+        checksum: (wants("Checksum") && record.checksum.is_some()).then(|| Checksum {
+            checksum_type: sums.kind,
+            checksum_crc32: sums.crc32,
+            checksum_crc32c: sums.crc32c,
+            checksum_crc64nvme: sums.crc64nvme,
+            checksum_sha1: sums.sha1,
+            checksum_sha256: sums.sha256,
+            ..Checksum::default()
+        }),
+        object_parts,
+        object_size: wants("ObjectSize").then(|| headers::size(record.size)),
+        storage_class: wants("StorageClass")
+            .then(|| dto::StorageClass::from_static(dto::StorageClass::STANDARD)),
+        last_modified: Some(headers::timestamp(record.modified)),
+        ..GetObjectAttributesOutput::default()
+    };
+    Ok(S3Response::with_headers(output, headers::cid(record)))
+}
+
+/// The names asked for: a header for each, or all in one.
+fn wanted(asked: &[dto::ObjectAttributes]) -> S3Result<Vec<&'static str>> {
+    let names = asked.iter().flat_map(|value| value.as_str().split(',')).map(str::trim);
+    let known = names.map(|name| KNOWN.into_iter().find(|known| *known == name));
+    let known: Option<Vec<_>> = known.collect();
+    known.ok_or_else(|| s3_error!(InvalidArgument, "Invalid attribute name specified."))
+}
+
+/// A page of the parts; `None` for an object that was put whole.
+async fn parts(
+    object: &Object,
+    max_parts: Option<i32>,
+    marker: Option<i32>,
+) -> S3Result<Option<GetObjectAttributesParts>> {
+    let max_parts = page_size(max_parts, "x-amz-max-parts")?;
+    let after = part_marker(marker)?;
+    let Some(list) = object.parts().await.map_err(from_bucket)? else { return Ok(None) };
+    let mut rest = list.0.iter().filter(|part| part.number > after);
+    let page: Vec<&Part> = rest.by_ref().take(max_parts).collect();
+    let last = page.last().map_or(after, |part| part.number);
+    Ok(Some(GetObjectAttributesParts {
+        is_truncated: Some(rest.next().is_some()),
+        max_parts: i32::try_from(max_parts).ok(),
+        part_number_marker: Some(after.into()),
+        next_part_number_marker: Some(last.into()),
+        total_parts_count: i32::try_from(list.0.len()).ok(),
+        parts: Some(page.into_iter().map(|part| shown(object, part)).collect()),
+    }))
+}
+
+fn shown(object: &Object, part: &Part) -> ObjectPart {
+    let sums = part_sum(object.record(), part).as_ref().map(ChecksumFields::one).unwrap_or_default();
+    ObjectPart {
+        part_number: Some(part.number.into()),
+        size: Some(headers::size(part.size)),
+        checksum_crc32: sums.crc32,
+        checksum_crc32c: sums.crc32c,
+        checksum_crc64nvme: sums.crc64nvme,
+        checksum_sha1: sums.sha1,
+        checksum_sha256: sums.sha256,
+        ..ObjectPart::default()
+    }
+}

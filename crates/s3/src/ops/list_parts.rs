@@ -1,0 +1,65 @@
+//! Amazon S3 API reference, ListParts.
+
+use std::sync::Arc;
+
+use carob_bucket::{ETag, PartState};
+use s3s::dto::{self, ListPartsInput, ListPartsOutput, Part};
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::context::RequestContext;
+use crate::error::from_bucket;
+use crate::headers;
+use crate::ops::listing;
+use crate::ops::multipart::{algorithm, page_size, part_marker, upload_id};
+use crate::ops::reading::ChecksumFields;
+use crate::table::Carob;
+use crate::xml::Names;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    request: S3Request<ListPartsInput>,
+) -> S3Result<S3Response<ListPartsOutput>> {
+    let input = request.input;
+    let max_parts = page_size(input.max_parts, "max-parts")?;
+    let after = part_marker(input.part_number_marker)?;
+    let id = upload_id(&input.upload_id)?;
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let page = bucket.parts(&input.key, id, after, max_parts).await.map_err(from_bucket)?;
+
+    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), false);
+    let owner = listing::owner(&bucket.info().owner);
+    let last = page.parts.last().map_or(after, |(number, _)| *number);
+    let checksum = page.upload.checksum;
+    Ok(S3Response::new(ListPartsOutput {
+        bucket: Some(input.bucket),
+        key: Some(names.write(&input.key)),
+        upload_id: Some(input.upload_id),
+        part_number_marker: Some(after.into()),
+        next_part_number_marker: Some(last.into()),
+        max_parts: i32::try_from(max_parts).ok(),
+        is_truncated: Some(page.truncated),
+        parts: Some(page.parts.iter().map(|(number, part)| shown(*number, part)).collect()),
+        initiator: Some(listing::initiator(&owner)),
+        owner: Some(owner),
+        storage_class: Some(dto::StorageClass::from_static(dto::StorageClass::STANDARD)),
+        checksum_algorithm: checksum.map(|checksum| algorithm(checksum.algorithm)),
+        checksum_type: checksum.map(|checksum| headers::checksum_kind(checksum.kind)),
+        ..ListPartsOutput::default()
+    }))
+}
+
+fn shown(number: u16, part: &PartState) -> Part {
+    let sums = part.checksum.as_ref().map(ChecksumFields::one).unwrap_or_default();
+    Part {
+        part_number: Some(number.into()),
+        size: Some(headers::size(part.size)),
+        e_tag: Some(dto::ETag::Strong(ETag { md5: part.md5, parts: None }.to_string())),
+        last_modified: Some(headers::timestamp(part.modified)),
+        checksum_crc32: sums.crc32,
+        checksum_crc32c: sums.crc32c,
+        checksum_crc64nvme: sums.crc64nvme,
+        checksum_sha1: sums.sha1,
+        checksum_sha256: sums.sha256,
+        ..Part::default()
+    }
+}

@@ -1,0 +1,108 @@
+//! What the operations on multipart uploads share.
+
+use carob_bucket::{Bucket, BucketError, Checksum, ChecksumAlgorithm, UploadId, UploadState};
+use s3s::{S3Error, S3Result, dto, s3_error};
+
+use crate::error::from_bucket;
+
+/// Reads an upload's name.
+///
+/// # Errors
+/// NoSuchUpload for what is no name of ours.
+pub(super) fn upload_id(text: &str) -> S3Result<UploadId> {
+    text.parse().map_err(|_| no_such_upload())
+}
+
+/// As [`carob_bucket::BucketError::NoSuchUpload`] is answered.
+fn no_such_upload() -> S3Error {
+    s3_error!(
+        NoSuchUpload,
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or \
+         completed."
+    )
+}
+
+/// The upload, if it is under way.
+///
+/// # Errors
+/// What the bucket says, but for NoSuchUpload.
+pub(super) async fn under_way(bucket: &Bucket, key: &str, id: UploadId) -> S3Result<Option<UploadState>> {
+    match bucket.upload_info(key, id).await {
+        Ok(state) => Ok(Some(state)),
+        Err(BucketError::NoSuchUpload(_)) => Ok(None),
+        Err(error) => Err(from_bucket(error)),
+    }
+}
+
+/// The algorithm of the checksums that are kept with an upload's parts. S3's own choice, where the client made
+/// none, is one whose values can be joined.
+pub(super) fn kept_algorithm(state: &UploadState) -> ChecksumAlgorithm {
+    state.checksum.map_or(ChecksumAlgorithm::Crc64Nvme, |checksum| checksum.algorithm)
+}
+
+pub(super) fn algorithm(checksum: ChecksumAlgorithm) -> dto::ChecksumAlgorithm {
+    dto::ChecksumAlgorithm::from_static(checksum.as_str())
+}
+
+/// Reads the name of an algorithm.
+///
+/// # Errors
+/// NotImplemented for Amazon's other ones, InvalidRequest for what is none.
+pub(super) fn named_algorithm(name: &str) -> S3Result<ChecksumAlgorithm> {
+    const OTHERS: [&str; 5] = ["MD5", "SHA512", "XXHASH3", "XXHASH64", "XXHASH128"];
+    let name = name.to_ascii_uppercase();
+    match ChecksumAlgorithm::from_name(&name) {
+        Some(algorithm) => Ok(algorithm),
+        None if OTHERS.contains(&&*name) => Err(crate::error::not_implemented("x-amz-checksum-algorithm")),
+        None => Err(s3_error!(
+            InvalidRequest,
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, \
+             CRC32C, CRC64NVME, SHA1, SHA256]"
+        )),
+    }
+}
+
+/// A part's checksum as a completion lists it, of one algorithm.
+///
+/// # Errors
+/// InvalidPart for a value that is none.
+pub(super) fn claimed(
+    part: &dto::CompletedPart,
+    number: u16,
+    algorithm: ChecksumAlgorithm,
+) -> S3Result<Option<Checksum>> {
+    let text = match algorithm {
+        ChecksumAlgorithm::Crc32 => &part.checksum_crc32,
+        ChecksumAlgorithm::Crc32c => &part.checksum_crc32c,
+        ChecksumAlgorithm::Crc64Nvme => &part.checksum_crc64nvme,
+        ChecksumAlgorithm::Sha1 => &part.checksum_sha1,
+        ChecksumAlgorithm::Sha256 => &part.checksum_sha256,
+    };
+    let Some(text) = text else { return Ok(None) };
+    let checksum = Checksum::from_base64(algorithm, text);
+    checksum.map(Some).ok_or_else(|| from_bucket(BucketError::InvalidPart(number)))
+}
+
+/// The most entries in a page, and how many it has if nobody says.
+const MAX_ENTRIES: i32 = 1000;
+
+/// Reads `max-parts` or `max-uploads`: more than 1,000 is 1,000.
+///
+/// # Errors
+/// InvalidArgument for less than nothing.
+pub(super) fn page_size(asked: Option<i32>, name: &str) -> S3Result<usize> {
+    usize::try_from(asked.unwrap_or(MAX_ENTRIES).min(MAX_ENTRIES)).map_err(|_| {
+        s3_error!(InvalidArgument, "Argument {name} must be an integer between 0 and 2147483647")
+    })
+}
+
+/// Reads `part-number-marker`: any number, behind the last part if it is too large.
+///
+/// # Errors
+/// InvalidArgument for less than nothing.
+pub(super) fn part_marker(asked: Option<i32>) -> S3Result<u16> {
+    let asked = u32::try_from(asked.unwrap_or(0)).map_err(|_| {
+        s3_error!(InvalidArgument, "Argument part-number-marker must be an integer between 0 and 2147483647")
+    })?;
+    Ok(u16::try_from(asked).unwrap_or(u16::MAX))
+}

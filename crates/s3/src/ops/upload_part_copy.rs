@@ -1,0 +1,143 @@
+//! Amazon S3 API reference, UploadPartCopy.
+
+use std::ops::Range;
+
+use carob_bucket::{Bucket, ChecksumAlgorithm, ETag, Object, Uploaded};
+use futures::StreamExt;
+use s3s::dto::{self, CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput};
+use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use crate::error::{from_bucket, internal, too_large};
+use crate::headers;
+use crate::ops::copying;
+use crate::ops::multipart::{kept_algorithm, upload_id};
+use crate::ops::reading::{ChecksumFields, check_part_number};
+use crate::table::Carob;
+
+/// The largest part (Amazon S3 user guide, "multipart upload limits"), in bytes.
+const MAX_PART: u64 = 5 << 30;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    mut request: S3Request<UploadPartCopyInput>,
+) -> S3Result<S3Response<UploadPartCopyOutput>> {
+    let input = &request.input;
+    let number = check_part_number(input.part_number)?;
+    let asked = input.copy_source_range.as_deref().map(|range| parse_range(range).ok_or_else(bad_range));
+    let asked = asked.transpose()?;
+    let id = upload_id(&input.upload_id)?;
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let state = bucket.upload_info(&input.key, id).await.map_err(from_bucket)?;
+    let owner = input.expected_source_bucket_owner.as_deref();
+    let source = copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
+    let range = within(asked, source.record().size)?;
+
+    let kept = kept_algorithm(&state);
+    let body = copy(&bucket, &source, range, kept).await?;
+    let checksum = body.checksums().first().cloned();
+    let part = bucket.put_part(&input.key, id, number, body, checksum).await.map_err(from_bucket)?;
+    let sums = part.checksum.as_ref().map(ChecksumFields::one).unwrap_or_default();
+    let result = CopyPartResult {
+        e_tag: Some(dto::ETag::Strong(ETag { md5: part.md5, parts: None }.to_string())),
+        last_modified: Some(headers::timestamp(part.modified)),
+        checksum_crc32: sums.crc32,
+        checksum_crc32c: sums.crc32c,
+        checksum_crc64nvme: sums.crc64nvme,
+        checksum_sha1: sums.sha1,
+        checksum_sha256: sums.sha256,
+        ..CopyPartResult::default()
+    };
+    let output = UploadPartCopyOutput { copy_part_result: Some(result), ..UploadPartCopyOutput::default() };
+    Ok(S3Response::new(output))
+}
+
+/// Reads the bytes, since a part's entity tag is their MD5; blocks that are there already are not written again.
+async fn copy(
+    bucket: &Bucket,
+    source: &Object,
+    range: Range<u64>,
+    checksum: ChecksumAlgorithm,
+) -> S3Result<Uploaded> {
+    let length = range.end.saturating_sub(range.start);
+    let mut upload = bucket.upload(&[checksum]);
+    let mut body = source.read(range);
+    while let Some(chunk) = body.next().await {
+        upload.write(chunk.map_err(from_bucket)?).await.map_err(from_bucket)?;
+    }
+    if upload.written() != length {
+        return Err(internal("the source ended early".into()));
+    }
+    upload.finish().await.map_err(from_bucket)
+}
+
+/// `bytes=first-last` and nothing else: both ends must be there.
+fn parse_range(text: &str) -> Option<(u64, u64)> {
+    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(first) || !digits(last) {
+        return None;
+    }
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last).then_some((first, last))
+}
+
+/// The bytes that are meant of a source of `size`.
+fn within(asked: Option<(u64, u64)>, size: u64) -> S3Result<Range<u64>> {
+    let range = match asked {
+        None => 0..size,
+        Some((first, last)) if last < size => first..last.saturating_add(1),
+        Some(_) => {
+            return Err(s3_error!(
+                InvalidArgument,
+                "Range specified is not valid for source object of size: {size}"
+            ));
+        }
+    };
+    if range.end.saturating_sub(range.start) > MAX_PART { Err(too_large()) } else { Ok(range) }
+}
+
+fn bad_range() -> S3Error {
+    s3_error!(
+        InvalidArgument,
+        "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the \
+         zero-based offsets of the first and last bytes to copy"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_of_a_range_are_needed() {
+        assert_eq!(parse_range("bytes=0-0"), Some((0, 0)));
+        assert_eq!(parse_range("bytes=5-10"), Some((5, 10)));
+        for text in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=5-",
+            "bytes=-5",
+            "bytes=5-4",
+            "0-5",
+            "Bytes=0-5",
+            "bytes=0-5,7-9",
+            "bytes= 0-5",
+            "bytes=+0-5",
+            "bytes=0-0x5",
+            "bytes=0-99999999999999999999999",
+        ] {
+            assert_eq!(parse_range(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_range_lies_within_its_source() {
+        assert_eq!(within(None, 0).unwrap(), 0..0);
+        assert_eq!(within(Some((0, 9)), 10).unwrap(), 0..10);
+        assert!(within(Some((0, 10)), 10).is_err());
+        assert!(within(Some((0, u64::MAX)), u64::MAX).is_err());
+        assert_eq!(within(None, MAX_PART + 1).unwrap_err().code().as_str(), "EntityTooLarge");
+    }
+}
