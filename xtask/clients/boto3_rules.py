@@ -3,12 +3,14 @@
 import base64
 import datetime
 import hashlib
+import io
 import os
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from session import arguments, equal, refused, run
 
@@ -183,6 +185,30 @@ def compare_and_swap_loses_no_update():
     equal("counter", s3.get_object(**where)["Body"].read(), b"60")
 
 
+def connections_stay_in_step():
+    """Answers given before the body was asked for must not confuse the next request on the connection.
+
+    A server that answers "Expect: 100-continue" with a final status must announce that it closes: botocore
+    then sends no body, and takes up the connection again. No retries and a short wait, since a program with
+    the defaults would only be slow.
+    """
+    config = Config(max_pool_connections=1, read_timeout=10, retries={"total_max_attempts": 1})
+    where = {"Bucket": BUCKET, "Key": "step"}
+
+    def refuse_and_read(_):
+        one = boto3.session.Session().client("s3", config=config)
+        for size in [2] * 40 + [100_000, 1_000_000, 5_000_000]:
+            for body in (b"x" * size, io.BytesIO(b"x" * size)):
+                refused("PreconditionFailed", 412, one.put_object, **where, Body=body, IfNoneMatch="*")
+                equal("body", one.get_object(**where)["Body"].read(), b"last")
+
+    one = boto3.client("s3", config=config)
+    for body in (b"", b"first", b"x" * 100_000, b"", b"", b"last"):
+        one.put_object(**where, Body=io.BytesIO(body))
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(refuse_and_read, range(6)))
+
+
 def what_is_not_there_says_so():
     """Headers that change the meaning are refused while they are not supported, never ignored."""
     where = {"Bucket": BUCKET, "Key": "refused", "Body": b"x"}
@@ -193,8 +219,10 @@ def what_is_not_there_says_so():
     refused("404", 404, s3.head_object, Bucket=BUCKET, Key="refused")
     s3.put_object(**where | {"Key": "private"}, ACL="private")
     s3.put_object(**where | {"Key": "private"}, ACL="bucket-owner-full-control")
-    refused("NotImplemented", 501, s3.create_multipart_upload, Bucket=BUCKET, Key="refused")
-    refused("NotImplemented", 501, s3.get_bucket_versioning, Bucket=BUCKET)
+    tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
+    refused("NotImplemented", 501, s3.put_object_tagging, Bucket=BUCKET, Key="private", Tagging=tags)
+    site = {"IndexDocument": {"Suffix": "index.html"}}
+    refused("NotImplemented", 501, s3.put_bucket_website, Bucket=BUCKET, WebsiteConfiguration=site)
 
 
 def clean_up():
@@ -207,5 +235,5 @@ def clean_up():
 run(
     buckets, bucket_errors, object_errors, bad_keys_of_access, every_answer_has_its_ids, headers_come_back,
     checksums, conditional_reads, conditional_writes, one_of_many_creates_wins,
-    compare_and_swap_loses_no_update, what_is_not_there_says_so, clean_up,
+    compare_and_swap_loses_no_update, connections_stay_in_step, what_is_not_there_says_so, clean_up,
 )  # fmt: skip

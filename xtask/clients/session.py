@@ -47,10 +47,11 @@ def equal(what: str, got, want) -> None:
 
 def refused(code: str, status: int, call, **parameters) -> None:
     """The call must fail with exactly this S3 error code and HTTP status."""
+    shown = {name: value for name, value in parameters.items() if name != "Body"}
     try:
         answer = call(**parameters)
     except ClientError as error:
         got = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-        equal(f"error of {error.operation_name} {parameters}", got, (code, status))
+        equal(f"error of {error.operation_name} {shown}", got, (code, status))
         return
-    raise AssertionError(f"expected {code} for {parameters}, got {answer!r}")
+    raise AssertionError(f"expected {code} for {shown}, got {answer!r}")

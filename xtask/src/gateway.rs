@@ -31,7 +31,7 @@ pub(crate) fn test_credentials() -> Credentials {
 /// Which gateway binary to test.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BinaryArgs {
-    /// Test this gateway binary instead of building one.
+    /// Test this gateway binary instead of building one; its `carob` is expected beside it.
     #[arg(long, value_name = "PATH")]
     gateway: Option<PathBuf>,
     /// Profile to build the gateway in.
@@ -40,9 +40,12 @@ pub(crate) struct BinaryArgs {
 }
 
 impl BinaryArgs {
-    /// Whether the binary under test is not of this workspace.
-    pub(crate) fn is_foreign(&self) -> bool {
-        self.gateway.is_some()
+    /// Path of the `carob` that belongs to the gateway: built now, or the one beside the given gateway.
+    pub(crate) fn resolve_admin(&self) -> Result<PathBuf> {
+        match &self.gateway {
+            Some(gateway) => Ok(gateway.with_file_name("carob")),
+            None => cargo::build("carob-admin", "carob", Profile::Dev),
+        }
     }
 
     /// Path of the binary, built now in `default` profile unless the arguments say otherwise.

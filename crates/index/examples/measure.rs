@@ -9,7 +9,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use carob_index::{Entry, Params, Value};
+use carob_index::{Entry, Params, Tree, Value};
 use support::{Bench, Edits, Model, block_on};
 
 fn key(n: u64) -> Bytes {
@@ -23,6 +23,20 @@ fn record(n: u64) -> Entry {
     let mut bytes = [(n % 251) as u8; 198];
     bytes[..8].copy_from_slice(&n.to_be_bytes());
     Entry { weight: n, value: Value::from_serialize(&serde_bytes::Bytes::new(&bytes)).unwrap() }
+}
+
+/// Nodes read for a page at a random place, the mean of some, with nothing cached.
+async fn page_reads(bench: &Bench, tree: &Tree, keys: u64) -> f64 {
+    let cold = bench.clone().uncached().open(tree.root()).await;
+    let before = bench.store.reads();
+    for n in 0..50 {
+        let mut cursor = cold.cursor();
+        cursor.seek(&key(n * 7919 % keys)).await.unwrap();
+        for _ in 0..1000 {
+            cursor.next().await.unwrap();
+        }
+    }
+    (bench.store.reads() - before) as f64 / 50.0
 }
 
 fn main() {
@@ -52,6 +66,11 @@ fn main() {
             built.as_secs_f64() * 1e3,
             cold.as_secs_f64() * 1e3,
             keys as f64 / started.elapsed().as_secs_f64() / 1e6,
+        );
+        println!(
+            "                                 | a page of 1000 reads {:.1} nodes, a get {}",
+            block_on(page_reads(&bench, &tree, keys)),
+            tree.height(),
         );
         for (kind, batch) in [("new", 1), ("overwrite", 1), ("new", 64), ("new", 256)] {
             let rounds = 2000 / batch;

@@ -12,6 +12,9 @@ use crate::node::{Digest, Node, cid_of};
 ///
 /// A cached node is used without asking the store. So a cache belongs to stores that hold the same blocks;
 /// whoever wants to know what a given store holds, as the verifier of a proof does, uses a cache of its own.
+///
+/// Two readers that miss the same node at once both load it. To let one wait for the other would save a read, and stall
+/// readers behind a future that is alive but not being polled.
 #[derive(Debug)]
 pub struct NodeCache {
     cache: Cache<Digest, Cached, ByMemory>,

@@ -22,7 +22,9 @@ fn ipld() -> impl Strategy<Value = Ipld> {
         any::<i64>().prop_map(|n| Ipld::Integer(n.into())),
         (0u64..70_000).prop_map(|n| Ipld::Integer(n.into())),
         any::<u64>().prop_map(|n| Ipld::Integer(-1 - i128::from(n))),
-        any::<f64>().prop_filter("finite", |f| f.is_finite() && (*f != 0.0 || f.is_sign_positive())).prop_map(Ipld::Float),
+        any::<f64>()
+            .prop_filter("finite", |f| f.is_finite() && (*f != 0.0 || f.is_sign_positive()))
+            .prop_map(Ipld::Float),
         "[a-zé]{0,30}".prop_map(Ipld::String),
         prop::collection::vec(any::<u8>(), 0..30).prop_map(Ipld::Bytes),
         digest,

@@ -71,7 +71,9 @@ impl Diff {
     /// Passes over a subtree that both trees have next. False if there is none.
     fn pass_shared(&mut self) -> bool {
         let shared = match (self.old.item(), self.new.item()) {
-            (Some(Item::Node { digest: old, .. }), Some(Item::Node { digest: new, .. })) if old == new => true,
+            (Some(Item::Node { digest: old, .. }), Some(Item::Node { digest: new, .. })) if old == new => {
+                true
+            }
             // One side may have gone into a node before the other came to it.
             (Some(Item::Node { level, digest }), Some(new)) if new.below(level) => {
                 self.new.leave(level, &digest)

@@ -100,7 +100,8 @@ impl Lane {
     pub(crate) fn leave(&mut self, level: u8, digest: &Digest) -> bool {
         // The frame of that node, by its level.
         let found = self.frames.iter().position(|frame| frame.node.level() == level);
-        let Some(found) = found.filter(|found| self.frames[*found..].iter().all(|frame| frame.at == 0)) else {
+        let Some(found) = found.filter(|found| self.frames[*found..].iter().all(|frame| frame.at == 0))
+        else {
             return false;
         };
         let own = match found.checked_sub(1).and_then(|above| self.frames.get(above)) {

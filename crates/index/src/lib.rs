@@ -3,8 +3,12 @@
 //! Keys are bytes in byte order, values are DAG-CBOR. A [`Tree`] is one immutable state, named by the CID of
 //! its root; an edit gives another tree that shares every node it did not touch. The root depends on the
 //! entries alone (under one [`Salt`] and one set of [`Params`]), not on the order or grouping of the edits that
-//! led to them: equal roots mean equal contents, and nodes that two trees share need no comparing. Counts and
-//! weights stand in inner nodes, so the size of any range is known without reading it.
+//! led to them: equal roots mean equal contents, and nodes that two trees share need no comparing, so differences,
+//! merges and the blocks to send cost what differs. Counts and weights stand in inner nodes, so the size of any range
+//! is known without reading it.
+//!
+//! [`Cursor`]s read both ways, [`Tree::diff`] compares, [`Tree::merge`] and [`Tree::splice`] combine, [`Tree::prove`] and
+//! [`verify_proof`] let others check an answer who have nothing but the root.
 //!
 //! This crate does not know what keys and values mean, and writes to no store: an edit returns the new blocks,
 //! and whoever asked for it puts them.
@@ -42,6 +46,10 @@
 //! # Ok(())
 //! # }
 //! ```
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod build;
 mod cache;

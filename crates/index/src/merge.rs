@@ -152,9 +152,7 @@ fn two_way(change: &Change) -> Found {
         // Only ours has it.
         Change { new: None, .. } => Found::Nothing,
         change @ Change { old: None, .. } => Found::Change(change),
-        Change { key, old: ours, new: theirs } => {
-            Found::Conflict(Conflict { key, base: None, ours, theirs })
-        }
+        Change { key, old: ours, new: theirs } => Found::Conflict(Conflict { key, base: None, ours, theirs }),
     }
 }
 

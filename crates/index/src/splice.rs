@@ -203,7 +203,12 @@ impl<'a> Join<'a, '_> {
 
     /// Takes the nodes from the path's on as they are, and leaves the path at the start of the first that cannot be: the
     /// one where the slice ends, or the last of the level.
-    async fn share(&mut self, tree: &'a Tree, path: &mut Path, until: Option<&Bytes>) -> Result<(), IndexError> {
+    async fn share(
+        &mut self,
+        tree: &'a Tree,
+        path: &mut Path,
+        until: Option<&Bytes>,
+    ) -> Result<(), IndexError> {
         let first = Arc::clone(path.node());
         let digest = path.digest(tree).expect("a node has a parent or is the top");
         // There is a next one, for the first is not the last.

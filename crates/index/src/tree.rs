@@ -188,7 +188,14 @@ impl Tree {
 
     /// All blocks of the tree, for an export or a check.
     pub fn nodes(&self) -> Walk {
-        Walk::new(self.clone())
+        Walk::new(self.clone(), None)
+    }
+
+    /// The blocks of the tree that `known` has not, and perhaps a few that it has (the last nodes of its levels), for a
+    /// difference to send or to check: a tree from elsewhere is sound if `known` is and this walk reaches its end. Reads
+    /// for what differs, where the trees have one salt and the same parameters.
+    pub fn nodes_since(&self, known: &Self) -> Walk {
+        Walk::new(self.clone(), Some(known.clone()))
     }
 
     async fn totals_before(&self, key: &[u8]) -> Result<Totals, IndexError> {

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use carob_block::Block;
 
 use crate::descriptor::Descriptor;
 use crate::node::Node;
+use crate::path::Path;
 use crate::splitter::Splitter;
 use crate::{IndexError, Tree};
 
@@ -9,10 +12,12 @@ use crate::{IndexError, Tree};
 ///
 /// The blocks come from the store, not the cache, and each is checked in full, where the boundaries fall
 /// included: a walk that reaches its end shows that the store holds the whole tree, and that it is the one tree
-/// of its entries.
+/// of its entries. See [`Tree::nodes`] and [`Tree::nodes_since`].
 #[derive(Debug)]
 pub struct Walk {
     tree: Tree,
+    /// A tree whose nodes are passed over.
+    known: Option<Tree>,
     stage: Stage,
     /// The inner nodes on the way to the next block.
     frames: Vec<Frame>,
@@ -31,6 +36,8 @@ struct Frame {
     next: usize,
     /// The node is the last of its level.
     last: bool,
+    /// The known tree's entries of the same level.
+    known: Option<Path>,
 }
 
 /// What a block of a tree is.
@@ -54,8 +61,12 @@ pub struct Visited {
 }
 
 impl Walk {
-    pub(crate) fn new(tree: Tree) -> Self {
-        Self { tree, stage: Stage::Descriptor, frames: Vec::new() }
+    pub(crate) fn new(tree: Tree, known: Option<Tree>) -> Self {
+        let stage = match &known {
+            Some(known) if known.root == tree.root => Stage::Below,
+            _ => Stage::Descriptor,
+        };
+        Self { tree, known, stage, frames: Vec::new() }
     }
 
     /// The next block, or `None` when all were met.
@@ -82,7 +93,14 @@ impl Walk {
     }
 
     async fn below(&mut self) -> Result<Option<Visited>, IndexError> {
-        while let Some(frame) = self.frames.last() {
+        loop {
+            if let (Some(frame), Some(known)) = (self.frames.last_mut(), &self.known)
+                && frame.is_known(known).await?
+            {
+                frame.next += 1;
+                continue;
+            }
+            let Some(frame) = self.frames.last() else { return Ok(None) };
             let Some(child) = frame.node.child(frame.next) else {
                 self.frames.pop();
                 continue;
@@ -92,7 +110,6 @@ impl Walk {
             let last = frame.last && frame.next + 1 == frame.node.len();
             return self.visit(block, node, last).map(Some);
         }
-        Ok(None)
     }
 
     /// The greatest key before the next block.
@@ -114,7 +131,10 @@ impl Walk {
         if node.level() == 0 {
             return Ok(Visited { block, kind: NodeKind::Leaf });
         }
-        self.frames.push(Frame { node, next: 0, last });
+        let known = self.known.as_ref().and_then(|tree| tree.top.as_ref());
+        let known = known.filter(|top| top.level() >= node.level());
+        let known = known.map(|top| Path::new(Arc::clone(top), node.level()));
+        self.frames.push(Frame { node, next: 0, last, known });
         Ok(Visited { block, kind: NodeKind::Inner })
     }
 
@@ -124,5 +144,22 @@ impl Walk {
         let mut splitter = Splitter::new(params, salt, node.level());
         let end = node.len() - 1;
         (0..end).all(|at| !splitter.push(node.key(at))) && (splitter.push(node.key(end)) || last)
+    }
+}
+
+impl Frame {
+    /// Whether the next child is a node of the known tree, too, and at the end of its level in both trees or in none: a
+    /// boundary at its end was checked there, unless it was the last.
+    async fn is_known(&mut self, tree: &Tree) -> Result<bool, IndexError> {
+        let (Some(path), Some(child)) = (&mut self.known, self.node.child(self.next)) else {
+            return Ok(false);
+        };
+        if !path.seek(tree, self.node.key(self.next)).await? {
+            return Ok(false);
+        }
+        let known = path.node().child(path.at()).is_some_and(|known| known.digest == child.digest);
+        let last_known = path.is_last() && path.at() + 1 == path.node().len();
+        let last = self.last && self.next + 1 == self.node.len();
+        Ok(known && last == last_known)
     }
 }

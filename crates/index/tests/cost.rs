@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use carob_block::MAX_BLOCK_SIZE;
 use carob_index::{IndexError, MAX_KEY, MAX_VALUE, Params, Value};
-use sha2::{Digest, Sha256};
 use support::*;
 
 #[test]
@@ -86,32 +85,6 @@ fn edits_follow_each_other_from_the_cache_alone() {
         }
         assert_eq!(bench.store.reads(), before);
         assert_eq!(tree.len(), 600);
-    });
-}
-
-/// The first 32 bits that the splitter draws for a leaf's key under the zero salt.
-fn draw(key: &[u8]) -> u32 {
-    let digest = Sha256::new().chain_update([0; 17]).chain_update(key).finalize();
-    u32::from_be_bytes(digest[..4].try_into().unwrap())
-}
-
-#[test]
-fn mined_keys_break_neither_bounds_nor_independence() {
-    block_on(async {
-        let params = Params::new(1024, 16, 16, 64).unwrap();
-        for mined in [|draw: u32| draw < u32::MAX / 32, |draw: u32| draw > u32::MAX / 32 * 31] {
-            let keys = (0u64..).map(|n| Bytes::from(format!("{n:08}"))).filter(|key| mined(draw(key)));
-            let model: Model = keys.take(1000).map(|key| (key, entry(1, "x"))).collect();
-            let bench = Bench::new(params);
-            let built = bench.build(&model);
-            assert!(built.height() <= 10, "height {}", built.height());
-            let mut tree = bench.empty();
-            for (key, entry) in &model {
-                tree = bench.edit(&tree, [(key.clone(), Some(entry.clone()))].into()).await.tree;
-            }
-            assert_eq!(tree.root(), built.root());
-            walk(&tree).await;
-        }
     });
 }
 

@@ -122,7 +122,8 @@ fn a_missing_block_is_named_and_no_shorter_answer_given() {
         after.extend(numbered(140..190));
         after.retain(|_, entry| entry.weight % 7 != 0);
         let (old, new) = (bench.build(&before), bench.build(&after));
-        let cids = |blocks: Vec<carob_block::Block>| blocks.iter().map(|b| *b.cid()).collect::<HashSet<Cid>>();
+        let cids =
+            |blocks: Vec<carob_block::Block>| blocks.iter().map(|b| *b.cid()).collect::<HashSet<Cid>>();
         let (old_cids, new_cids) = (cids(walk(&old).await), cids(walk(&new).await));
         let complete = diff(&old, &new).await.unwrap();
         let tops = [&old, &new].map(Tree::root);

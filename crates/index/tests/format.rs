@@ -249,14 +249,15 @@ fn a_walk_finds_misplaced_boundaries() {
         let (left, right) = (put(&bench, &two(b"a", b"b")), put(&bench, &two(b"y", b"z")));
         let top = node(1, vec![inner_entry(b"b", left, 2, 2), inner_entry(b"z", right, 2, 2)]);
         let tree = open(&bench, &top, 4, 4).await.unwrap();
-        let mut walk = tree.nodes();
-        let found = loop {
-            match walk.next().await {
-                Ok(Some(_)) => {}
-                other => break reason(other),
-            }
-        };
-        assert_eq!(found, "a misplaced boundary");
+        for mut walk in [tree.nodes(), tree.nodes_since(&bench.build(&numbered(0..9)))] {
+            let found = loop {
+                match walk.next().await {
+                    Ok(Some(_)) => {}
+                    other => break reason(other),
+                }
+            };
+            assert_eq!(found, "a misplaced boundary");
+        }
     });
 }
 

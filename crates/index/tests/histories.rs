@@ -58,7 +58,16 @@ proptest! {
             let mut given: Vec<_> = edited.blocks.iter().map(|block| *block.cid()).collect();
             new.sort();
             given.sort();
-            prop_assert_eq!(given, new);
+            prop_assert_eq!(&given, &new);
+
+            // A walk over what is new finds the same, and perhaps the ends of levels.
+            let mut walk = edited.tree.nodes_since(&tree);
+            let mut since = Vec::new();
+            while let Some(visited) = walk.next().await.unwrap() {
+                since.push(*visited.block.cid());
+            }
+            prop_assert!(new.iter().all(|cid| since.contains(cid)));
+            prop_assert!(since.len() <= new.len() + tree.height(), "{} of {}", since.len(), new.len());
             Ok(())
         })?;
     }

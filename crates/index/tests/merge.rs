@@ -127,7 +127,8 @@ fn a_rule_is_asked_exactly_where_both_sides_changed_a_key_differently() {
 fn a_rule_that_fails_fails_the_merge() {
     block_on(async {
         let bench = Bench::small();
-        let trees = ["base", "ours", "theirs"].map(|text| bench.build(&[("k".into(), entry(0, text))].into()));
+        let trees =
+            ["base", "ours", "theirs"].map(|text| bench.build(&[("k".into(), entry(0, text))].into()));
         let [base, ours, theirs] = &trees;
         let refuse =
             |_: &Conflict| Err::<Option<Entry>, _>(IndexError::InvalidValue("not to be decided".into()));
@@ -147,9 +148,11 @@ fn a_missing_base_is_an_error_unless_a_two_way_merge_is_asked_for() {
         let [ours, theirs] = models.each_ref().map(|model| bench.build(model));
         let cids = |tree: Vec<carob_block::Block>| tree.iter().map(|b| *b.cid()).collect::<HashSet<_>>();
         let [our_nodes, their_nodes] = [cids(walk(&ours).await), cids(walk(&theirs).await)];
-        let only_base = walk(&base).await.into_iter().skip(2).filter(|block| {
-            !our_nodes.contains(block.cid()) && !their_nodes.contains(block.cid())
-        });
+        let only_base = walk(&base)
+            .await
+            .into_iter()
+            .skip(2)
+            .filter(|block| !our_nodes.contains(block.cid()) && !their_nodes.contains(block.cid()));
         for block in only_base.collect::<Vec<_>>() {
             bench.store.lose(block.cid());
             let merged = ours.merge(&theirs, Base::Common(&base), greater).await;

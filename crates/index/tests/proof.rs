@@ -33,14 +33,18 @@ impl Query {
             Self::Page { after, most } => {
                 let mut cursor = tree.cursor();
                 cursor.seek_past(&after).await?;
-                while page.len() < most && let Some(entry) = cursor.next().await? {
+                while page.len() < most
+                    && let Some(entry) = cursor.next().await?
+                {
                     page.push(entry);
                 }
             }
             Self::Backward { before, most } => {
                 let mut cursor = tree.cursor();
                 cursor.seek(&before).await?;
-                while page.len() < most && let Some(entry) = cursor.prev().await? {
+                while page.len() < most
+                    && let Some(entry) = cursor.prev().await?
+                {
                     page.push(entry);
                 }
             }

@@ -45,6 +45,6 @@ fn all(sizes: &[u64], large: bool) {
 fn in_process(peer: &str, keys: u64) -> Figures {
     let own = std::env::current_exe().expect("a path to this program");
     let output = Command::new(own).args([peer, &keys.to_string()]).output().expect("a process of its own");
-    assert!(output.status.success(), "{peer}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{peer} at {keys}: {}", String::from_utf8_lossy(&output.stderr));
     Figures::from_lines(&String::from_utf8_lossy(&output.stdout))
 }

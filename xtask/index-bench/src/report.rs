@@ -75,6 +75,7 @@ pub fn table(keys: u64, peers: &[(&str, Figures)]) -> String {
 
 fn shown(row: &str, figure: f64) -> String {
     match row {
+        _ if figure.is_nan() => "incomplete".to_owned(),
         "memory/key" | "bytes/key" => format!("{figure:.0} B"),
         "scan first" | "scan warm" => format!("{:.2} M/s", 1e-6 / figure),
         _ if figure < 1e-6 => format!("{:.0} ns", figure * 1e9),
@@ -85,5 +86,8 @@ fn shown(row: &str, figure: f64) -> String {
 }
 
 fn ratio(ratio: f64) -> String {
+    if ratio.is_nan() {
+        return "-".to_owned();
+    }
     if ratio < 10.0 { format!("{ratio:.2}") } else { format!("{ratio:.0}") }
 }

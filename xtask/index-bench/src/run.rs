@@ -32,7 +32,7 @@ pub fn run(name: &str, keys: u64) -> Figures {
     let mut figures = Figures::default();
     let mut peer = peer::named(name);
     let mut rng = Rng::with_seed(keys);
-    let order: Vec<_> = sorted(keys).into_iter().map(|(_, n)| n).collect();
+    let order = sorted(keys);
     let before = resident();
     let (_, took) = timed(|| peer.load(&mut order.iter().map(|n| (key(*n), value(*n)))));
     figures.set("bulk load", took.as_secs_f64());
@@ -85,14 +85,18 @@ fn writes(peer: &mut dyn Peer, keys: u64, rng: &mut Rng, figures: &mut Figures) 
     let changed: Batch = (0..100).map(|_| rng.u64(..keys)).map(|n| (key(n), value(n + 1))).collect();
     let distinct: std::collections::BTreeSet<_> = changed.iter().map(|(key, _)| key.clone()).collect();
     if let Some(diff) = peer.diff(changed) {
+        let mut complete = true;
         let took = repeat(3, 100, Duration::from_secs(2), |_| {
             let (found, took) = timed(&diff);
-            assert_eq!(found, distinct.len());
+            complete &= found == distinct.len();
             took
         });
-        figures.set("diff of 100", took);
+        // The time of another answer would compare with nothing.
+        figures.set("diff of 100", if complete { took } else { f64::NAN });
     }
-    for (name, size, least, most) in [("edit", 1, 20, 2000), ("batch of 16", 16, 5, 200), ("batch of 256", 256, 3, 40)] {
+    for (name, size, least, most) in
+        [("edit", 1, 20, 2000), ("batch of 16", 16, 5, 200), ("batch of 256", 256, 3, 40)]
+    {
         let took = repeat(least, most, Duration::from_secs(3), |_| {
             // Half new keys, half overwrites.
             let numbers = (0..size).map(|n| {

@@ -1,5 +1,6 @@
 //! Throughput and latency of a gateway over S3, beside what this machine can do at all.
 
+mod index;
 mod limits;
 mod load;
 mod report;
@@ -25,6 +26,8 @@ const CONCURRENCY: [usize; 3] = [1, 16, 64];
 pub(crate) enum Bench {
     /// PUT and GET of 4 KiB, 1 MiB and 64 MiB at concurrency 1, 16 and 64, and LIST.
     S3(BenchArgs),
+    /// The index beside other ordered maps, in memory.
+    Index(index::IndexArgs),
 }
 
 /// Arguments of `xtask bench s3`.
@@ -48,7 +51,10 @@ pub(crate) struct BenchArgs {
 
 impl Bench {
     pub(crate) async fn run(self) -> Result<()> {
-        let Self::S3(args) = self;
+        let args = match self {
+            Self::S3(args) => args,
+            Self::Index(args) => return tokio::task::spawn_blocking(move || args.run()).await?,
+        };
         println!("measuring this machine's limits");
         let limits = tokio::task::spawn_blocking(limits::measure).await??;
         println!("{limits}");

@@ -6,8 +6,6 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
-use crate::cargo::{self, Profile};
-
 /// The `carob` command.
 #[derive(Debug)]
 pub(super) struct Admin {
@@ -15,9 +13,8 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    /// Builds it.
-    pub(super) fn build() -> Result<Self> {
-        Ok(Self { binary: cargo::build("carob-admin", "carob", Profile::Dev)? })
+    pub(super) fn new(binary: PathBuf) -> Self {
+        Self { binary }
     }
 
     /// `carob export BUCKET > file && carob verify file`.

@@ -21,15 +21,14 @@ use crate::s3::{Client, Payload};
 #[derive(Debug)]
 pub(super) struct Machine {
     binary: PathBuf,
-    /// Not for a gateway binary of another workspace: its exports need not be what ours reads.
-    admin: Option<Admin>,
+    admin: Admin,
     scratch: TempDir,
     running: Option<Gateway>,
 }
 
 impl Machine {
     pub(super) fn new(binary: &BinaryArgs) -> Result<Self> {
-        let admin = if binary.is_foreign() { None } else { Some(Admin::build()?) };
+        let admin = Admin::new(binary.resolve_admin()?);
         let binary = binary.resolve(Profile::Dev)?;
         Ok(Self { binary, admin, scratch: cargo::temp_dir("crash-")?, running: None })
     }
@@ -62,12 +61,11 @@ impl super::Machine for Machine {
         self.running()?.stop().await
     }
 
-    async fn verify(&mut self, buckets: &[String]) -> Result<bool> {
-        let Some(admin) = &self.admin else { return Ok(false) };
+    async fn verify(&mut self, buckets: &[String]) -> Result<()> {
         for bucket in buckets {
-            admin.export_and_verify(&self.data(), bucket, self.scratch.path()).await?;
+            self.admin.export_and_verify(&self.data(), bucket, self.scratch.path()).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn wipe(&mut self) -> Result<()> {

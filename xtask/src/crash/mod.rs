@@ -8,6 +8,8 @@
 mod check;
 mod deep;
 mod kill;
+#[cfg(test)]
+mod lying;
 mod model;
 mod plan;
 mod power_cut;
@@ -68,9 +70,8 @@ pub(crate) trait Machine {
     async fn cut(&mut self) -> Result<()>;
     /// Stops it in good order.
     async fn stop(&mut self) -> Result<()>;
-    /// Verification of the whole store by means of its own; called on a started machine. `false` where it
-    /// has no such means.
-    async fn verify(&mut self, buckets: &[String]) -> Result<bool>;
+    /// Verification of the whole store by means of its own; called on a started machine.
+    async fn verify(&mut self, buckets: &[String]) -> Result<()>;
     /// Discards all data of a stopped machine.
     async fn wipe(&mut self) -> Result<()>;
 }

@@ -18,7 +18,7 @@ use carob_bucket::{
 };
 use carob_identity::{SeededEntropy, SpaceKey, SystemClock};
 use carob_local::sim::SimDisk;
-use carob_local::{LocalError, LocalOptions, LocalStore};
+use carob_local::{Disk, LocalError, LocalOptions, LocalStore};
 use futures::TryStreamExt;
 use tokio::time::timeout;
 
@@ -38,11 +38,18 @@ pub(super) struct Machine {
     seed: u64,
     rng: fastrand::Rng,
     disk: SimDisk,
+    /// The disk as the store sees it.
+    seen: fn(SimDisk) -> Arc<dyn Disk>,
     running: Option<(Space, Arc<LocalStore>)>,
 }
 
 impl Machine {
     pub(super) fn new(seed: u64) -> Self {
+        Self::on(seed, |disk| Arc::new(disk))
+    }
+
+    /// A store that sees its disk through `seen`.
+    pub(super) fn on(seed: u64, seen: fn(SimDisk) -> Arc<dyn Disk>) -> Self {
         let report = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             PANICS.fetch_add(1, Ordering::SeqCst);
@@ -50,7 +57,7 @@ impl Machine {
         }));
         let mut rng = fastrand::Rng::with_seed(seed);
         let disk = SimDisk::new(rng.u64(..));
-        Self { seed, rng, disk, running: None }
+        Self { seed, rng, disk, seen, running: None }
     }
 
     fn lose_power(&mut self) {
@@ -60,7 +67,7 @@ impl Machine {
     async fn open(&mut self) -> Result<LocalStore, LocalError> {
         let mut log_id = [0; 16];
         self.rng.fill(&mut log_id);
-        let disk = Arc::new(self.disk.clone());
+        let disk = (self.seen)(self.disk.clone());
         let options = LocalOptions { dir: "store".into(), segment_size: SEGMENT_SIZE, disk, log_id };
         let opened = tokio::task::spawn_blocking(|| LocalStore::open(options)).await;
         opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
@@ -120,7 +127,7 @@ impl super::Machine for Machine {
     }
 
     /// Exports every bucket and verifies the export, as `carob export` and `carob verify` do.
-    async fn verify(&mut self, buckets: &[String]) -> Result<bool> {
+    async fn verify(&mut self, buckets: &[String]) -> Result<()> {
         let (space, _) = self.running.as_ref().context("no store is running")?;
         for bucket in buckets {
             let snapshot = space.bucket(bucket).await?.snapshot().await?;
@@ -139,7 +146,7 @@ impl super::Machine for Machine {
                 snapshot.objects()
             );
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn wipe(&mut self) -> Result<()> {

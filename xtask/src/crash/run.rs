@@ -77,8 +77,8 @@ async fn one_store<M: Machine>(
         figures.objects_checked +=
             check::check(&target, &shared, plan.page_size(cycle)).await.with_context(at)?;
         if (cycle + 1) % CYCLES_PER_VERIFY == 0 || cycle + 1 == cycles.end {
-            let verified = machine.verify(&plan.buckets()).await.with_context(at)?;
-            figures.verified += u32::from(verified);
+            machine.verify(&plan.buckets()).await.with_context(at)?;
+            figures.verified += 1;
         }
     }
     machine.stop().await

@@ -31,7 +31,9 @@ pub(super) fn run(time: Duration) -> Result<()> {
     // With a target named, build scripts are not instrumented: they could not be linked.
     let mut build = Command::new(cargo);
     build.current_dir(&fuzz).env("RUSTFLAGS", INSTRUMENT.join(" "));
-    build.args(["build", "--release", "--ignore-rust-version", "--target", &host, "--target-dir"]).arg(&target);
+    build
+        .args(["build", "--release", "--ignore-rust-version", "--target", &host, "--target-dir"])
+        .arg(&target);
     ensure!(build.status().context("cannot run cargo")?.success(), "fuzz/ does not build");
     for name in TARGETS {
         println!("{name}: {} s", time.as_secs());

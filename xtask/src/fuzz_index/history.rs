@@ -62,7 +62,8 @@ impl History {
     pub(super) fn draw(seed: u64, number: u64) -> Self {
         // Seeds in a row must not give generators in a row.
         let mut rng = Rng::with_seed(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let shapes = [(64, 8, 8, 8), (300, 20, 40, 32), (4096, 1, 1, 4), (1024, 64, 56, 64), (4096, 256, 56, 256)];
+        let shapes =
+            [(64, 8, 8, 8), (300, 20, 40, 32), (4096, 1, 1, 4), (1024, 64, 56, 64), (4096, 256, 56, 256)];
         let (target, leaf, inner, max) = shapes[rng.usize(..shapes.len())];
         let params = Params::new(target, leaf, inner, max).unwrap_or_default();
         let mut salt = [0; 16];
@@ -108,8 +109,13 @@ impl History {
             outcome.highest = outcome.highest.max(tree.height());
             if batch == between || batch + 1 == self.batches {
                 let entries = model.iter().map(|(key, entry)| (key.clone(), entry.clone()));
-                let (built, _) =
-                    Tree::build(Arc::new(Blocks::default()), Arc::clone(&cache), self.salt, self.params, entries)?;
+                let (built, _) = Tree::build(
+                    Arc::new(Blocks::default()),
+                    Arc::clone(&cache),
+                    self.salt,
+                    self.params,
+                    entries,
+                )?;
                 ensure!(
                     tree.root() == built.root(),
                     "root {} after batch {batch}, and {} by a bulk build",
@@ -162,14 +168,8 @@ impl History {
             Keys::Awkward => (0..rng.usize(1..7)).map(|_| [0, 0xff, b'/'][rng.usize(..3)]).collect(),
             Keys::Any => (0..rng.usize(1..40)).map(|_| rng.u8(..)).collect(),
             Keys::Mixed => {
-                let some = [
-                    Keys::Short,
-                    Keys::OneByte,
-                    Keys::LongPrefix,
-                    Keys::Longest,
-                    Keys::Awkward,
-                    Keys::Any,
-                ];
+                let some =
+                    [Keys::Short, Keys::OneByte, Keys::LongPrefix, Keys::Longest, Keys::Awkward, Keys::Any];
                 let keys = some[rng.usize(..some.len())];
                 return self.key(keys);
             }

@@ -28,6 +28,11 @@ impl Blocks {
         held.extend(blocks.iter().map(|block| (*block.cid(), block.clone())));
     }
 
+    /// The same blocks in a store of its own, whose reads are counted apart.
+    pub fn fork(&self) -> Self {
+        Self { blocks: Mutex::new(self.blocks.lock().unwrap().clone()), reads: AtomicU64::new(0) }
+    }
+
     pub fn lose(&self, cid: &Cid) {
         self.blocks.lock().unwrap().remove(cid);
     }

@@ -22,7 +22,11 @@ impl Peer for Plain {
 
     fn page(&self, start: &[u8], most: usize) -> usize {
         let from = (Bound::Included(start), Bound::Unbounded);
-        self.0.range::<[u8], _>(from).take(most).filter(|(key, value)| !key.is_empty() && value.len() > 2).count()
+        self.0
+            .range::<[u8], _>(from)
+            .take(most)
+            .filter(|(key, value)| !key.is_empty() && value.len() > 2)
+            .count()
     }
 
     fn diff(&self, batch: Batch) -> Option<Box<dyn Fn() -> usize + '_>> {

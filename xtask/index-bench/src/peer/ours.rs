@@ -85,7 +85,9 @@ impl Peer for Ours {
             let mut cursor = self.tree.cursor();
             cursor.seek(start).await.expect("a read");
             let mut found = 0;
-            while found < most && let Some((key, entry)) = cursor.next().await.expect("a read") {
+            while found < most
+                && let Some((key, entry)) = cursor.next().await.expect("a read")
+            {
                 found += usize::from(!key.is_empty() && entry.value.bytes().len() > 2);
             }
             found

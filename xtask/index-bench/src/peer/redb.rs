@@ -42,7 +42,11 @@ impl Peer for Redb {
     fn page(&self, start: &[u8], most: usize) -> usize {
         let table = self.0.begin_read().expect("a transaction").open_table(TABLE).expect("a table");
         let range = table.range(start..).expect("a range").take(most);
-        range.filter(|pair| pair.as_ref().is_ok_and(|(key, value)| !key.value().is_empty() && value.value().len() > 2)).count()
+        range
+            .filter(|pair| {
+                pair.as_ref().is_ok_and(|(key, value)| !key.value().is_empty() && value.value().len() > 2)
+            })
+            .count()
     }
 
     fn stored(&self) -> Option<u64> {
