@@ -49,6 +49,11 @@ pub(crate) enum Command {
         #[arg(long, short)]
         recursive: bool,
     },
+    /// Count the objects under a prefix and their bytes; instant, however many there are
+    Du {
+        /// A bucket or a prefix in one: s3://bucket/photos/ or bucket/photos/
+        target: Target,
+    },
     /// Show everything known of an object
     Stat {
         /// The object: s3://bucket/key or bucket/key

@@ -3,7 +3,7 @@ use std::io::{BufReader, BufWriter, IsTerminal, StdoutLock, stdout};
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use carob_http::api::{Entry, LogEntry, Object, Status, rfc3339};
+use carob_http::api::{Entry, LogEntry, Object, Status, Usage, rfc3339};
 use carob_http::client::{Client, ListOptions};
 use carob_identity::Did;
 use serde::Serialize;
@@ -27,6 +27,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             })?;
         }
         Command::Ls { target, recursive } => list(&client, target, recursive, &mut out).await?,
+        Command::Du { target } => out.one(&client.usage(&target.bucket, &target.key).await?, usage)?,
         Command::Stat { target } => out.one(&client.stat(&target.bucket, &target.key).await?, object)?,
         Command::Log { bucket, limit } => {
             let limit = limit.and_then(|limit| usize::try_from(limit).ok());
@@ -65,6 +66,14 @@ fn list_line(entry: &Entry) -> String {
 fn log_row(entry: &LogEntry) -> [String; 5] {
     let LogEntry { cid, seq, time, objects, bytes, .. } = entry;
     [seq.to_string(), time.clone(), objects.to_string(), bytes.to_string(), cid.clone()]
+}
+
+fn usage(usage: &Usage) -> Vec<(&'static str, String)> {
+    vec![
+        ("objects", usage.objects.to_string()),
+        ("size", bytes(usage.bytes)),
+        ("commit", usage.commit.clone()),
+    ]
 }
 
 fn status(status: &Status) -> Vec<(&'static str, String)> {

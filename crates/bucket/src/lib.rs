@@ -60,7 +60,7 @@ pub use listing::{ListEntry, ListPage, ListQuery, ListStart};
 pub use multipart::{CompleteOptions, MAX_PARTS, MIN_PART_BYTES, PartClaim, UploadOptions};
 pub use object::{ByteStream, Object};
 pub use precondition::{EtagCondition, Precondition};
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, Usage};
 pub use space::{BucketInfo, Space, SpaceOptions};
 pub use upload::{Upload, Uploaded};
 pub use upload_listing::{PartsPage, UploadsEntry, UploadsPage, UploadsQuery};

@@ -14,6 +14,15 @@ pub struct Snapshot {
     state: Arc<State>,
 }
 
+/// What objects take up together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// How many there are.
+    pub objects: u64,
+    /// The sum of their sizes in bytes.
+    pub bytes: u64,
+}
+
 #[derive(Debug)]
 struct State {
     commit: Commit,
@@ -55,6 +64,16 @@ impl Snapshot {
     /// The sum of the objects' sizes.
     pub fn bytes(&self) -> u64 {
         self.state.objects.bytes()
+    }
+
+    /// How many objects there are under a prefix, and the sum of their sizes. Exact, and read from a few nodes
+    /// however many there are.
+    ///
+    /// # Errors
+    /// [`BucketError::Damaged`], [`BucketError::Store`].
+    pub async fn usage(&self, prefix: &str) -> Result<Usage, BucketError> {
+        let totals = self.tree().count_prefix(prefix.as_bytes()).await?;
+        Ok(Usage { objects: totals.count, bytes: totals.bytes })
     }
 
     /// The object under `key`.

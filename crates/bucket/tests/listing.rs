@@ -115,6 +115,8 @@ async fn a_listing_of_many_keys_equals_the_model() {
         let max_keys = usize::try_from(random(999) + 1).unwrap();
         let found = pages(&bucket, &prefix, delimiter, &after, max_keys).await;
         assert_eq!(found, model(&keys, &prefix, delimiter, &after), "{prefix:?} {delimiter:?} {after:?}");
+        let usage = bucket.snapshot().await.unwrap().usage(&prefix).await.unwrap();
+        assert_eq!(usage.objects, keys.iter().filter(|key| key.starts_with(&prefix)).count() as u64);
     }
 }
 

@@ -121,6 +121,17 @@ pub struct Checksum {
     pub value: String,
 }
 
+/// What the objects under a prefix take up, in `GET /_carob/buckets/{bucket}/usage?prefix=`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// How many there are.
+    pub objects: u64,
+    /// The sum of their sizes in bytes.
+    pub bytes: u64,
+    /// The commit at which this holds.
+    pub commit: String,
+}
+
 /// A commit, in `GET /_carob/buckets/{bucket}/log?limit=`, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {

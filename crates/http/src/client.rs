@@ -110,6 +110,14 @@ impl Client {
         self.json(route).await
     }
 
+    /// What the objects under a prefix take up.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn usage(&self, bucket: &str, prefix: &str) -> Result<api::Usage, ClientError> {
+        self.json(format!("{}?prefix={}", route(bucket, "usage"), encode(prefix))).await
+    }
+
     /// What is known of an object.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
+use crate::go_ahead::GoAhead;
+
 /// The most that is read of a body that nobody wants, in bytes. A client that sends more has its connection closed.
 const MOST: u64 = 16 << 20;
 
@@ -19,20 +21,20 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(crate) struct Leftover {
     /// `None` once there is nothing to read, or nothing that should be.
     body: Option<Incoming>,
-    /// The client sends nothing before it is told to, which the first poll does.
-    awaits_go_ahead: bool,
+    /// A client that was not told to send sends nothing.
+    go_ahead: GoAhead,
 }
 
 impl Leftover {
-    pub(crate) fn new(body: Incoming, awaits_go_ahead: bool) -> Self {
-        Self { body: Some(body), awaits_go_ahead }
+    pub(crate) fn new(body: Incoming, go_ahead: GoAhead) -> Self {
+        Self { body: Some(body), go_ahead }
     }
 
     pub(crate) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        self.awaits_go_ahead = false;
+        self.go_ahead.give();
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
         if !matches!(frame, Some(Ok(_))) {
@@ -57,7 +59,7 @@ impl Leftover {
 
 impl Drop for Leftover {
     fn drop(&mut self) {
-        let unread = self.body.take().filter(|body| !body.is_end_stream() && !self.awaits_go_ahead);
+        let unread = self.body.take().filter(|body| !body.is_end_stream() && !self.go_ahead.is_withheld());
         if let (Some(body), Ok(runtime)) = (unread, Handle::try_current()) {
             // Ends by itself, at the latest after LONGEST or with the connection.
             runtime.spawn(tokio::time::timeout(LONGEST, throw_away(body)));

@@ -5,13 +5,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
-use http::header::EXPECT;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use crate::BoxError;
+use crate::go_ahead::GoAhead;
 use crate::leftover::Leftover;
 
 /// A request's body that ends in an error when the client sends nothing for too long: what an upload holds
@@ -29,10 +28,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The body of `request`, whose head decides whether the client sends it unasked.
-    pub(crate) fn of(request: Request<Incoming>, patience: Duration) -> Request<Self> {
-        let awaits_go_ahead = request.headers().contains_key(EXPECT);
-        request.map(|body| Self { body: Leftover::new(body, awaits_go_ahead), patience, waiting: None })
+    pub(crate) fn new(body: Incoming, go_ahead: GoAhead, patience: Duration) -> Self {
+        Self { body: Leftover::new(body, go_ahead), patience, waiting: None }
     }
 }
 

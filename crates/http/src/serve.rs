@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Body;
 use crate::body::boxed;
+use crate::go_ahead::GoAhead;
 use crate::progress::Progress;
 
 /// What a client may take of a listener.
@@ -132,7 +134,16 @@ where
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_header_size(limits.head_bytes);
     let service = service_fn(move |request: Request<Incoming>| {
-        service.call(Progress::of(request, limits.body_timeout).map(boxed))
+        let go_ahead = GoAhead::of(&request);
+        let body = |body| boxed(Progress::new(body, go_ahead.clone(), limits.body_timeout));
+        let answer = service.call(request.map(body));
+        async move {
+            let mut response = answer.await?;
+            if go_ahead.is_withheld() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut connection = pin!(http.serve_connection(TokioIo::new(Box::pin(io)), service));
     let ended = tokio::select! {

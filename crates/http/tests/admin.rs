@@ -177,6 +177,20 @@ async fn listings_page_and_roll_up() {
 }
 
 #[tokio::test]
+async fn usage_counts_what_is_under_a_prefix() {
+    let gateway = Gateway::start().await;
+    let bucket = gateway.bucket("bucket").await;
+    for key in ["a", "a/ü", "a/b", "b"] {
+        put(&bucket, key, b"four", PutOptions::default()).await;
+    }
+    for (prefix, objects) in [("", 4), ("a", 3), ("a/", 2), ("a/ü", 1), ("c", 0)] {
+        let usage = gateway.client.usage("bucket", prefix).await.unwrap();
+        assert_eq!((usage.objects, usage.bytes), (objects, 4 * objects), "{prefix:?}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn the_log_is_newest_first_and_bounded() {
     let gateway = Gateway::start().await;
     let bucket = gateway.bucket("bucket").await;

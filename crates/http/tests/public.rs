@@ -287,4 +287,36 @@ async fn a_client_that_waits_for_the_go_ahead_is_not_asked_for_a_body_nobody_wan
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 403"), "no 100 before it");
+    let answer = String::from_utf8(answer).unwrap().to_lowercase();
+    assert!(answer.contains("\r\nconnection: close\r\n"), "the client must not reuse it: {answer}");
+}
+
+#[tokio::test]
+async fn an_empty_body_that_waits_for_the_go_ahead_ends_its_connection_and_says_so() {
+    let server = Server::start(Limits::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "PUT /x HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 0\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"));
+    assert!(answer.to_lowercase().contains("\r\nconnection: close\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_was_told_to_go_ahead_keeps_its_connection() {
+    let server = Server::start(Limits::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    for _ in 0..2 {
+        let head = "PUT /x HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"100 Continue\r\n\r\n") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0);
+        }
+        stream.write_all(b"body").await.unwrap();
+        while !answer.ends_with(b"/x") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "the connection stays open");
+        }
+    }
 }

@@ -86,6 +86,7 @@ impl State {
             ["status"] => self.status(query).await,
             ["buckets"] => self.buckets(query).await,
             ["buckets", bucket, "objects"] => self.objects(bucket, query).await,
+            ["buckets", bucket, "usage"] => self.usage(bucket, query).await,
             ["buckets", bucket, "stat"] => self.stat(bucket, query).await,
             ["buckets", bucket, "log"] => self.log(bucket, query).await,
             ["buckets", bucket, "export"] => self.export(bucket, query).await,

@@ -73,6 +73,15 @@ impl State {
         Ok(json(StatusCode::OK, &listing))
     }
 
+    pub(super) async fn usage(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
+        let [prefix] = Query::parse(query, ["prefix"])?.into_values();
+        self.allow(Action::LIST_BUCKET, Resource::Bucket(bucket)).await?;
+        let snapshot = self.snapshot(bucket).await?;
+        let usage = snapshot.usage(&prefix.unwrap_or_default()).await?;
+        let commit = snapshot.cid().to_string();
+        Ok(json(StatusCode::OK, &api::Usage { objects: usage.objects, bytes: usage.bytes, commit }))
+    }
+
     pub(super) async fn stat(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
         let [key] = Query::parse(query, ["key"])?.into_values();
         let key = key.ok_or_else(|| Refusal::bad_request("key is missing"))?;
