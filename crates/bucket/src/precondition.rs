@@ -36,12 +36,15 @@ impl EtagCondition {
 
 impl Precondition {
     /// Whether nothing is asked, so that the present object need not be looked up.
-    pub(crate) fn is_none(&self) -> bool {
+    pub fn is_none(&self) -> bool {
         self.if_match.is_none() && self.if_none_match.is_none()
     }
 
-    /// Checks against the object now under `key`.
-    pub(crate) fn check(&self, key: &str, present: Option<ETag>) -> Result<(), BucketError> {
+    /// Checks against the object now under `key`, whose tag is `present`.
+    ///
+    /// # Errors
+    /// [`BucketError::NoSuchKey`], [`BucketError::PreconditionFailed`].
+    pub fn check(&self, key: &str, present: Option<ETag>) -> Result<(), BucketError> {
         if let Some(condition) = &self.if_match {
             match present {
                 None => return Err(BucketError::NoSuchKey(key.to_owned())),

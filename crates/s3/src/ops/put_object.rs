@@ -1,6 +1,6 @@
 //! Amazon S3 API reference, PutObject.
 
-use carob_bucket::{Bucket, EtagCondition, Precondition, PutOptions, Upload, Uploaded};
+use carob_bucket::{Bucket, Precondition, PutOptions, Upload, Uploaded};
 use futures::StreamExt;
 use s3s::dto::{PutObjectInput, PutObjectOutput, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
@@ -8,7 +8,7 @@ use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 use crate::body::from_body;
 use crate::checksum::Declared;
 use crate::conditions::Conditional;
-use crate::error::{from_bucket, incomplete_body, no_such_key, precondition_failed};
+use crate::error::{from_bucket, incomplete_body};
 use crate::headers::{self, given};
 use crate::ops::reading::ChecksumFields;
 use crate::table::Carob;
@@ -49,17 +49,11 @@ pub(crate) async fn run(
 
 /// Spares the client a body whose condition fails already. The committer decides, as things may change meanwhile.
 pub(super) async fn check_early(bucket: &Bucket, key: &str, precondition: &Precondition) -> S3Result<()> {
-    if *precondition == Precondition::default() {
+    if precondition.is_none() {
         return Ok(());
     }
     let present = bucket.get(key).await.map_err(from_bucket)?.map(|object| object.record().etag);
-    let matches = |condition: &EtagCondition| present.is_some_and(|etag| condition.matches(etag));
-    match (&precondition.if_match, &precondition.if_none_match) {
-        (Some(_), _) if present.is_none() => Err(no_such_key()),
-        (Some(condition), _) if !matches(condition) => Err(precondition_failed()),
-        (_, Some(condition)) if matches(condition) => Err(precondition_failed()),
-        _ => Ok(()),
-    }
+    precondition.check(key, present).map_err(from_bucket)
 }
 
 /// # Errors
