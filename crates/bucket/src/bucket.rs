@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carob_block::{Cid, Session};
-use carob_commit::{Blake3Root, ChecksumType, ETag, Layout, ObjectHeaders, Record};
+use carob_commit::{Blake3Root, ChecksumType, ETag, Layout, Lock, ObjectHeaders, Record, VersionName};
 use carob_identity::Timestamp;
 use carob_object::{Checksum, ChecksumAlgorithm};
 use tokio::sync::oneshot;
@@ -31,8 +31,29 @@ pub struct PutOptions {
     pub metadata: BTreeMap<String, String>,
     /// The checksum to keep and report.
     pub checksum: Option<Checksum>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// What is to keep the version from being deleted. Without a retention, the bucket's default holds.
+    pub lock: Lock,
     /// What must hold of the key.
     pub precondition: Precondition,
+}
+
+/// What goes with a deletion. The default deletes what is under the key now, whatever it is.
+#[derive(Debug, Clone, Default)]
+pub struct DeleteOptions {
+    /// Deletes this version for good. Without one, a bucket with versioning gets a delete marker.
+    pub version: Option<VersionName>,
+    /// What must hold of the version.
+    pub precondition: Precondition,
+    /// Whether the caller has, and uses, the right to delete what a governance retention keeps.
+    pub bypass_governance: bool,
+}
+
+impl From<Precondition> for DeleteOptions {
+    fn from(precondition: Precondition) -> Self {
+        Self { precondition, ..Self::default() }
+    }
 }
 
 /// An acknowledged write.
@@ -47,8 +68,12 @@ pub struct Written {
 /// An acknowledged deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deleted {
-    /// Whether there was an object.
+    /// Whether there was an object, or the version asked for.
     pub existed: bool,
+    /// The version that was deleted, or the delete marker that was made.
+    pub version: Option<VersionName>,
+    /// Whether that version is a delete marker.
+    pub delete_marker: bool,
     /// The first commit without it.
     pub commit: Cid,
 }
@@ -125,6 +150,10 @@ impl Bucket {
             metadata: options.metadata,
             checksum: options.checksum,
             checksum_type: ChecksumType::FullObject,
+            version: None,
+            null: false,
+            lock: options.lock,
+            tags: options.tags,
         };
         let (reply, answer) = oneshot::channel();
         let precondition = options.precondition;
@@ -145,9 +174,9 @@ impl Bucket {
     ) -> Result<Written, BucketError> {
         check_key(key)?;
         check_metadata(&options.metadata)?;
-        let PutOptions { headers, metadata, checksum, precondition } = options;
+        let PutOptions { headers, metadata, checksum, tags, lock, precondition } = options;
         let source = source.record();
-        let mut record = Record { headers, metadata, ..source.clone() };
+        let mut record = Record { headers, metadata, tags, lock, ..source.clone() };
         if checksum.is_some() {
             (record.checksum, record.checksum_type) = (checksum, ChecksumType::FullObject);
         }
@@ -162,12 +191,12 @@ impl Bucket {
         self.submit(op, answer).await
     }
 
-    /// Deletes the object under `key`, if there is one.
+    /// Deletes the object under `key`, or a version of it, if there is one.
     ///
     /// # Errors
-    /// As [`Bucket::put`].
-    pub async fn delete(&self, key: &str, precondition: Precondition) -> Result<Deleted, BucketError> {
-        let mut results = self.delete_many(vec![(key.to_owned(), precondition)]).await?;
+    /// As [`Bucket::put`]; [`BucketError::Locked`].
+    pub async fn delete(&self, key: &str, options: DeleteOptions) -> Result<Deleted, BucketError> {
+        let mut results = self.delete_many(vec![(key.to_owned(), options)]).await?;
         results.pop().unwrap_or_else(|| Err(BucketError::closed()))
     }
 
@@ -177,7 +206,7 @@ impl Bucket {
     /// As [`Bucket::put`]; what concerns one key is in the results.
     pub async fn delete_many(
         &self,
-        keys: Vec<(String, Precondition)>,
+        keys: Vec<(String, DeleteOptions)>,
     ) -> Result<Vec<Result<Deleted, BucketError>>, BucketError> {
         let (reply, answer) = oneshot::channel();
         self.submit(Op::Delete { keys, reply }, answer).await

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use carob_block::{Cid, HeadSwap, Session, StoreError};
-use carob_commit::{Commit, Genesis, PartState, Record, UploadId, UploadState, uploads_head};
+use carob_commit::{Commit, Genesis, PartState, Record, UploadId, UploadState, VersionName, uploads_head};
 use carob_index::Tree;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::amend::Amendment;
+use crate::configure::ConfigChange;
 use crate::group::Group;
 use crate::history::SkipChain;
 use crate::space::Inner;
-use crate::{BucketError, BucketInfo, Deleted, Precondition, Snapshot, Written};
+use crate::{BucketError, BucketInfo, DeleteOptions, Deleted, Precondition, Snapshot, Written};
 
 /// The most operations in one group, and the most that wait for the next.
 const GROUP_LIMIT: usize = 1024;
@@ -33,7 +35,11 @@ pub(crate) enum Op {
         reply: Reply<Written>,
     },
     /// Deletes keys.
-    Delete { keys: Vec<(String, Precondition)>, reply: Reply<DeletedKeys> },
+    Delete { keys: Vec<(String, DeleteOptions)>, reply: Reply<DeletedKeys> },
+    /// Changes what goes with a version.
+    Amend { key: String, version: Option<VersionName>, amendment: Amendment, reply: Reply<Written> },
+    /// Changes the configuration.
+    Configure { change: ConfigChange, reply: Reply<Cid> },
     /// Begins a multipart upload.
     Begin { key: String, id: UploadId, state: Box<UploadState>, reply: Reply<()> },
     /// Adds a stored part to an upload, or replaces it.
@@ -65,14 +71,20 @@ impl Op {
             Self::Put { session, .. } | Self::Part { session, .. } | Self::Complete { session, .. } => {
                 Some(&**session)
             }
-            Self::Delete { .. } | Self::Begin { .. } | Self::Abort { .. } | Self::DeleteBucket { .. } => None,
+            Self::Delete { .. }
+            | Self::Amend { .. }
+            | Self::Configure { .. }
+            | Self::Begin { .. }
+            | Self::Abort { .. }
+            | Self::DeleteBucket { .. } => None,
         }
     }
 
     pub(crate) fn fail(self, error: BucketError) {
         // A caller that has gone away needs no answer.
         match self {
-            Self::Put { reply, .. } => _ = reply.send(Err(error)),
+            Self::Put { reply, .. } | Self::Amend { reply, .. } => _ = reply.send(Err(error)),
+            Self::Configure { reply, .. } => _ = reply.send(Err(error)),
             Self::Delete { reply, .. } => _ = reply.send(Err(error)),
             Self::Begin { reply, .. } | Self::Part { reply, .. } | Self::Abort { reply, .. } => {
                 _ = reply.send(Err(error));
@@ -213,7 +225,7 @@ impl Committer {
     async fn delete_bucket(&mut self) -> Result<(), BucketError> {
         for _ in 0..ATTEMPTS {
             let tip = self.tip().await?;
-            if tip.snapshot.objects() > 0 {
+            if tip.snapshot.objects() > 0 || tip.snapshot.noncurrent() > 0 {
                 return Err(BucketError::BucketNotEmpty(self.bucket.name.clone()));
             }
             let name = Genesis::head(&self.bucket.name);

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use carob_block::StoreError;
-use carob_commit::{CommitError, UploadId};
+use carob_commit::{CommitError, DeleteMarker, UploadId, VersionName};
 use carob_index::IndexError;
 use carob_object::ObjectError;
 
@@ -24,6 +24,29 @@ pub enum BucketError {
     /// A condition asked for an object that is not there.
     #[error("there is no object {0:?}")]
     NoSuchKey(String),
+    /// The key has no version of that name.
+    #[error("{key:?} has no version {version}")]
+    NoSuchVersion {
+        /// The key.
+        key: String,
+        /// The version.
+        version: VersionName,
+    },
+    /// The version is a delete marker, which has neither body nor tags nor retention.
+    #[error("the version is a delete marker")]
+    IsDeleteMarker(DeleteMarker),
+    /// Object lock keeps the version, or keeps it protected.
+    #[error("object lock protects the version")]
+    Locked,
+    /// Retention and legal holds need a bucket with object lock.
+    #[error("object lock is not enabled for the bucket")]
+    LockNotEnabled,
+    /// A retention must end in the future, and within [`crate::MAX_RETENTION_DAYS`].
+    #[error("a retention must end in the future, and within 36500 days")]
+    RetentionDate,
+    /// Versioning and object lock cannot become as asked, and why.
+    #[error("{0}")]
+    VersioningState(&'static str),
     /// An empty key, or one of more than [`crate::MAX_KEY_BYTES`].
     #[error("a key of {0} bytes; keys have 1 to 1024")]
     KeyLength(usize),
@@ -92,6 +115,12 @@ impl BucketError {
     /// A block that a durable root links is not there.
     pub(crate) fn missing(cid: &carob_block::Cid) -> Self {
         let text: Box<dyn Error + Send + Sync> = format!("block {cid} is missing").into();
+        Self::Damaged(Arc::from(text))
+    }
+
+    /// The tree of versions holds a key that is none.
+    pub(crate) fn foreign_version() -> Self {
+        let text: Box<dyn Error + Send + Sync> = "the tree of versions holds a foreign key".into();
         Self::Damaged(Arc::from(text))
     }
 

@@ -1,7 +1,8 @@
 use std::collections::{HashSet, VecDeque};
 
-use carob_block::{Block, Cid, ReadBlocks};
-use carob_commit::{Inline, PartList, Record, TreeValue};
+use carob_block::{Block, Cid, ReadBlocks, Store};
+use carob_commit::{Inline, PartList, Record, TreeValue, Version};
+use carob_index::{Tree, Value};
 use futures::{Stream, StreamExt, TryStreamExt};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -17,8 +18,8 @@ const AHEAD: usize = 4;
 const REMEMBERED: usize = 65_536;
 
 impl Snapshot {
-    /// Every block that this state is made of: the commit, the nodes of the tree, then for each object in key
-    /// order its record (where it has a block of its own), body and outboards. Self-contained, and in bounded
+    /// Every block that this state is made of: the commit, the configuration, the nodes of the trees, then for each
+    /// object and each noncurrent version in key order its record (where it has a block of its own), body and outboards. Self-contained, and in bounded
     /// memory however large the bucket is.
     pub fn export(&self) -> impl Stream<Item = Result<Block, BucketError>> + Send + 'static {
         let (sender, receiver) = mpsc::channel(AHEAD);
@@ -40,35 +41,27 @@ impl Snapshot {
         let mut out = Out { to, seen: HashSet::new(), order: VecDeque::new() };
         let store = self.store();
         out.send(block(&**store, &self.cid()).await?).await;
-        let mut nodes = self.tree().nodes();
-        while let Some(node) = nodes.next().await? {
-            out.send(node.block).await;
+        if let Some(config) = &self.commit().config {
+            out.send(block(&**store, config).await?).await;
         }
-        let mut cursor = self.tree().cursor();
-        cursor.seek(b"").await?;
-        while let Some((_, entry)) = cursor.next().await? {
-            let record = match Record::from_value(&entry.value, self.tree().root())? {
-                Inline::Here(record) => *record,
-                Inline::Linked(cid) => {
-                    let found = block(&**store, &cid).await?;
-                    let record = Record::from_block(&found)?;
-                    out.send(found).await;
-                    record
-                }
-            };
-            out.file(Arc::clone(store) as _, record.content).await?;
-            let mut outboards: Vec<Cid> = record.blake3.iter().filter_map(|root| root.outboard).collect();
-            if let Some(parts) = record.parts {
-                let parts = block(&**store, &parts).await?;
-                outboards =
-                    PartList::from_block(&parts)?.0.iter().filter_map(|p| p.blake3.outboard).collect();
-                out.send(parts).await;
+        for tree in [Some(self.tree()), self.versions()].into_iter().flatten() {
+            let mut nodes = tree.nodes();
+            while let Some(node) = nodes.next().await? {
+                out.send(node.block).await;
             }
-            for outboard in outboards {
-                out.file(Arc::clone(store) as _, outboard).await?;
-            }
-            if to.is_closed() {
-                break;
+        }
+        let mut objects = self.tree().cursor();
+        objects.seek(b"").await?;
+        while let Some((_, entry)) = objects.next().await?.filter(|_| !to.is_closed()) {
+            let record: Record = out.read(store, self.tree(), &entry.value).await?;
+            out.object(store, &record).await?;
+        }
+        let Some(tree) = self.versions() else { return Ok(()) };
+        let mut versions = tree.cursor();
+        versions.seek(b"").await?;
+        while let Some((_, entry)) = versions.next().await?.filter(|_| !to.is_closed()) {
+            if let Version::Object(record) = out.read(store, tree, &entry.value).await? {
+                out.object(store, &record).await?;
             }
         }
         Ok(())
@@ -85,6 +78,39 @@ impl Out<'_> {
     async fn send(&self, block: Block) {
         // A reader that has gone away is noticed by the walk.
         _ = self.to.send(Ok(block)).await;
+    }
+
+    /// Reads a value of a tree; the block that it has of its own goes out.
+    async fn read<T: TreeValue>(
+        &self,
+        store: &Arc<dyn Store>,
+        tree: &Tree,
+        value: &Value,
+    ) -> Result<T, BucketError> {
+        match T::from_value(value, tree.root())? {
+            Inline::Here(thing) => Ok(*thing),
+            Inline::Linked(cid) => {
+                let found = block(&**store, &cid).await?;
+                let thing = T::from_block(&found)?;
+                self.send(found).await;
+                Ok(thing)
+            }
+        }
+    }
+
+    /// Body, part list and outboards.
+    async fn object(&mut self, store: &Arc<dyn Store>, record: &Record) -> Result<(), BucketError> {
+        self.file(Arc::clone(store) as _, record.content).await?;
+        let mut outboards: Vec<Cid> = record.blake3.iter().filter_map(|root| root.outboard).collect();
+        if let Some(parts) = record.parts {
+            let parts = block(&**store, &parts).await?;
+            outboards = PartList::from_block(&parts)?.0.iter().filter_map(|p| p.blake3.outboard).collect();
+            self.send(parts).await;
+        }
+        for outboard in outboards {
+            self.file(Arc::clone(store) as _, outboard).await?;
+        }
+        Ok(())
     }
 
     /// All blocks of a UnixFS file, unless it went out a short while ago.

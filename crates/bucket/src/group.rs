@@ -1,18 +1,19 @@
 //! Operations applied to a tip, in order, as the commits they make; nothing durable yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use carob_block::{Block, Cid, Session};
-use carob_commit::{ETag, Record, TreeValue, Unsigned};
+use carob_commit::{Config, Record, Unsigned};
 use carob_identity::Hlc;
-use carob_index::Entry;
+use carob_index::{Entry, Params, Tree};
 
-use crate::bucket::check_key;
 use crate::committer::{DeletedKeys, Op, Tip};
+use crate::group_writes::Removed;
+use crate::snapshot::Trees;
 use crate::space::Inner;
-use crate::{BucketError, Deleted, Precondition, Snapshot, Written};
+use crate::{BucketError, Deleted, Snapshot, Written};
 
 /// What a group of operations comes to.
 #[derive(Debug)]
@@ -30,7 +31,9 @@ pub(crate) struct Group {
 #[derive(Debug)]
 enum Outcome {
     Put(Result<(Arc<Record>, usize), BucketError>),
-    Delete(Vec<Result<(bool, usize), BucketError>>),
+    Delete(Vec<Result<Removed, BucketError>>),
+    Amend(Result<(Arc<Record>, usize), BucketError>),
+    Configure(Result<usize, BucketError>),
     Upload(Result<(), BucketError>),
     Complete(Result<Option<(Arc<Record>, usize)>, BucketError>),
 }
@@ -46,7 +49,13 @@ pub(crate) struct Builder<'a> {
     pub(crate) commits: Vec<Cid>,
     /// Edits that the next commit will hold, each key at most once: a second write of a key starts another
     /// commit, so that both are in history.
-    edits: BTreeMap<Bytes, Option<Entry>>,
+    pub(crate) edits: BTreeMap<Bytes, Option<Entry>>,
+    /// Edits of the tree of versions, for the same commit.
+    pub(crate) version_edits: BTreeMap<Bytes, Option<Entry>>,
+    /// The keys that the next commit changes something of.
+    pub(crate) touched: BTreeSet<String>,
+    /// The configuration from the next commit on, if it is another.
+    pub(crate) config: Option<Config>,
     /// Edits of the uploads that are not in their tree yet.
     pub(crate) upload_edits: BTreeMap<Bytes, Option<Entry>>,
     /// What is too large to stand in a node.
@@ -63,6 +72,9 @@ impl Group {
             commits: vec![tip.snapshot.cid()],
             tip,
             edits: BTreeMap::new(),
+            version_edits: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            config: None,
             upload_edits: BTreeMap::new(),
             spilled: Vec::new(),
             time: space.clock.now(),
@@ -75,10 +87,16 @@ impl Group {
                 }
                 Op::Delete { keys, .. } => {
                     let mut results = Vec::with_capacity(keys.len());
-                    for (key, precondition) in keys {
-                        results.push(builder.delete(key, precondition).await?);
+                    for (key, options) in keys {
+                        results.push(builder.delete(key, options).await?);
                     }
                     outcomes.push(Outcome::Delete(results));
+                }
+                Op::Amend { key, version, amendment, .. } => {
+                    outcomes.push(Outcome::Amend(builder.amend(key, *version, amendment).await?));
+                }
+                Op::Configure { change, .. } => {
+                    outcomes.push(Outcome::Configure(builder.configure(change).await?));
                 }
                 Op::Begin { key, id, state, .. } => {
                     outcomes.push(Outcome::Upload(builder.begin(key, *id, state)));
@@ -106,14 +124,23 @@ impl Group {
         let commit = |number: usize| commits.get(number).copied().unwrap_or_else(|| tip.snapshot.cid());
         for (op, outcome) in ops.into_iter().zip(outcomes) {
             match (op, outcome) {
-                (Op::Put { reply, .. }, Outcome::Put(result)) => {
+                (Op::Put { reply, .. }, Outcome::Put(result))
+                | (Op::Amend { reply, .. }, Outcome::Amend(result)) => {
                     _ = reply.send(result.map(|(record, at)| Written { record, commit: commit(at) }));
                 }
                 (Op::Delete { reply, .. }, Outcome::Delete(results)) => {
-                    let deleted = |(existed, at)| Deleted { existed, commit: commit(at) };
+                    let deleted = |Removed { existed, version, delete_marker, at }| Deleted {
+                        existed,
+                        version,
+                        delete_marker,
+                        commit: commit(at),
+                    };
                     let results: DeletedKeys =
                         results.into_iter().map(|result| result.map(deleted)).collect();
                     _ = reply.send(Ok(results));
+                }
+                (Op::Configure { reply, .. }, Outcome::Configure(result)) => {
+                    _ = reply.send(result.map(commit));
                 }
                 (
                     Op::Begin { reply, .. } | Op::Part { reply, .. } | Op::Abort { reply, .. },
@@ -130,69 +157,36 @@ impl Group {
 }
 
 impl Builder<'_> {
-    /// The outer error fails the group, the inner one the operation.
-    pub(crate) async fn put(
-        &mut self,
-        key: &str,
-        record: &Record,
-        precondition: &Precondition,
-    ) -> Outcomes<(Arc<Record>, usize)> {
-        self.seal_before(key).await?;
-        if !precondition.is_none() {
-            let present = self.present(key).await?;
-            if let Err(error) = precondition.check(key, present) {
-                return Ok(Err(error));
-            }
-        }
-        let mut record = record.clone();
-        record.modified = self.time.timestamp();
-        let (value, block) = record.to_value()?;
-        self.spilled.extend(block);
-        self.edits.insert(key_bytes(key), Some(Entry { value, weight: record.size }));
-        Ok(Ok((Arc::new(record), self.commits.len())))
-    }
-
-    async fn delete(&mut self, key: &str, precondition: &Precondition) -> Outcomes<(bool, usize)> {
-        if let Err(error) = check_key(key) {
-            return Ok(Err(error));
-        }
-        self.seal_before(key).await?;
-        let present = self.present(key).await?;
-        if let Err(error) = precondition.check(key, present) {
-            return Ok(Err(error));
-        }
-        if present.is_none() {
-            // Nothing changes: it is as of the newest commit that there is.
-            return Ok(Ok((false, self.commits.len() - usize::from(self.edits.is_empty()))));
-        }
-        self.edits.insert(key_bytes(key), None);
-        Ok(Ok((true, self.commits.len())))
-    }
-
-    async fn seal_before(&mut self, key: &str) -> Result<(), BucketError> {
-        if self.edits.contains_key(key.as_bytes()) { self.seal().await } else { Ok(()) }
-    }
-
-    async fn present(&self, key: &str) -> Result<Option<ETag>, BucketError> {
-        Ok(self.tip.snapshot.get(key).await?.map(|object| object.record().etag))
+    /// Whether something waits for the next commit.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.touched.is_empty() || self.config.is_some()
     }
 
     /// Makes the edits so far a commit.
-    async fn seal(&mut self) -> Result<(), BucketError> {
-        if self.edits.is_empty() {
+    pub(crate) async fn seal(&mut self) -> Result<(), BucketError> {
+        if !self.is_dirty() {
             return Ok(());
         }
+        self.touched.clear();
+        let Trees { objects, versions } = self.tip.snapshot.trees().clone();
+        let mut blocks = std::mem::take(&mut self.spilled);
+        let edited = objects.edit(std::mem::take(&mut self.edits)).await?;
+        blocks.extend(edited.blocks);
+        let versions = self.edit_versions(versions, &mut blocks).await?;
+        let trees = Trees { objects: edited.tree, versions };
+        let config = match self.config.take() {
+            Some(config) => Arc::new(config),
+            None => Arc::clone(self.tip.snapshot.config()),
+        };
+        let config_block = config.to_block()?;
         let parent = self.tip.snapshot.commit();
-        let edited = self.tip.snapshot.tree().edit(std::mem::take(&mut self.edits)).await?;
-        let mut blocks = edited.blocks;
-        blocks.append(&mut self.spilled);
         let next = Unsigned {
             space: parent.space,
             bucket: parent.bucket,
             name: parent.name.clone(),
-            objects: edited.tree.root(),
-            versions: parent.versions,
-            config: parent.config,
+            objects: trees.objects.root(),
+            versions: trees.versions.as_ref().map(Tree::root),
+            config: config_block.as_ref().map(|block| *block.cid()),
             parents: vec![parent.cid()],
             skip: self.tip.skips.skip(),
             seq: parent.seq + 1,
@@ -200,16 +194,49 @@ impl Builder<'_> {
             author: parent.author,
         };
         let (commit, block) = next.sign(&*self.space.signer)?;
+        if commit.config != parent.config {
+            blocks.extend(config_block);
+        }
         blocks.push(block);
         self.session.put(blocks).await?;
         self.tip.skips.push(commit.seq, commit.cid());
         self.commits.push(commit.cid());
-        self.tip.snapshot = Snapshot::new(Arc::clone(&self.space.store), commit, edited.tree);
+        self.tip.snapshot = Snapshot::new(Arc::clone(&self.space.store), commit, trees, config);
         self.time = self.space.clock.now();
         Ok(())
     }
-}
 
-fn key_bytes(key: &str) -> Bytes {
-    Bytes::copy_from_slice(key.as_bytes())
+    /// The tree of versions with the edits that wait. There is none without entries, so that a bucket whose
+    /// versions are all gone is the same as one that never had any.
+    async fn edit_versions(
+        &mut self,
+        tree: Option<Tree>,
+        blocks: &mut Vec<Block>,
+    ) -> Result<Option<Tree>, BucketError> {
+        let edits = std::mem::take(&mut self.version_edits);
+        if tree.is_none() && edits.values().all(Option::is_none) {
+            return Ok(None);
+        }
+        let tree = match tree {
+            Some(tree) => tree,
+            None => {
+                let (tree, descriptor) = self.new_tree();
+                // An edit reads the tree that it edits.
+                self.session.put(descriptor).await?;
+                tree
+            }
+        };
+        let edited = tree.edit(edits).await?;
+        if edited.tree.is_empty() {
+            return Ok(None);
+        }
+        blocks.extend(edited.blocks);
+        Ok(Some(edited.tree))
+    }
+
+    /// An empty tree beside that of the objects.
+    pub(crate) fn new_tree(&self) -> (Tree, Vec<Block>) {
+        let (salt, params) = (self.tip.snapshot.tree().salt(), Params::default());
+        Tree::empty(Arc::clone(&self.space.store) as _, Arc::clone(&self.space.nodes), salt, params)
+    }
 }

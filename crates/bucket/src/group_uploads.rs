@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carob_commit::{CompletedState, PartState, Record, TreeValue, UploadId, UploadState};
-use carob_index::{Entry, Params, Tree};
+use carob_index::Entry;
 
 use crate::committer::Plan;
 use crate::group::{Builder, Outcomes};
+use crate::snapshot::read;
 use crate::uploads::{self, COMPLETED_PREFIX};
 use crate::{BucketError, Precondition};
 
@@ -81,9 +82,7 @@ impl Builder<'_> {
         let tree = match self.tip.uploads.take() {
             Some(tree) => tree,
             None => {
-                let (salt, params) = (self.tip.snapshot.tree().salt(), Params::default());
-                let store = Arc::clone(&self.space.store) as _;
-                let (tree, blocks) = Tree::empty(store, Arc::clone(&self.space.nodes), salt, params);
+                let (tree, blocks) = self.new_tree();
                 self.session.put(blocks).await?;
                 tree
             }
@@ -115,7 +114,7 @@ impl Builder<'_> {
     async fn result_of(&self, key: &str, id: UploadId) -> Result<Option<Record>, BucketError> {
         let Some(tree) = &self.tip.uploads else { return Ok(None) };
         let Some(entry) = tree.get(&uploads::completed_key(id)).await? else { return Ok(None) };
-        let result: CompletedState = uploads::read(&self.space.store, tree, &entry).await?;
+        let result: CompletedState = read(&self.space.store, tree, &entry.value).await?;
         Ok((result.key == key).then_some(result.record))
     }
 
@@ -129,7 +128,7 @@ impl Builder<'_> {
             let Some((_, entry)) = cursor.next().await?.filter(|(found, _)| *found == at) else {
                 return Ok(false);
             };
-            if uploads::read::<PartState>(&self.space.store, tree, &entry).await? != *planned {
+            if read::<PartState>(&self.space.store, tree, &entry.value).await? != *planned {
                 return Ok(false);
             }
         }
@@ -158,7 +157,7 @@ impl Builder<'_> {
         cursor.seek(COMPLETED_PREFIX).await?;
         for _ in 0..RESULTS_DROPPED {
             let Some((at, entry)) = cursor.next().await? else { break };
-            let result: CompletedState = uploads::read(&self.space.store, tree, &entry).await?;
+            let result: CompletedState = read(&self.space.store, tree, &entry.value).await?;
             if now.saturating_sub(result.completed.0) <= RESULT_KEPT {
                 break;
             }

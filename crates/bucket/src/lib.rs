@@ -29,14 +29,19 @@
 //! # space.close().await; Ok(()) }
 //! ```
 
+mod amend;
 mod bucket;
 mod committer;
+mod configure;
 mod error;
+mod escape;
 mod export;
 mod group;
 mod group_uploads;
+mod group_writes;
 mod history;
 mod listing;
+mod lock;
 mod multipart;
 mod names;
 mod object;
@@ -47,23 +52,29 @@ mod token;
 mod upload;
 mod upload_listing;
 mod uploads;
+mod version_listing;
+mod versions;
 
-pub use bucket::{Bucket, Deleted, PutOptions, Written};
+pub use amend::Amendment;
+pub use bucket::{Bucket, DeleteOptions, Deleted, PutOptions, Written};
 pub use carob_commit::{
-    Blake3Root, BucketId, ChecksumType, Commit, ETag, Layout, ObjectHeaders, Part, PartList, PartState,
-    Record, UploadChecksum, UploadId, UploadState,
+    Blake3Root, BucketId, ChecksumType, Commit, Config, DefaultRetention, DeleteMarker, ETag, Layout, Lock,
+    ObjectHeaders, ObjectLock, Part, PartList, PartState, Record, Retention, RetentionMode, RetentionPeriod,
+    UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName, Versioning,
 };
 pub use carob_object::{Checksum, ChecksumAlgorithm};
 pub use error::BucketError;
 pub use history::LogEntry;
 pub use listing::{ListEntry, ListPage, ListQuery, ListStart};
+pub use lock::MAX_RETENTION_DAYS;
 pub use multipart::{CompleteOptions, MAX_PARTS, MIN_PART_BYTES, PartClaim, UploadOptions};
 pub use object::{ByteStream, Object};
 pub use precondition::{EtagCondition, Precondition};
-pub use snapshot::{Snapshot, Usage};
+pub use snapshot::{Found, Snapshot, Usage};
 pub use space::{BucketInfo, Space, SpaceOptions};
 pub use upload::{Upload, Uploaded};
 pub use upload_listing::{PartsPage, UploadsEntry, UploadsPage, UploadsQuery};
+pub use version_listing::{VersionStart, VersionsEntry, VersionsPage, VersionsQuery};
 
 /// The longest key, in bytes of UTF-8 (Amazon S3 user guide, "Naming Amazon S3 objects").
 pub const MAX_KEY_BYTES: usize = 1024;

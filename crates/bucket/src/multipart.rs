@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use carob_block::{Cid, Session};
 use carob_commit::{
-    Blake3Root, ChecksumType, CompletedState, ETag, Layout, ObjectHeaders, Part, PartList, PartState, Record,
-    UploadChecksum, UploadId, UploadState,
+    Blake3Root, ChecksumType, CompletedState, ETag, Layout, Lock, ObjectHeaders, Part, PartList, PartState,
+    Record, UploadChecksum, UploadId, UploadState,
 };
 use carob_index::Tree;
 use carob_object::{Checksum, ChecksumAlgorithm, Joined, join, md5};
@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::bucket::{check_key, check_metadata};
 use crate::committer::{Op, Plan};
+use crate::snapshot::read;
 use crate::uploads;
 use crate::{Bucket, BucketError, Precondition, Uploaded, Written};
 
@@ -35,6 +36,10 @@ pub struct UploadOptions {
     pub metadata: BTreeMap<String, String>,
     /// The checksum that is announced.
     pub checksum: Option<UploadChecksum>,
+    /// Tags of the object to be.
+    pub tags: BTreeMap<String, String>,
+    /// What is to keep the object from being deleted.
+    pub lock: Lock,
 }
 
 /// What a client says of a part when it completes an upload.
@@ -69,12 +74,12 @@ impl Bucket {
     pub async fn begin_upload(&self, key: &str, options: UploadOptions) -> Result<UploadId, BucketError> {
         check_key(key)?;
         check_metadata(&options.metadata)?;
-        let UploadOptions { headers, metadata, checksum } = options;
+        let UploadOptions { headers, metadata, checksum, tags, lock } = options;
         let initiated = self.space().clock.now().timestamp();
         let mut random = [0; 8];
         self.space().entropy.fill(&mut random);
         let id = UploadId::new(initiated, random);
-        let state = Box::new(UploadState { initiated, headers, metadata, checksum });
+        let state = Box::new(UploadState { initiated, headers, metadata, checksum, tags, lock });
         let (reply, answer) = oneshot::channel();
         self.submit(Op::Begin { key: key.to_owned(), id, state, reply }, answer).await?;
         Ok(id)
@@ -158,7 +163,7 @@ impl Bucket {
     async fn earlier_result(&self, tree: &Tree, key: &str, id: UploadId) -> Result<Written, BucketError> {
         let gone = BucketError::NoSuchUpload(id);
         let Some(entry) = tree.get(&uploads::completed_key(id)).await? else { return Err(gone) };
-        let result: CompletedState = uploads::read(&self.space().store, tree, &entry).await?;
+        let result: CompletedState = read(&self.space().store, tree, &entry.value).await?;
         if result.key != key {
             return Err(gone);
         }
@@ -180,7 +185,7 @@ impl Bucket {
             cursor.seek(&at).await?;
             let found = cursor.next().await?.filter(|(found, _)| *found == at);
             let (_, entry) = found.ok_or(BucketError::InvalidPart(claim.number))?;
-            let part: PartState = uploads::read(&self.space().store, tree, &entry).await?;
+            let part: PartState = read(&self.space().store, tree, &entry.value).await?;
             let etag = ETag { md5: part.md5, parts: None }.to_string();
             let other =
                 claim.checksum.as_ref().is_some_and(|claimed| part.checksum.as_ref() != Some(claimed));
@@ -237,6 +242,10 @@ impl Bucket {
             metadata: state.metadata.clone(),
             checksum,
             checksum_type,
+            version: None,
+            null: false,
+            lock: state.lock,
+            tags: state.tags.clone(),
         };
         let outboards: Vec<Cid> = parts.iter().filter_map(|(_, part)| part.blake3.outboard).collect();
         if let Some(missing) = session.missing(&outboards).await?.first() {
@@ -253,7 +262,7 @@ impl Bucket {
         id: UploadId,
     ) -> Result<Option<UploadState>, BucketError> {
         match tree.get(&uploads::upload_key(key, id)).await? {
-            Some(entry) => Ok(Some(uploads::read(&self.space().store, tree, &entry).await?)),
+            Some(entry) => Ok(Some(read(&self.space().store, tree, &entry.value).await?)),
             None => Ok(None),
         }
     }

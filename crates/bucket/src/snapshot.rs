@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use carob_block::{Block, Cid, ReadBlocks, Store};
-use carob_commit::{Commit, Inline, Record, TreeValue};
+use carob_commit::{Commit, Config, DeleteMarker, Inline, Record, TreeValue, Version, VersionName};
 use carob_index::{NodeCache, Tree, Value};
 
 use crate::bucket::check_key;
-use crate::{BucketError, Object};
+use crate::{BucketError, Object, versions};
 
 /// A bucket as of one commit. It never changes; cloning is cheap.
 #[derive(Debug, Clone)]
@@ -23,18 +23,39 @@ pub struct Usage {
     pub bytes: u64,
 }
 
+/// What is under a key, or is a version of it.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// An object.
+    Object(Object),
+    /// A delete marker.
+    DeleteMarker(DeleteMarker),
+    /// Nothing.
+    Nothing,
+}
+
 #[derive(Debug)]
 struct State {
     commit: Commit,
-    objects: Tree,
+    trees: Trees,
+    config: Arc<Config>,
+}
+
+/// The trees of a bucket.
+#[derive(Debug, Clone)]
+pub(crate) struct Trees {
+    /// Current objects.
+    pub(crate) objects: Tree,
+    /// Noncurrent versions and delete markers; `None` when there are none.
+    pub(crate) versions: Option<Tree>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(store: Arc<dyn Store>, commit: Commit, objects: Tree) -> Self {
-        Self { store, state: Arc::new(State { commit, objects }) }
+    pub(crate) fn new(store: Arc<dyn Store>, commit: Commit, trees: Trees, config: Arc<Config>) -> Self {
+        Self { store, state: Arc::new(State { commit, trees, config }) }
     }
 
-    /// Reads the commit `cid` and opens its tree.
+    /// Reads the commit `cid` and opens its trees.
     pub(crate) async fn load(
         store: &Arc<dyn Store>,
         nodes: &Arc<NodeCache>,
@@ -42,8 +63,16 @@ impl Snapshot {
     ) -> Result<Self, BucketError> {
         let commit = Commit::from_block(&block(&**store, &cid).await?)?;
         let blocks: Arc<dyn ReadBlocks> = Arc::clone(store) as _;
-        let objects = Tree::open(blocks, Arc::clone(nodes), commit.objects).await?;
-        Ok(Self::new(Arc::clone(store), commit, objects))
+        let objects = Tree::open(Arc::clone(&blocks), Arc::clone(nodes), commit.objects).await?;
+        let versions = match commit.versions {
+            Some(root) => Some(Tree::open(blocks, Arc::clone(nodes), root).await?),
+            None => None,
+        };
+        let config = match &commit.config {
+            Some(cid) => Config::from_block(&block(&**store, cid).await?)?,
+            None => Config::default(),
+        };
+        Ok(Self::new(Arc::clone(store), commit, Trees { objects, versions }, Arc::new(config)))
     }
 
     /// The signed commit.
@@ -56,14 +85,26 @@ impl Snapshot {
         self.state.commit.cid()
     }
 
-    /// How many objects there are.
-    pub fn objects(&self) -> u64 {
-        self.state.objects.len()
+    /// How the bucket is configured.
+    #[must_use]
+    pub fn config(&self) -> &Arc<Config> {
+        &self.state.config
     }
 
-    /// The sum of the objects' sizes.
+    /// How many current objects there are.
+    pub fn objects(&self) -> u64 {
+        self.tree().len()
+    }
+
+    /// How many noncurrent versions and delete markers there are.
+    #[must_use]
+    pub fn noncurrent(&self) -> u64 {
+        self.versions().map_or(0, Tree::len)
+    }
+
+    /// The sum of the current objects' sizes.
     pub fn bytes(&self) -> u64 {
-        self.state.objects.bytes()
+        self.tree().bytes()
     }
 
     /// How many objects there are under a prefix, and the sum of their sizes. Exact, and read from a few nodes
@@ -83,12 +124,49 @@ impl Snapshot {
     pub async fn get(&self, key: &str) -> Result<Option<Object>, BucketError> {
         check_key(key)?;
         let Some(entry) = self.tree().get(key.as_bytes()).await? else { return Ok(None) };
-        let record = self.record(&entry.value).await?;
-        Ok(Some(Object { store: Arc::clone(&self.store) as _, record, commit: self.cid() }))
+        Ok(Some(self.object(self.record(&entry.value).await?)))
+    }
+
+    /// The version of `key` that has this name, or with `None`, what is under the key: the newest version.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get`].
+    pub async fn find(&self, key: &str, version: Option<VersionName>) -> Result<Found, BucketError> {
+        let current = self.get(key).await?;
+        if let Some(object) = current
+            && version.is_none_or(|name| object.record().version_name() == name)
+        {
+            return Ok(Found::Object(object));
+        }
+        let found = match (self.versions(), version) {
+            (None, _) => None,
+            (Some(tree), None) => versions::newest(&self.store, tree, key).await?,
+            (Some(tree), Some(name)) => match tree.get(&versions::place(key, name)).await? {
+                Some(entry) => Some(read(&self.store, tree, &entry.value).await?),
+                None => None,
+            },
+        };
+        Ok(match found {
+            Some(Version::Object(record)) => Found::Object(self.object(Arc::new(*record))),
+            Some(Version::DeleteMarker(marker)) => Found::DeleteMarker(marker),
+            None => Found::Nothing,
+        })
+    }
+
+    fn object(&self, record: Arc<Record>) -> Object {
+        Object { store: Arc::clone(&self.store) as _, record, commit: self.cid() }
     }
 
     pub(crate) fn tree(&self) -> &Tree {
-        &self.state.objects
+        &self.state.trees.objects
+    }
+
+    pub(crate) fn versions(&self) -> Option<&Tree> {
+        self.state.trees.versions.as_ref()
+    }
+
+    pub(crate) fn trees(&self) -> &Trees {
+        &self.state.trees
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
@@ -97,10 +175,19 @@ impl Snapshot {
 
     /// The record that a tree value is or links.
     pub(crate) async fn record(&self, value: &Value) -> Result<Arc<Record>, BucketError> {
-        match Record::from_value(value, self.tree().root())? {
-            Inline::Here(record) => Ok(Arc::new(*record)),
-            Inline::Linked(cid) => Ok(Arc::new(Record::from_block(&block(&*self.store, &cid).await?)?)),
-        }
+        Ok(Arc::new(read(&self.store, self.tree(), value).await?))
+    }
+}
+
+/// Reads a value of a tree, there or in the block that it links.
+pub(crate) async fn read<T: TreeValue>(
+    store: &Arc<dyn Store>,
+    tree: &Tree,
+    value: &Value,
+) -> Result<T, BucketError> {
+    match T::from_value(value, tree.root())? {
+        Inline::Here(thing) => Ok(*thing),
+        Inline::Linked(cid) => Ok(T::from_block(&block(&**store, &cid).await?)?),
     }
 }
 

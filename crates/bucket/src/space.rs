@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use carob_block::{Cid, HeadSwap, Store, StoreError};
-use carob_commit::{BucketId, Commit, Genesis, Unsigned, uploads_head};
+use carob_commit::{BucketId, Commit, Config, Genesis, Unsigned, uploads_head};
 use carob_identity::{Clock, Did, Entropy, HybridClock, Signer, Timestamp};
 use carob_index::{NodeCache, Params, Salt, Tree};
 use parking_lot::Mutex;
@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::committer::{Committer, Op};
 use crate::snapshot::block;
-use crate::{Bucket, BucketError, Snapshot, names};
+use crate::{Bucket, BucketError, Snapshot, lock, names};
 
 /// How many buckets' newest states, and how many names, are kept decoded.
 const CACHED_BUCKETS: usize = 1024;
@@ -103,7 +103,16 @@ impl Space {
     /// # Errors
     /// [`BucketError::InvalidBucketName`], [`BucketError::BucketExists`].
     pub async fn create_bucket(&self, name: &str) -> Result<BucketInfo, BucketError> {
+        self.create_bucket_with(name, &Config::default()).await
+    }
+
+    /// Makes an empty bucket with this configuration; durable when it returns.
+    ///
+    /// # Errors
+    /// As [`Space::create_bucket`]; [`BucketError::VersioningState`] for object lock without versioning.
+    pub async fn create_bucket_with(&self, name: &str, config: &Config) -> Result<BucketInfo, BucketError> {
         names::check(name)?;
+        lock::may_configure(&Config::default(), config)?;
         let inner = &self.inner;
         let (mut id, mut salt) = ([0; 16], [0; 16]);
         inner.entropy.fill(&mut id);
@@ -113,13 +122,14 @@ impl Space {
         let genesis = Genesis { id: BucketId(id), space: did, owner: did, salt, created: time.timestamp() };
         let blocks = Arc::clone(&inner.store) as _;
         let (tree, mut new) = Tree::empty(blocks, Arc::clone(&inner.nodes), Salt(salt), Params::default());
+        let config = config.to_block()?;
         let first = Unsigned {
             space: did,
             bucket: genesis.id,
             name: name.to_owned(),
             objects: tree.root(),
             versions: None,
-            config: None,
+            config: config.as_ref().map(|block| *block.cid()),
             parents: Vec::new(),
             skip: None,
             seq: 0,
@@ -132,6 +142,7 @@ impl Space {
             HeadSwap { name: Genesis::head(name), expected: None, next: Some(*genesis_block.cid()) },
             HeadSwap { name: Commit::head(genesis.id), expected: None, next: Some(*commit.cid()) },
         ];
+        new.extend(config);
         new.extend([commit, genesis_block]);
         let session = inner.store.session();
         session.put(new).await?;

@@ -2,6 +2,7 @@
 
 use carob_commit::{PartState, UploadId, UploadState};
 
+use crate::snapshot::read;
 use crate::token::after_prefix;
 use crate::uploads::{self, Place};
 use crate::{Bucket, BucketError, MAX_PARTS};
@@ -94,7 +95,7 @@ impl Bucket {
                 cursor.seek(&bound).await?;
                 continue;
             }
-            let state = Box::new(uploads::read(&self.space().store, &tree, &entry).await?);
+            let state = Box::new(read(&self.space().store, &tree, &entry.value).await?);
             cursor.seek(&uploads::part_key(&key, id, u16::MAX)).await?;
             last = Some((key.clone(), Some(id)));
             page.entries.push(UploadsEntry::Upload { key, id, state });
@@ -128,7 +129,7 @@ impl Bucket {
                 page.truncated = true;
                 break;
             }
-            page.parts.push((number, uploads::read(&self.space().store, &tree, &entry).await?));
+            page.parts.push((number, read(&self.space().store, &tree, &entry.value).await?));
         }
         Ok(page)
     }

@@ -3,15 +3,10 @@
 //! Keys are, in byte order: an upload's own entry, then its parts, upload by upload in order of age, key by key.
 //! `0xff` is no first byte of UTF-8, so what completed uploads came to stands behind all of them.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use carob_block::Store;
-use carob_commit::{Inline, TreeValue, UploadId};
-use carob_index::{Entry, Tree};
+use carob_commit::UploadId;
 
-use crate::BucketError;
-use crate::snapshot::block;
+use crate::escape::{escaped, unescaped, unterminated};
 
 /// Before what completed uploads came to.
 const COMPLETED: u8 = 0xff;
@@ -19,24 +14,9 @@ const COMPLETED: u8 = 0xff;
 /// The entry of an upload, before its parts.
 const OWN: u16 = 0;
 
-/// The key, so escaped that a shorter one stays before a longer one: `00` becomes `00 ff`, and `00 00` ends it.
-fn escaped(key: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(key.len() + 20);
-    for byte in key.bytes() {
-        bytes.push(byte);
-        if byte == 0 {
-            bytes.push(0xff);
-        }
-    }
-    bytes.extend([0, 0]);
-    bytes
-}
-
 /// Before all uploads of keys that start with `prefix`.
 pub(crate) fn keys_from(prefix: &str) -> Vec<u8> {
-    let mut bytes = escaped(prefix);
-    bytes.truncate(bytes.len() - 2);
-    bytes
+    unterminated(prefix)
 }
 
 /// Before an upload's own entry and its parts.
@@ -82,31 +62,10 @@ pub(crate) fn place(bytes: &[u8]) -> Option<Place> {
     if bytes.first() == Some(&COMPLETED) {
         return Some(Place::Completed);
     }
-    let (mut key, mut rest) = (Vec::new(), bytes.iter());
-    loop {
-        match rest.next()? {
-            0 => match rest.next()? {
-                0 => break,
-                _ => key.push(0),
-            },
-            byte => key.push(*byte),
-        }
-    }
-    let (id, number) = rest.as_slice().split_first_chunk::<16>()?;
+    let (key, rest) = unescaped(bytes)?;
+    let (id, number) = rest.split_first_chunk::<16>()?;
     let number = u16::from_be_bytes(number.try_into().ok()?);
-    Some(Place::Upload { key: String::from_utf8(key).ok()?, id: UploadId(*id), number })
-}
-
-/// Reads an entry of the tree.
-pub(crate) async fn read<T: TreeValue>(
-    store: &Arc<dyn Store>,
-    tree: &Tree,
-    entry: &Entry,
-) -> Result<T, BucketError> {
-    match T::from_value(&entry.value, tree.root())? {
-        Inline::Here(thing) => Ok(*thing),
-        Inline::Linked(cid) => Ok(T::from_block(&block(&**store, &cid).await?)?),
-    }
+    Some(Place::Upload { key, id: UploadId(*id), number })
 }
 
 #[cfg(test)]

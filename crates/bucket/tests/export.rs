@@ -5,7 +5,7 @@ mod support;
 use std::io::Cursor;
 
 use carob_block::Block;
-use carob_bucket::{Bucket, PutOptions, Snapshot};
+use carob_bucket::{Bucket, Config, DeleteOptions, PutOptions, Snapshot, Versioning};
 use carob_car::{CarReader, Frame, header};
 use carob_commit::{VerifyError, verify_car};
 use carob_identity::{SeededEntropy, Signer, SpaceKey};
@@ -22,6 +22,19 @@ fn car(root: &Snapshot, blocks: &[Block]) -> Vec<u8> {
     car
 }
 
+/// An overwritten object, one with a record too large for a node, and a delete marker.
+async fn put_versions(bucket: &Bucket) {
+    let enable = |config: &mut Config| {
+        config.versioning = Versioning::Enabled;
+        Ok(())
+    };
+    bucket.configure(enable).await.unwrap();
+    put(bucket, "versions", "first").await.unwrap();
+    let tags = [("t".to_owned(), "v".repeat(500))].into();
+    put_with(bucket, "versions", "second", PutOptions { tags, ..PutOptions::default() }).await.unwrap();
+    bucket.delete("versions", DeleteOptions::default()).await.unwrap();
+}
+
 /// A bucket with bodies of one block, of several, shared ones, and a record too large for a node.
 async fn filled() -> Bucket {
     let bucket = bucket().await;
@@ -29,6 +42,7 @@ async fn filled() -> Bucket {
         put(&bucket, &format!("dir/{n}"), &format!("body {}", n / 2)).await.unwrap();
     }
     put(&bucket, "empty", "").await.unwrap();
+    put_versions(&bucket).await;
     put(&bucket, "large", &"0123456789abcdef".repeat(150_000)).await.unwrap();
     let metadata = [("m".to_owned(), "v".repeat(1500))].into();
     put_with(&bucket, "meta", "x", PutOptions { metadata, ..PutOptions::default() }).await.unwrap();
@@ -44,6 +58,7 @@ async fn an_export_verifies_offline_and_says_what_it_holds() {
     let did = *SpaceKey::generate(&SeededEntropy::new(7)).did();
     let report = verify_car(Cursor::new(car(&snapshot, &blocks)), Some(&did)).await.unwrap();
     assert_eq!((report.objects, report.bytes), (203, snapshot.bytes()));
+    assert_eq!((report.noncurrent, snapshot.noncurrent()), (3, 3));
     assert_eq!(&report.commit, snapshot.commit());
     assert_eq!(report.commit.name, "bucket");
     let other = *SpaceKey::generate(&SeededEntropy::new(9)).did();
@@ -58,6 +73,7 @@ async fn an_export_without_any_one_of_its_blocks_is_refused() {
         put(&bucket, &format!("{n}"), &format!("body {n}")).await.unwrap();
     }
     put(&bucket, "large", &"0123456789abcdef".repeat(100_000)).await.unwrap();
+    put_versions(&bucket).await;
     let snapshot = bucket.snapshot().await.unwrap();
     let all = blocks(&snapshot).await;
     for missing in 0..all.len() {
@@ -74,6 +90,7 @@ async fn an_export_with_any_flipped_bit_is_refused() {
     for n in 0..8 {
         put(&bucket, &format!("{n}"), &format!("body {n}")).await.unwrap();
     }
+    put_versions(&bucket).await;
     let snapshot = bucket.snapshot().await.unwrap();
     let intact = car(&snapshot, &blocks(&snapshot).await);
     verify_car(Cursor::new(intact.clone()), None).await.unwrap();

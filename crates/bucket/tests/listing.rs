@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use carob_bucket::{Bucket, BucketError, ListEntry, ListQuery, ListStart, Precondition};
+use carob_bucket::{Bucket, BucketError, DeleteOptions, ListEntry, ListQuery, ListStart};
 use futures::future::join_all;
 use proptest::prelude::*;
 use support::{bucket, put};
@@ -134,7 +134,7 @@ async fn pages_neither_skip_nor_repeat_while_others_write() {
             _ => None,
         }));
         put(&bucket, &format!("{:03}+new", round % 300), "").await.unwrap();
-        bucket.delete(&format!("{:03}+new", round / 2), Precondition::default()).await.unwrap();
+        bucket.delete(&format!("{:03}+new", round / 2), DeleteOptions::default()).await.unwrap();
         match page.next_token {
             Some(token) => start = ListStart::Token(token),
             None => break,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use carob_block::MemoryStore;
 use carob_bucket::{
-    Bucket, BucketError, ChecksumType, CompleteOptions, EtagCondition, Layout, MIN_PART_BYTES, PartClaim,
-    PartState, Precondition, PutOptions, UploadChecksum, UploadId, UploadOptions, UploadsEntry, UploadsQuery,
-    Written,
+    Bucket, BucketError, ChecksumType, CompleteOptions, DeleteOptions, EtagCondition, Layout, MIN_PART_BYTES,
+    PartClaim, PartState, Precondition, PutOptions, UploadChecksum, UploadId, UploadOptions, UploadsEntry,
+    UploadsQuery, Written,
 };
 use carob_object::ChecksumAlgorithm;
 use futures::TryStreamExt;
@@ -313,7 +313,7 @@ async fn a_copy_shares_all_blocks_and_keeps_what_it_is_not_told() {
     assert_eq!(copy.record.content, source.record().content);
     assert_eq!(copy.record.etag, source.record().etag);
     assert!(copy.record.metadata.is_empty());
-    bucket.delete("from", Precondition::default()).await.unwrap();
+    bucket.delete("from", DeleteOptions::default()).await.unwrap();
     assert_eq!(whole(&bucket, "to").await.len(), 3_000_000);
 }
 

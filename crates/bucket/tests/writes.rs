@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use carob_block::fault::FaultyStore;
 use carob_block::{MemoryStore, Store};
-use carob_bucket::{BucketError, EtagCondition, Precondition, PutOptions};
+use carob_bucket::{BucketError, DeleteOptions, EtagCondition, Precondition, PutOptions};
 use futures::future::join_all;
 use support::{bucket, put, put_with, read, space, space_over};
 
@@ -62,14 +62,17 @@ async fn if_match_needs_the_present_tag() {
     assert!(matches!(wrong, Err(BucketError::PreconditionFailed("If-Match"))));
     put_with(&bucket, "k", "2", options(&tag)).await.unwrap();
     assert_eq!(read(&bucket, "k").await.as_deref(), Some("2"));
-    assert!(matches!(bucket.delete("k", if_match(&tag)).await, Err(BucketError::PreconditionFailed(_))));
+    assert!(matches!(
+        bucket.delete("k", if_match(&tag).into()).await,
+        Err(BucketError::PreconditionFailed(_))
+    ));
 }
 
 #[tokio::test]
 async fn delete_of_an_absent_key_makes_no_commit() {
     let bucket = bucket().await;
     let before = put(&bucket, "k", "1").await.unwrap().commit;
-    let deleted = bucket.delete("other", Precondition::default()).await.unwrap();
+    let deleted = bucket.delete("other", DeleteOptions::default()).await.unwrap();
     assert!(!deleted.existed);
     assert_eq!(deleted.commit, before);
     assert_eq!(bucket.snapshot().await.unwrap().cid(), before);
@@ -82,7 +85,7 @@ async fn many_keys_are_deleted_in_one_commit() {
         put(&bucket, key, key).await.unwrap();
     }
     let before = bucket.snapshot().await.unwrap().commit().seq;
-    let keys = ["a", "x", "b", "a"].map(|key| (key.to_owned(), Precondition::default()));
+    let keys = ["a", "x", "b", "a"].map(|key| (key.to_owned(), DeleteOptions::default()));
     let results = bucket.delete_many(keys.into()).await.unwrap();
     let existed: Vec<bool> = results.into_iter().map(|result| result.unwrap().existed).collect();
     assert_eq!(existed, [true, false, true, false]);
@@ -152,7 +155,7 @@ async fn a_bucket_is_deleted_only_when_empty_and_starts_anew() {
     let bucket = space.bucket("b-1").await.unwrap();
     put(&bucket, "k", "1").await.unwrap();
     assert!(matches!(space.delete_bucket("b-1").await, Err(BucketError::BucketNotEmpty(_))));
-    bucket.delete("k", Precondition::default()).await.unwrap();
+    bucket.delete("k", DeleteOptions::default()).await.unwrap();
     space.delete_bucket("b-1").await.unwrap();
     assert!(matches!(space.bucket("b-1").await, Err(BucketError::NoSuchBucket(_))));
     assert!(

@@ -16,23 +16,29 @@ mod bucket_id;
 mod checksum;
 mod codec;
 mod commit;
+mod config;
 mod etag;
 mod genesis;
 mod inline;
+mod lock;
 mod multipart;
 mod parts;
 mod record;
 mod verify;
+mod version;
 
 pub use bucket_id::BucketId;
 pub use commit::{Commit, Unsigned};
+pub use config::{Config, DefaultRetention, ObjectLock, RetentionPeriod, Versioning};
 pub use etag::ETag;
 pub use genesis::Genesis;
 pub use inline::{INLINE, Inline, TreeValue};
+pub use lock::{Lock, Retention, RetentionMode};
 pub use multipart::{CompletedState, PartState, UploadChecksum, UploadId, UploadState, uploads_head};
 pub use parts::{Part, PartList};
 pub use record::{Blake3Root, ChecksumType, Layout, ObjectHeaders, Record};
 pub use verify::{Report, VerifyError, verify_car};
+pub use version::{DeleteMarker, Version, VersionId, VersionName};
 
 /// Why bytes are not one of this crate's structures, or not an authentic one.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +73,9 @@ pub enum CommitError {
     /// Text that is not an upload id.
     #[error("{0:?} is not an upload id")]
     BadUploadId(String),
+    /// Text that is not a version id.
+    #[error("{0:?} is not a version id")]
+    BadVersionId(String),
     /// A structure over the size of a block; only reached by metadata far above S3's limits.
     #[error("{what} is too large to store")]
     TooLarge {

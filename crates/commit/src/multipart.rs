@@ -9,7 +9,7 @@ use carob_identity::Timestamp;
 use carob_object::{Checksum, ChecksumAlgorithm};
 use serde::{Deserialize, Serialize};
 
-use crate::{Blake3Root, BucketId, ChecksumType, CommitError, ObjectHeaders, Record, TreeValue};
+use crate::{Blake3Root, BucketId, ChecksumType, CommitError, Lock, ObjectHeaders, Record, TreeValue};
 
 /// Names an upload: 8 bytes of time, so that ids of one key sort by age, and 8 random ones. Shown as 32 hex
 /// digits.
@@ -63,6 +63,12 @@ pub struct UploadState {
     /// The checksum that was announced.
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<UploadChecksum>,
+    /// Tags of the object to be.
+    #[serde(rename = "g", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// What is to keep the object from being deleted.
+    #[serde(rename = "o", default, skip_serializing_if = "Lock::is_none")]
+    pub lock: Lock,
 }
 
 /// What an upload says of its checksums when it begins.

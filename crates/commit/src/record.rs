@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
 use carob_block::Cid;
-use carob_identity::Timestamp;
+use carob_identity::{Hlc, Timestamp};
 use carob_object::Checksum;
 use serde::{Deserialize, Serialize};
 
-use crate::{ETag, TreeValue};
+use crate::{ETag, Lock, TreeValue, VersionId, VersionName};
 
 /// What a listing and a HEAD need to know of an object. Field names on disk are short because every write
 /// of a key rewrites its neighbours' records too.
@@ -44,6 +44,36 @@ pub struct Record {
     /// What [`Record::checksum`] is the checksum of.
     #[serde(rename = "kt", default, skip_serializing_if = "ChecksumType::is_full_object")]
     pub checksum_type: ChecksumType,
+    /// The version it is; `None` if the bucket had no versioning when it was written.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionId>,
+    /// Whether S3 calls it `null` nonetheless, because versioning was suspended.
+    #[serde(rename = "n", default, skip_serializing_if = "std::ops::Not::not")]
+    pub null: bool,
+    /// What keeps it from being deleted.
+    #[serde(rename = "o", default, skip_serializing_if = "Lock::is_none")]
+    pub lock: Lock,
+    /// Its tags.
+    #[serde(rename = "t", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Record {
+    /// Its place among the versions of its key.
+    #[must_use]
+    pub fn order(&self) -> VersionId {
+        let millis = self.modified.0;
+        self.version.unwrap_or_else(|| VersionId::new(Hlc { millis, counter: 0 }, [0; 8]))
+    }
+
+    /// What S3 calls the version.
+    #[must_use]
+    pub fn version_name(&self) -> VersionName {
+        match self.version {
+            Some(id) if !self.null => VersionName::Id(id),
+            _ => VersionName::Null,
+        }
+    }
 }
 
 /// A BLAKE3 root with what it takes to verify ranges against it. On disk an array of two.

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use carob_block::{Block, Cid, ReadBlocks, StoreError};
 use carob_car::{CarError, CarReader};
 use carob_identity::Did;
-use carob_index::{IndexError, NodeCache, Tree};
+use carob_index::{IndexError, NodeCache, Totals, Tree};
 use carob_object::ObjectError;
 use futures::TryStreamExt;
 
-use crate::{Blake3Root, Commit, CommitError, Inline, PartList, Record, TreeValue};
+use crate::{Blake3Root, Commit, CommitError, Config, Inline, PartList, Record, TreeValue, Version};
 
 /// Memory for decoded index nodes while verifying, in bytes.
 const NODE_CACHE: u64 = 16 << 20;
@@ -24,10 +24,12 @@ const NODE_CACHE: u64 = 16 << 20;
 pub struct Report {
     /// The commit that everything hangs on.
     pub commit: Commit,
-    /// How many objects were verified.
+    /// How many current objects were verified.
     pub objects: u64,
     /// The sum of their sizes.
     pub bytes: u64,
+    /// How many noncurrent versions and delete markers were verified.
+    pub noncurrent: u64,
     /// How many different blocks the file holds.
     pub blocks: u64,
 }
@@ -95,31 +97,71 @@ where
     if commit.author != commit.space {
         return Err(VerifyError::OtherAuthor(commit.author));
     }
+    if let Some(config) = commit.config {
+        Config::from_block(&get(&*blocks, config).await?)?;
+    }
+    let objects = check_tree::<Record>(&blocks, commit.objects).await?;
+    let versions = match commit.versions {
+        Some(root) => check_tree::<Version>(&blocks, root).await?,
+        None => Totals::default(),
+    };
+    Ok(Report {
+        commit,
+        objects: objects.count,
+        bytes: objects.bytes,
+        noncurrent: versions.count,
+        blocks: count,
+    })
+}
+
+/// What an entry of a bucket's trees says of a body.
+trait Bodied: TreeValue {
+    fn body(&self) -> Option<&Record>;
+}
+
+impl Bodied for Record {
+    fn body(&self) -> Option<&Record> {
+        Some(self)
+    }
+}
+
+impl Bodied for Version {
+    fn body(&self) -> Option<&Record> {
+        match self {
+            Self::Object(record) => Some(record),
+            Self::DeleteMarker(_) => None,
+        }
+    }
+}
+
+/// Checks that every node of a tree is there, that it is the one tree of its entries, and each entry's body.
+async fn check_tree<T: Bodied>(blocks: &Arc<dyn ReadBlocks>, root: Cid) -> Result<Totals, VerifyError> {
     let nodes = Arc::new(NodeCache::new(NODE_CACHE));
-    let tree = Tree::open(Arc::clone(&blocks), nodes, commit.objects).await.map_err(index)?;
-    // Shows that every node is there, and that this is the one tree of its entries.
+    let tree = Tree::open(Arc::clone(blocks), nodes, root).await.map_err(index)?;
     let mut nodes = tree.nodes();
     while nodes.next().await.map_err(index)?.is_some() {}
     let mut cursor = tree.cursor();
     cursor.seek(b"").await.map_err(index)?;
-    let (mut objects, mut bytes) = (0_u64, 0_u64);
+    let mut totals = Totals::default();
     while let Some((key, entry)) = cursor.next().await.map_err(index)? {
         let key = String::from_utf8_lossy(&key).into_owned();
-        let record = match Record::from_value(&entry.value, commit.objects)? {
-            Inline::Here(record) => *record,
-            Inline::Linked(cid) => Record::from_block(&get(&*blocks, cid).await?)?,
+        let thing = match T::from_value(&entry.value, root)? {
+            Inline::Here(thing) => *thing,
+            Inline::Linked(cid) => T::from_block(&get(&**blocks, cid).await?)?,
         };
-        if entry.weight != record.size {
+        if entry.weight != thing.body().map_or(0, |record| record.size) {
             return Err(VerifyError::Mismatch { key, what: "the size in the index" });
         }
-        check_body(&blocks, key, &record).await?;
-        objects += 1;
-        bytes = bytes.saturating_add(record.size);
+        totals.count += 1;
+        totals.bytes = totals.bytes.saturating_add(entry.weight);
+        if let Some(record) = thing.body() {
+            check_body(blocks, key, record).await?;
+        }
     }
-    if (objects, bytes) != (tree.len(), tree.bytes()) {
+    if totals != tree.totals() {
         return Err(VerifyError::Mismatch { key: String::new(), what: "the index's totals" });
     }
-    Ok(Report { commit, objects, bytes, blocks: count })
+    Ok(totals)
 }
 
 async fn check_body(blocks: &Arc<dyn ReadBlocks>, key: String, record: &Record) -> Result<(), VerifyError> {

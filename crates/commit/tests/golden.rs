@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use carob_block::{Block, Bytes, Cid, Codec};
 use carob_commit::{
-    Blake3Root, BucketId, ChecksumType, Commit, CommitError, ETag, Genesis, Inline, Layout, ObjectHeaders,
-    Part, PartList, Record, TreeValue, Unsigned,
+    Blake3Root, BucketId, ChecksumType, Commit, CommitError, Config, DefaultRetention, DeleteMarker, ETag,
+    Genesis, Inline, Layout, Lock, ObjectHeaders, ObjectLock, Part, PartList, Record, Retention,
+    RetentionMode, RetentionPeriod, TreeValue, Unsigned, Version, VersionId, VersionName, Versioning,
 };
 use carob_identity::{Hlc, Signer, SpaceKey, Timestamp};
 use carob_object::{Checksum, ChecksumAlgorithm};
@@ -55,8 +56,14 @@ fn record() -> Record {
         metadata: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
         checksum: Some(Checksum { algorithm: ChecksumAlgorithm::Crc64Nvme, value: vec![5; 8] }),
         checksum_type: ChecksumType::FullObject,
+        version: None,
+        null: false,
+        lock: Lock::default(),
+        tags: BTreeMap::new(),
     }
 }
+
+const VERSION: VersionId = VersionId([0xaa; 16]);
 
 #[test]
 fn genesis_has_its_golden_bytes() {
@@ -111,6 +118,61 @@ fn record_has_its_golden_bytes() {
     );
     let read = Record::from_value(&value, cid("node")).unwrap();
     assert_eq!(read, Inline::Here(Box::new(record())));
+}
+
+#[test]
+fn versions_have_their_golden_bytes() {
+    let until = Timestamp(TIME + 1);
+    let retention = Some(Retention { mode: RetentionMode::Compliance, until });
+    let record = Record {
+        version: Some(VERSION),
+        null: true,
+        lock: Lock { retention, legal_hold: true },
+        tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
+        checksum: None,
+        ..record()
+    };
+    let object = Version::Object(Box::new(record.clone()));
+    let marker = Version::DeleteMarker(DeleteMarker { version: VERSION, null: false });
+    let null = Version::DeleteMarker(DeleteMarker { version: VERSION, null: true });
+    let golden = [
+        concat!(
+            "a1616fab61628258200404040404040404040404040404040404040404040404040404040404040404f66163",
+            "d82a58250001551220230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb56165a1",
+            "636d643550030303030303030303030303030303036168a16263746a746578742f706c61696e616d1b000001",
+            "8bcfe5687b616ef5616fa26168f56172a2616d6a434f4d504c49414e434561751b0000018bcfe5687c617304",
+            "6174a1616b61766175a161616162617650aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ),
+        "a16164a1617650aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "a16164a2616ef5617650aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ];
+    for (version, golden) in [object, marker, null].into_iter().zip(golden) {
+        let (value, block) = version.to_value().unwrap();
+        assert!(block.is_none());
+        assert_eq!(hex::encode(value.bytes()), golden);
+        assert_eq!(Version::from_value(&value, cid("node")).unwrap(), Inline::Here(Box::new(version)));
+    }
+    assert_eq!((record.order(), record.version_name()), (VERSION, VersionName::Null));
+}
+
+#[test]
+fn configuration_has_its_golden_bytes() {
+    assert_eq!(Config::default().to_block().unwrap(), None);
+    let default = DefaultRetention { mode: RetentionMode::Governance, period: RetentionPeriod::Days(30) };
+    let config = Config {
+        versioning: Versioning::Enabled,
+        object_lock: Some(ObjectLock { default: Some(default) }),
+        tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
+    };
+    let block = config.to_block().unwrap().unwrap();
+    assert_eq!(
+        hex::encode(block.data()),
+        concat!(
+            "a4617601646c6f636ba16764656661756c74a2646d6f64656a474f5645524e414e434566706572696f64a164",
+            "64617973181e6474616773a1616b61766a76657273696f6e696e6767456e61626c6564",
+        )
+    );
+    assert_eq!(Config::from_block(&block).unwrap(), config);
 }
 
 #[test]
