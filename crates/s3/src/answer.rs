@@ -44,6 +44,11 @@ pub(crate) fn finish(
     if response.status() == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
+    response
+}
+
+/// Says who answers, and to which request.
+pub(crate) fn identify(mut response: Response<Body>, context: &RequestContext) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::SERVER, SERVER);
     for (name, value) in [(REQUEST_ID, context.id()), (HOST_ID, context.host_id())] {

@@ -122,10 +122,11 @@ async fn read_whole(
         }
         whole.extend_from_slice(&piece);
     }
-    declared.verify_bytes(&whole, trailers.as_ref())?;
+    let whole = whole.freeze();
+    declared.verify_document(whole.clone(), trailers.as_ref()).await?;
     // s3s drops CDATA from element text, so a key in it would name another object.
     if whole.windows(9).any(|window| window == b"<![CDATA[") {
         return Err(s3_error!(MalformedXML, "CDATA sections are not supported."));
     }
-    Ok(whole.freeze())
+    Ok(whole)
 }

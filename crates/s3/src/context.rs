@@ -4,8 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use carob_identity::Entropy;
 use data_encoding::{BASE64, HEXUPPER};
+use http::Extensions;
 use parking_lot::Mutex;
 use s3s::S3Error;
+use tokio::sync::Notify;
 
 use crate::operations::Operation;
 
@@ -19,6 +21,7 @@ pub(crate) struct RequestContext {
     operation: OnceLock<&'static Operation>,
     access_key: OnceLock<String>,
     body_error: Mutex<Option<S3Error>>,
+    long_work: Notify,
 }
 
 impl RequestContext {
@@ -34,6 +37,7 @@ impl RequestContext {
             operation: OnceLock::new(),
             access_key: OnceLock::new(),
             body_error: Mutex::new(None),
+            long_work: Notify::new(),
         })
     }
 
@@ -68,6 +72,21 @@ impl RequestContext {
     /// Whose signature the request carries, once it is verified.
     pub(crate) fn access_key(&self) -> Option<&str> {
         self.access_key.get().map(String::as_str)
+    }
+
+    /// That of the request with these extensions; only tests send one without.
+    pub(crate) fn of(extensions: &Extensions) -> Option<&Arc<Self>> {
+        extensions.get::<Arc<Self>>()
+    }
+
+    /// Told when a request is complete and checked, and what is left may take long.
+    pub(crate) fn begin_long_work(&self) {
+        self.long_work.notify_one();
+    }
+
+    /// Waits for [`RequestContext::begin_long_work`].
+    pub(crate) async fn long_work_begun(&self) {
+        self.long_work.notified().await;
     }
 
     /// Keeps what was wrong with a body that s3s reads: s3s would call all of it an internal error.

@@ -17,6 +17,7 @@ use crate::context::RequestContext;
 use crate::early;
 use crate::error::internal;
 use crate::log::Logged;
+use crate::patience;
 
 /// The S3 API as an HTTP service. Cheap to clone.
 ///
@@ -54,15 +55,19 @@ impl S3Frontend {
         let logged = Logged::start(&request, Arc::clone(&context));
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         request.extensions_mut().insert(Arc::clone(&context));
-        let response = match early::check(request.method(), request.headers()) {
-            Ok(()) => match self.service.call(request).await {
-                Ok(response) => response,
-                Err(error) => error_response(internal(error.into_std_error())),
-            },
-            Err(error) => error_response(error),
+        let (service, region, of) = (self.service.clone(), Arc::clone(&self.region), Arc::clone(&context));
+        let answering = async move {
+            let response = match early::check(request.method(), request.headers()) {
+                Ok(()) => match service.call(request).await {
+                    Ok(response) => response,
+                    Err(error) => error_response(internal(error.into_std_error())),
+                },
+                Err(error) => error_response(error),
+            };
+            answer::finish(response, &of, &answer::Place { method: &method, path: &path, region: &region })
         };
-        let place = answer::Place { method: &method, path: &path, region: &self.region };
-        logged.finish(answer::finish(response, &context, &place))
+        let response = patience::wait(answering.in_current_span(), &context).await;
+        logged.finish(answer::identify(response, &context))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use carob_bucket::{ChecksumType, MAX_METADATA_BYTES, ObjectHeaders, Record};
+use carob_bucket::{ChecksumType, ETag, MAX_METADATA_BYTES, ObjectHeaders, Record};
 use carob_identity::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::dto;
@@ -43,6 +43,13 @@ pub(crate) struct Given {
     pub(crate) metadata: Option<dto::Metadata>,
 }
 
+/// What is kept of them.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) headers: ObjectHeaders,
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
 /// Takes a [`Given`] out of an input of PutObject, CreateMultipartUpload or CopyObject: their fields have the same
 /// names, but s3s has no trait over them.
 macro_rules! given {
@@ -70,7 +77,7 @@ impl Given {
     ///
     /// # Errors
     /// InvalidStorageClass, NotImplemented, InvalidRedirectLocation, MetadataTooLarge.
-    pub(crate) fn checked(self) -> S3Result<(ObjectHeaders, BTreeMap<String, String>)> {
+    pub(crate) fn checked(self) -> S3Result<Kept> {
         let Self { storage_class, mut headers, metadata } = self;
         if let Some(class) = storage_class {
             if OTHER_STORAGE_CLASSES.contains(&class.as_str()) {
@@ -92,7 +99,7 @@ impl Given {
         headers.content_encoding = headers.content_encoding.and_then(|value| without_aws_chunked(&value));
         let metadata: BTreeMap<_, _> = metadata.unwrap_or_default().into_iter().collect();
         let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
-        if size > MAX_METADATA_BYTES { Err(metadata_too_large()) } else { Ok((headers, metadata)) }
+        if size > MAX_METADATA_BYTES { Err(metadata_too_large()) } else { Ok(Kept { headers, metadata }) }
     }
 }
 
@@ -107,8 +114,8 @@ fn without_aws_chunked(value: &str) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
-/// The header that tells the content CID.
-pub(crate) fn cid(record: &Record) -> HeaderMap {
+/// What every answer about an object says in headers of its own: the content CID.
+pub(crate) fn of(record: &Record) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::try_from(record.content.to_string()) {
         headers.insert(CID, value);
@@ -118,6 +125,10 @@ pub(crate) fn cid(record: &Record) -> HeaderMap {
 
 pub(crate) fn etag(record: &Record) -> dto::ETag {
     dto::ETag::Strong(record.etag.to_string())
+}
+
+pub(crate) fn part_etag(md5: [u8; 16]) -> dto::ETag {
+    dto::ETag::Strong(ETag { md5, parts: None }.to_string())
 }
 
 /// What the object's checksum is of.

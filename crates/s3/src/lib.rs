@@ -59,9 +59,11 @@ mod log;
 mod operations;
 mod ops;
 mod options;
+mod patience;
 mod range;
 mod refuse;
 mod table;
+mod target;
 mod xml;
 
 pub use frontend::S3Frontend;

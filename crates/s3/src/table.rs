@@ -1,39 +1,17 @@
-//! `impl S3`: one line an operation. What is not here answers 501 in s3s.
+//! `impl S3`, as a table: one line an operation. What is not here answers 501 in s3s.
 
 use std::sync::Arc;
 
-use carob_bucket::{Bucket, Space};
+use carob_bucket::{Bucket, Object, Space};
 use carob_identity::Identity;
 use http::Extensions;
-use s3s::dto::{
-    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
-    CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CreateBucketInput, CreateBucketOutput,
-    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteBucketInput, DeleteBucketOutput,
-    DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
-    GetBucketAccelerateConfigurationInput, GetBucketAccelerateConfigurationOutput, GetBucketAclInput,
-    GetBucketAclOutput, GetBucketCorsInput, GetBucketCorsOutput, GetBucketEncryptionInput,
-    GetBucketEncryptionOutput, GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput,
-    GetBucketLocationInput, GetBucketLocationOutput, GetBucketLoggingInput, GetBucketLoggingOutput,
-    GetBucketNotificationConfigurationInput, GetBucketNotificationConfigurationOutput,
-    GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput, GetBucketPolicyInput,
-    GetBucketPolicyOutput, GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput,
-    GetBucketReplicationInput, GetBucketReplicationOutput, GetBucketRequestPaymentInput,
-    GetBucketRequestPaymentOutput, GetBucketTaggingInput, GetBucketTaggingOutput, GetBucketVersioningInput,
-    GetBucketVersioningOutput, GetBucketWebsiteInput, GetBucketWebsiteOutput, GetObjectAclInput,
-    GetObjectAclOutput, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectInput,
-    GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput, GetObjectOutput,
-    GetObjectTaggingInput, GetObjectTaggingOutput, GetPublicAccessBlockInput, GetPublicAccessBlockOutput,
-    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListBucketsInput,
-    ListBucketsOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectsInput,
-    ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput, Payer,
-    PutObjectInput, PutObjectOutput, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput,
-    UploadPartOutput,
-};
-use s3s::{S3, S3Request, S3Response, S3Result};
+use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
 use crate::access::Gatekeeper;
-use crate::error::{access_denied, from_bucket};
+use crate::context::RequestContext;
+use crate::error::{access_denied, from_bucket, no_such_key};
 use crate::ops::{self, unset};
+use crate::target::{Target, Version};
 
 /// What the operations work on.
 #[derive(Debug)]
@@ -45,238 +23,91 @@ pub(crate) struct Carob {
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-#[async_trait::async_trait]
-impl S3 for Carob {
-    async fn list_buckets(&self, r: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
-        ops::list_buckets::run(self, r).await
-    }
+/// Each method passes its request on: `served` ones to the operation's own file, `owned` ones to the answers that
+/// follow from there being one owner, `absent` and `empty` ones to those of what nothing sets: the 404 that is named,
+/// or what is given.
+macro_rules! table {
+    (
+        served { $($name:ident($in:ident) -> $out:ident;)* }
+        owned { $($owned:ident($owned_in:ident) -> $owned_out:ident;)* }
+        absent { $($absent:ident($absent_in:ident) -> $absent_out:ident = $what:ident;)* }
+        empty { $($empty:ident($empty_in:ident) -> $empty_out:ident $({ $field:ident: $value:expr })?;)* }
+    ) => {
+        #[async_trait::async_trait]
+        impl S3 for Carob {
+            $(async fn $name(&self, request: S3Request<dto::$in>) -> Answer<dto::$out> {
+                ops::$name::run(self, request).await
+            })*
+            $(async fn $owned(&self, request: S3Request<dto::$owned_in>) -> Answer<dto::$owned_out> {
+                unset::$owned(self, request).await
+            })*
+            $(async fn $absent(&self, request: S3Request<dto::$absent_in>) -> Answer<dto::$absent_out> {
+                let input = request.input;
+                unset::absent(self, &input.bucket, input.expected_bucket_owner.as_deref(), unset::$what).await
+            })*
+            $(async fn $empty(&self, request: S3Request<dto::$empty_in>) -> Answer<dto::$empty_out> {
+                let answer = dto::$empty_out { $($field: Some($value),)? ..Default::default() };
+                let input = request.input;
+                unset::empty(self, &input.bucket, input.expected_bucket_owner.as_deref(), answer).await
+            })*
+        }
+    };
+}
 
-    async fn create_bucket(&self, r: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
-        ops::create_bucket::run(self, r).await
+table! {
+    served {
+        list_buckets(ListBucketsInput) -> ListBucketsOutput;
+        create_bucket(CreateBucketInput) -> CreateBucketOutput;
+        head_bucket(HeadBucketInput) -> HeadBucketOutput;
+        delete_bucket(DeleteBucketInput) -> DeleteBucketOutput;
+        get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput;
+        list_objects(ListObjectsInput) -> ListObjectsOutput;
+        list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output;
+        put_object(PutObjectInput) -> PutObjectOutput;
+        get_object(GetObjectInput) -> GetObjectOutput;
+        head_object(HeadObjectInput) -> HeadObjectOutput;
+        delete_object(DeleteObjectInput) -> DeleteObjectOutput;
+        delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput;
+        create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput;
+        upload_part(UploadPartInput) -> UploadPartOutput;
+        upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput;
+        complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput;
+        abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput;
+        list_parts(ListPartsInput) -> ListPartsOutput;
+        list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput;
+        copy_object(CopyObjectInput) -> CopyObjectOutput;
+        get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput;
     }
-
-    async fn head_bucket(&self, r: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
-        ops::head_bucket::run(self, r).await
+    owned {
+        get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput;
+        get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
+        get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput;
     }
-
-    async fn delete_bucket(&self, r: S3Request<DeleteBucketInput>) -> Answer<DeleteBucketOutput> {
-        ops::delete_bucket::run(self, r).await
+    absent {
+        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput = CORS;
+        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = ENCRYPTION;
+        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput)
+            -> GetBucketLifecycleConfigurationOutput = LIFECYCLE;
+        get_object_lock_configuration(GetObjectLockConfigurationInput)
+            -> GetObjectLockConfigurationOutput = OBJECT_LOCK;
+        get_bucket_ownership_controls(GetBucketOwnershipControlsInput)
+            -> GetBucketOwnershipControlsOutput = OWNERSHIP;
+        get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput = POLICY;
+        get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput = POLICY;
+        get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput = PUBLIC_ACCESS;
+        get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput = REPLICATION;
+        get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput = TAGS;
+        get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput = WEBSITE;
     }
-
-    async fn get_bucket_location(
-        &self,
-        r: S3Request<GetBucketLocationInput>,
-    ) -> Answer<GetBucketLocationOutput> {
-        ops::get_bucket_location::run(self, r).await
-    }
-
-    async fn list_objects(&self, r: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
-        ops::list_objects::run(self, r).await
-    }
-
-    async fn list_objects_v2(&self, r: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
-        ops::list_objects_v2::run(self, r).await
-    }
-
-    async fn put_object(&self, r: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-        ops::put_object::run(self, r).await
-    }
-
-    async fn get_object(&self, r: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
-        ops::get_object::run(self, r).await
-    }
-
-    async fn head_object(&self, r: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
-        ops::head_object::run(self, r).await
-    }
-
-    async fn delete_object(&self, r: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
-        ops::delete_object::run(self, r).await
-    }
-
-    async fn delete_objects(&self, r: S3Request<DeleteObjectsInput>) -> Answer<DeleteObjectsOutput> {
-        ops::delete_objects::run(self, r).await
-    }
-
-    async fn create_multipart_upload(
-        &self,
-        r: S3Request<CreateMultipartUploadInput>,
-    ) -> Answer<CreateMultipartUploadOutput> {
-        ops::create_multipart_upload::run(self, r).await
-    }
-
-    async fn upload_part(&self, r: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
-        ops::upload_part::run(self, r).await
-    }
-
-    async fn upload_part_copy(&self, r: S3Request<UploadPartCopyInput>) -> Answer<UploadPartCopyOutput> {
-        ops::upload_part_copy::run(self, r).await
-    }
-
-    async fn complete_multipart_upload(
-        &self,
-        r: S3Request<CompleteMultipartUploadInput>,
-    ) -> Answer<CompleteMultipartUploadOutput> {
-        ops::complete_multipart_upload::run(self, r).await
-    }
-
-    async fn abort_multipart_upload(
-        &self,
-        r: S3Request<AbortMultipartUploadInput>,
-    ) -> Answer<AbortMultipartUploadOutput> {
-        ops::abort_multipart_upload::run(self, r).await
-    }
-
-    async fn list_parts(&self, r: S3Request<ListPartsInput>) -> Answer<ListPartsOutput> {
-        ops::list_parts::run(self, r).await
-    }
-
-    async fn list_multipart_uploads(
-        &self,
-        r: S3Request<ListMultipartUploadsInput>,
-    ) -> Answer<ListMultipartUploadsOutput> {
-        ops::list_multipart_uploads::run(self, r).await
-    }
-
-    async fn copy_object(&self, r: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
-        ops::copy_object::run(self, r).await
-    }
-
-    async fn get_object_attributes(
-        &self,
-        r: S3Request<GetObjectAttributesInput>,
-    ) -> Answer<GetObjectAttributesOutput> {
-        ops::get_object_attributes::run(self, r).await
-    }
-
-    async fn get_bucket_cors(&self, r: S3Request<GetBucketCorsInput>) -> Answer<GetBucketCorsOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::CORS).await
-    }
-
-    async fn get_bucket_encryption(
-        &self,
-        r: S3Request<GetBucketEncryptionInput>,
-    ) -> Answer<GetBucketEncryptionOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::ENCRYPTION)
-            .await
-    }
-
-    async fn get_bucket_lifecycle_configuration(
-        &self,
-        r: S3Request<GetBucketLifecycleConfigurationInput>,
-    ) -> Answer<GetBucketLifecycleConfigurationOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::LIFECYCLE).await
-    }
-
-    async fn get_object_lock_configuration(
-        &self,
-        r: S3Request<GetObjectLockConfigurationInput>,
-    ) -> Answer<GetObjectLockConfigurationOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::OBJECT_LOCK)
-            .await
-    }
-
-    async fn get_bucket_ownership_controls(
-        &self,
-        r: S3Request<GetBucketOwnershipControlsInput>,
-    ) -> Answer<GetBucketOwnershipControlsOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::OWNERSHIP).await
-    }
-
-    async fn get_bucket_policy(&self, r: S3Request<GetBucketPolicyInput>) -> Answer<GetBucketPolicyOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::POLICY).await
-    }
-
-    async fn get_bucket_policy_status(
-        &self,
-        r: S3Request<GetBucketPolicyStatusInput>,
-    ) -> Answer<GetBucketPolicyStatusOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::POLICY).await
-    }
-
-    async fn get_public_access_block(
-        &self,
-        r: S3Request<GetPublicAccessBlockInput>,
-    ) -> Answer<GetPublicAccessBlockOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::PUBLIC_ACCESS)
-            .await
-    }
-
-    async fn get_bucket_replication(
-        &self,
-        r: S3Request<GetBucketReplicationInput>,
-    ) -> Answer<GetBucketReplicationOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::REPLICATION)
-            .await
-    }
-
-    async fn get_bucket_tagging(
-        &self,
-        r: S3Request<GetBucketTaggingInput>,
-    ) -> Answer<GetBucketTaggingOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::TAGS).await
-    }
-
-    async fn get_bucket_website(
-        &self,
-        r: S3Request<GetBucketWebsiteInput>,
-    ) -> Answer<GetBucketWebsiteOutput> {
-        unset::absent(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), unset::WEBSITE).await
-    }
-
-    async fn get_bucket_accelerate_configuration(
-        &self,
-        r: S3Request<GetBucketAccelerateConfigurationInput>,
-    ) -> Answer<GetBucketAccelerateConfigurationOutput> {
-        let nothing = GetBucketAccelerateConfigurationOutput::default();
-        unset::empty(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), nothing).await
-    }
-
-    async fn get_bucket_logging(
-        &self,
-        r: S3Request<GetBucketLoggingInput>,
-    ) -> Answer<GetBucketLoggingOutput> {
-        let nothing = GetBucketLoggingOutput::default();
-        unset::empty(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), nothing).await
-    }
-
-    async fn get_bucket_notification_configuration(
-        &self,
-        r: S3Request<GetBucketNotificationConfigurationInput>,
-    ) -> Answer<GetBucketNotificationConfigurationOutput> {
-        let nothing = GetBucketNotificationConfigurationOutput::default();
-        unset::empty(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), nothing).await
-    }
-
-    async fn get_bucket_request_payment(
-        &self,
-        r: S3Request<GetBucketRequestPaymentInput>,
-    ) -> Answer<GetBucketRequestPaymentOutput> {
-        let nothing = GetBucketRequestPaymentOutput { payer: Some(Payer::from_static(Payer::BUCKET_OWNER)) };
-        unset::empty(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), nothing).await
-    }
-
-    async fn get_bucket_versioning(
-        &self,
-        r: S3Request<GetBucketVersioningInput>,
-    ) -> Answer<GetBucketVersioningOutput> {
-        let nothing = GetBucketVersioningOutput::default();
-        unset::empty(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref(), nothing).await
-    }
-
-    async fn get_bucket_acl(&self, r: S3Request<GetBucketAclInput>) -> Answer<GetBucketAclOutput> {
-        unset::bucket_acl(self, &r.input.bucket, r.input.expected_bucket_owner.as_deref()).await
-    }
-
-    async fn get_object_acl(&self, r: S3Request<GetObjectAclInput>) -> Answer<GetObjectAclOutput> {
-        unset::object_acl(self, r).await
-    }
-
-    async fn get_object_tagging(
-        &self,
-        r: S3Request<GetObjectTaggingInput>,
-    ) -> Answer<GetObjectTaggingOutput> {
-        unset::object_tags(self, r).await
+    empty {
+        get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput)
+            -> GetBucketAccelerateConfigurationOutput;
+        get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
+        get_bucket_notification_configuration(GetBucketNotificationConfigurationInput)
+            -> GetBucketNotificationConfigurationOutput;
+        get_bucket_request_payment(GetBucketRequestPaymentInput)
+            -> GetBucketRequestPaymentOutput { payer: dto::Payer::from_static(dto::Payer::BUCKET_OWNER) };
+        get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
     }
 }
 
@@ -291,6 +122,26 @@ impl Carob {
             Some(owner) if owner != bucket.info().owner.to_string() => Err(access_denied()),
             _ => Ok(bucket),
         }
+    }
+
+    /// The object, in its bucket.
+    ///
+    /// # Errors
+    /// NoSuchBucket, AccessDenied, NoSuchKey.
+    pub(crate) async fn object(&self, target: Target<'_>) -> S3Result<Object> {
+        let bucket = self.bucket(target.bucket, target.expected_owner).await?;
+        match target.version {
+            Version::Current | Version::Null => {
+                bucket.get(target.key).await.map_err(from_bucket)?.ok_or_else(no_such_key)
+            }
+        }
+    }
+}
+
+/// Says that a request is complete and checked, and that its work may take long: the connection is to be kept open.
+pub(crate) fn begin_long_work(extensions: &Extensions) {
+    if let Some(context) = RequestContext::of(extensions) {
+        context.begin_long_work();
     }
 }
 

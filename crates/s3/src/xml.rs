@@ -5,8 +5,10 @@
 //! that want to be sure ask for `encoding-type=url`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Extensions;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::context::RequestContext;
@@ -23,6 +25,11 @@ pub(crate) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
+    /// For the answer to the request with these extensions.
+    pub(crate) fn of(extensions: &'a Extensions, url: bool) -> Self {
+        Self::new(RequestContext::of(extensions).map(Arc::as_ref), url)
+    }
+
     /// Percent-encoded if `url` (`encoding-type=url`), as XML text otherwise.
     pub(crate) fn new(context: Option<&'a RequestContext>, url: bool) -> Self {
         Self { context, url }

@@ -1,7 +1,5 @@
 //! Amazon S3 API reference, CompleteMultipartUpload.
 
-use std::sync::Arc;
-
 use carob_bucket::{
     Checksum, ChecksumAlgorithm, ChecksumType, CompleteOptions, MAX_PARTS, PartClaim, UploadState,
 };
@@ -9,14 +7,13 @@ use http::{HeaderMap, header};
 use s3s::dto::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use crate::checksum::header_name;
+use crate::checksum::{ChecksumFields, ShowsChecksums, header_name};
 use crate::conditions::Conditional;
-use crate::context::RequestContext;
 use crate::error::{from_bucket, malformed_xml};
 use crate::headers;
 use crate::ops::multipart::{claimed, kept_algorithm, under_way, upload_id};
-use crate::ops::reading::{ChecksumFields, check_part_number};
-use crate::table::Carob;
+use crate::ops::reading::check_part_number;
+use crate::table::{Carob, begin_long_work};
 use crate::xml::Names;
 
 pub(crate) async fn run(
@@ -46,24 +43,19 @@ pub(crate) async fn run(
     let parts = listed.iter().map(|part| claim(part, state.as_ref())).collect::<S3Result<Vec<_>>>()?;
 
     let options = CompleteOptions { parts, checksum, size, precondition };
+    begin_long_work(&request.extensions);
     let written = bucket.complete_upload(&input.key, id, options).await.map_err(from_bucket)?;
-    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), false);
+    let names = Names::of(&request.extensions, false);
     let record = &written.record;
-    let sums = ChecksumFields::of(record);
     let output = CompleteMultipartUploadOutput {
         bucket: Some(input.bucket.clone()),
         key: Some(names.write(&input.key)),
         location: Some(location(&request.headers, &input.bucket, &input.key)),
         e_tag: Some(headers::etag(record)),
-        checksum_type: sums.kind,
-        checksum_crc32: sums.crc32,
-        checksum_crc32c: sums.crc32c,
-        checksum_crc64nvme: sums.crc64nvme,
-        checksum_sha1: sums.sha1,
-        checksum_sha256: sums.sha256,
         ..CompleteMultipartUploadOutput::default()
     };
-    Ok(S3Response::with_headers(output, headers::cid(record)))
+    let output = output.with_checksums(ChecksumFields::of(record));
+    Ok(S3Response::with_headers(output, headers::of(record)))
 }
 
 /// What the client says of one part.

@@ -4,15 +4,14 @@ use carob_bucket::{ObjectHeaders, PutOptions, Record};
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use crate::checksum;
+use crate::checksum::{self, ChecksumFields, ShowsChecksums};
 use crate::conditions::Conditional;
 use crate::error::from_bucket;
-use crate::headers::{self, given};
-use crate::ops::copying;
+use crate::headers::{self, Kept, given};
+use crate::ops::copying::{self, Source};
 use crate::ops::multipart::named_algorithm;
 use crate::ops::put_object::check_early;
-use crate::ops::reading::ChecksumFields;
-use crate::table::Carob;
+use crate::table::{Carob, begin_long_work};
 
 /// The largest object that is copied in one request (Amazon S3 user guide, "Copying objects"), in bytes.
 const MAX_COPY: u64 = 5 << 30;
@@ -28,8 +27,8 @@ pub(crate) async fn run(
     replaces(input.tagging_directive.as_ref().map(|d| d.as_str()), "tagging")?;
     let algorithm =
         input.checksum_algorithm.as_ref().map(|name| named_algorithm(name.as_str())).transpose()?;
-    let (source_bucket, source_key, _) = copying::named(&input.copy_source)?;
-    let onto_itself = source_bucket == input.bucket && source_key == input.key;
+    let source = Source::of(&input.copy_source)?;
+    let onto_itself = source.bucket == input.bucket && source.key == input.key;
     let changes = replace
         || algorithm.is_some()
         || input.storage_class.is_some()
@@ -41,7 +40,7 @@ pub(crate) async fn run(
              object's metadata, storage class, website redirect location or encryption attributes."
         ));
     }
-    let (mut headers, mut metadata) = given!(input).checked()?;
+    let mut kept = given!(input).checked()?;
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let owner = input.expected_source_bucket_owner.as_deref();
     let source = copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
@@ -55,36 +54,32 @@ pub(crate) async fn run(
     check_early(&bucket, &input.key, &precondition).await?;
     if !replace {
         // The redirect is the one header that is not copied.
-        let website_redirect_location = headers.website_redirect_location.take();
-        headers = ObjectHeaders { website_redirect_location, ..record.headers.clone() };
-        metadata = record.metadata.clone();
+        let website_redirect_location = kept.headers.website_redirect_location.take();
+        let headers = ObjectHeaders { website_redirect_location, ..record.headers.clone() };
+        kept = Kept { headers, metadata: record.metadata.clone() };
     }
+    begin_long_work(&request.extensions);
     let checksum = match algorithm {
         Some(algorithm) if record.checksum.as_ref().is_none_or(|kept| kept.algorithm != algorithm) => {
             checksum::of_stream(algorithm, source.read(0..record.size)).await?
         }
         _ => None,
     };
+    let Kept { headers, metadata } = kept;
     let options = PutOptions { headers, metadata, checksum, precondition };
     let written = bucket.copy(&source, &input.key, options).await.map_err(from_bucket)?;
     Ok(answer(&written.record))
 }
 
 fn answer(record: &Record) -> S3Response<CopyObjectOutput> {
-    let sums = ChecksumFields::of(record);
     let result = CopyObjectResult {
         e_tag: Some(headers::etag(record)),
         last_modified: Some(headers::timestamp(record.modified)),
-        checksum_type: sums.kind,
-        checksum_crc32: sums.crc32,
-        checksum_crc32c: sums.crc32c,
-        checksum_crc64nvme: sums.crc64nvme,
-        checksum_sha1: sums.sha1,
-        checksum_sha256: sums.sha256,
         ..CopyObjectResult::default()
     };
+    let result = result.with_checksums(ChecksumFields::of(record));
     let output = CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() };
-    S3Response::with_headers(output, headers::cid(record))
+    S3Response::with_headers(output, headers::of(record))
 }
 
 /// Reads a directive: whether it says REPLACE.

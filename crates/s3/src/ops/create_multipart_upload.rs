@@ -1,14 +1,11 @@
 //! Amazon S3 API reference, CreateMultipartUpload.
 
-use std::sync::Arc;
-
 use carob_bucket::{ChecksumAlgorithm, ChecksumType, UploadChecksum, UploadOptions};
 use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use crate::context::RequestContext;
 use crate::error::from_bucket;
-use crate::headers::{self, given};
+use crate::headers::{self, Kept, given};
 use crate::ops::multipart::{algorithm, named_algorithm};
 use crate::table::Carob;
 use crate::xml::Names;
@@ -18,12 +15,12 @@ pub(crate) async fn run(
     request: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
     let mut input = request.input;
-    let (headers, metadata) = given!(input).checked()?;
+    let Kept { headers, metadata } = given!(input).checked()?;
     let checksum = announced(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let options = UploadOptions { headers, metadata, checksum };
     let id = bucket.begin_upload(&input.key, options).await.map_err(from_bucket)?;
-    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), false);
+    let names = Names::of(&request.extensions, false);
     Ok(S3Response::new(CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(names.write(&input.key)),

@@ -1,7 +1,5 @@
 //! Amazon S3 API reference, DeleteObjects.
 
-use std::sync::Arc;
-
 use carob_bucket::{BucketError, MAX_KEY_BYTES, Precondition};
 use carob_identity::{Action, Identity, Resource};
 use s3s::dto::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, ObjectIdentifier};
@@ -9,7 +7,6 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::checksum::Declared;
 use crate::conditions::etag_condition;
-use crate::context::RequestContext;
 use crate::error::{access_denied, from_bucket, malformed_xml, not_implemented};
 use crate::table::{Carob, identity};
 use crate::xml::Names;
@@ -51,7 +48,7 @@ pub(crate) async fn run(
         bucket.delete_many(admitted).await.map_err(from_bucket)?
     };
 
-    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), false);
+    let names = Names::of(&request.extensions, false);
     let quiet = input.delete.quiet.unwrap_or(false);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     let mut results = results.into_iter();

@@ -7,11 +7,11 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use crate::conditions::Conditional;
+use crate::checksum::{ChecksumFields, ShowsChecksums, part_sum};
 use crate::error::{access_denied, from_bucket};
 use crate::headers;
 use crate::ops::multipart::{page_size, part_marker};
-use crate::ops::reading::{ChecksumFields, ReadRequest, part_sum, select};
+use crate::ops::reading::select;
 use crate::table::{Carob, identity};
 
 const KNOWN: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
@@ -29,20 +29,8 @@ pub(crate) async fn run(
     if !carob.gatekeeper.allows(&caller, Action::new("s3:GetObjectAttributes"), resource).await? {
         return Err(access_denied());
     }
-    let selected = select(
-        carob,
-        ReadRequest {
-            bucket: &input.bucket,
-            key: &input.key,
-            expected_owner: input.expected_bucket_owner.as_deref(),
-            version_id: input.version_id.as_deref(),
-            part_number: None,
-            conditional: request.extensions.remove::<Conditional>().unwrap_or_default(),
-        },
-    )
-    .await?;
+    let selected = select(carob, input, &mut request.extensions).await?;
     let record = selected.record();
-    let sums = ChecksumFields::of(record);
     let object_parts = if wants("ObjectParts") {
         parts(&selected.object, input.max_parts, input.part_number_marker).await?
     } else {
@@ -50,15 +38,8 @@ pub(crate) async fn run(
     };
     let output = GetObjectAttributesOutput {
         e_tag: wants("ETag").then(|| headers::etag(record)),
-        checksum: (wants("Checksum") && record.checksum.is_some()).then(|| Checksum {
-            checksum_type: sums.kind,
-            checksum_crc32: sums.crc32,
-            checksum_crc32c: sums.crc32c,
-            checksum_crc64nvme: sums.crc64nvme,
-            checksum_sha1: sums.sha1,
-            checksum_sha256: sums.sha256,
-            ..Checksum::default()
-        }),
+        checksum: (wants("Checksum") && record.checksum.is_some())
+            .then(|| Checksum::default().with_checksums(ChecksumFields::of(record))),
         object_parts,
         object_size: wants("ObjectSize").then(|| headers::size(record.size)),
         storage_class: wants("StorageClass")
@@ -66,7 +47,7 @@ pub(crate) async fn run(
         last_modified: Some(headers::timestamp(record.modified)),
         ..GetObjectAttributesOutput::default()
     };
-    Ok(S3Response::with_headers(output, headers::cid(record)))
+    Ok(S3Response::with_headers(output, headers::of(record)))
 }
 
 /// The names asked for: a header for each, or all in one.
@@ -100,15 +81,11 @@ async fn parts(
 }
 
 fn shown(object: &Object, part: &Part) -> ObjectPart {
-    let sums = part_sum(object.record(), part).as_ref().map(ChecksumFields::one).unwrap_or_default();
-    ObjectPart {
+    let checksum = part_sum(object.record(), part);
+    let shown = ObjectPart {
         part_number: Some(part.number.into()),
         size: Some(headers::size(part.size)),
-        checksum_crc32: sums.crc32,
-        checksum_crc32c: sums.crc32c,
-        checksum_crc64nvme: sums.crc64nvme,
-        checksum_sha1: sums.sha1,
-        checksum_sha256: sums.sha256,
         ..ObjectPart::default()
-    }
+    };
+    shown.with_checksums(ChecksumFields::of_part(checksum.as_ref()))
 }

@@ -1,12 +1,9 @@
 //! Amazon S3 API reference, ListBuckets.
 
-use std::sync::Arc;
-
 use data_encoding::BASE64URL_NOPAD;
 use s3s::dto::{Bucket, ListBucketsInput, ListBucketsOutput};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use crate::context::RequestContext;
 use crate::error::{bad_token, from_bucket};
 use crate::headers;
 use crate::ops::listing;
@@ -50,7 +47,7 @@ pub(crate) async fn run(
         });
     }
     let more = buckets.peek().is_some();
-    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), false);
+    let names = Names::of(&request.extensions, false);
     Ok(S3Response::new(ListBucketsOutput {
         buckets: Some(shown),
         continuation_token: last.filter(|_| more).map(|name| BASE64URL_NOPAD.encode(name.as_bytes())),

@@ -1,12 +1,9 @@
 //! Amazon S3 API reference, ListMultipartUploads.
 
-use std::sync::Arc;
-
 use carob_bucket::{UploadsEntry, UploadsPage, UploadsQuery};
 use s3s::dto::{self, CommonPrefix, ListMultipartUploadsInput, ListMultipartUploadsOutput, MultipartUpload};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use crate::context::RequestContext;
 use crate::error::from_bucket;
 use crate::headers;
 use crate::ops::listing;
@@ -37,7 +34,7 @@ pub(crate) async fn run(
     };
     let UploadsPage { entries, next } = bucket.uploads(&query).await.map_err(from_bucket)?;
 
-    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), url);
+    let names = Names::of(&request.extensions, url);
     let owner = listing::owner(&bucket.info().owner);
     let (mut uploads, mut prefixes) = (Vec::new(), Vec::new());
     for entry in entries {

@@ -1,12 +1,9 @@
 //! Amazon S3 API reference, ListObjects (version 1).
 
-use std::sync::Arc;
-
 use carob_bucket::{ListEntry, ListPage, ListStart};
 use s3s::dto::{ListObjectsInput, ListObjectsOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
-use crate::context::RequestContext;
 use crate::ops::listing;
 use crate::table::Carob;
 use crate::xml::Names;
@@ -26,7 +23,7 @@ pub(crate) async fn run(
     let ListPage { entries, next_token } =
         listing::page(&bucket, input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys).await?;
 
-    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), url);
+    let names = Names::of(&request.extensions, url);
     let owner = listing::owner(&bucket.info().owner);
     let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     // Without a delimiter the client goes on behind the last key itself.

@@ -1,12 +1,9 @@
 //! Amazon S3 API reference, ListObjectsV2.
 
-use std::sync::Arc;
-
 use carob_bucket::{ListPage, ListStart};
 use s3s::dto::{ListObjectsV2Input, ListObjectsV2Output};
 use s3s::{S3Request, S3Response, S3Result};
 
-use crate::context::RequestContext;
 use crate::ops::listing;
 use crate::table::Carob;
 use crate::xml::Names;
@@ -29,7 +26,7 @@ pub(crate) async fn run(
     let ListPage { entries, next_token } =
         listing::page(&bucket, input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys).await?;
 
-    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), url);
+    let names = Names::of(&request.extensions, url);
     let owner = input.fetch_owner.unwrap_or(false).then(|| listing::owner(&bucket.info().owner));
     let count = i32::try_from(entries.len()).unwrap_or(i32::MAX);
     let (contents, common_prefixes) = listing::split(entries, names, owner.as_ref());

@@ -1,17 +1,14 @@
 //! Amazon S3 API reference, ListParts.
 
-use std::sync::Arc;
-
-use carob_bucket::{ETag, PartState};
+use carob_bucket::PartState;
 use s3s::dto::{self, ListPartsInput, ListPartsOutput, Part};
 use s3s::{S3Request, S3Response, S3Result};
 
-use crate::context::RequestContext;
+use crate::checksum::{ChecksumFields, ShowsChecksums};
 use crate::error::from_bucket;
 use crate::headers;
 use crate::ops::listing;
 use crate::ops::multipart::{algorithm, page_size, part_marker, upload_id};
-use crate::ops::reading::ChecksumFields;
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -26,7 +23,7 @@ pub(crate) async fn run(
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let page = bucket.parts(&input.key, id, after, max_parts).await.map_err(from_bucket)?;
 
-    let names = Names::new(request.extensions.get::<Arc<RequestContext>>().map(Arc::as_ref), false);
+    let names = Names::of(&request.extensions, false);
     let owner = listing::owner(&bucket.info().owner);
     let last = page.parts.last().map_or(after, |(number, _)| *number);
     let checksum = page.upload.checksum;
@@ -49,17 +46,12 @@ pub(crate) async fn run(
 }
 
 fn shown(number: u16, part: &PartState) -> Part {
-    let sums = part.checksum.as_ref().map(ChecksumFields::one).unwrap_or_default();
-    Part {
+    let shown = Part {
         part_number: Some(number.into()),
         size: Some(headers::size(part.size)),
-        e_tag: Some(dto::ETag::Strong(ETag { md5: part.md5, parts: None }.to_string())),
+        e_tag: Some(headers::part_etag(part.md5)),
         last_modified: Some(headers::timestamp(part.modified)),
-        checksum_crc32: sums.crc32,
-        checksum_crc32c: sums.crc32c,
-        checksum_crc64nvme: sums.crc64nvme,
-        checksum_sha1: sums.sha1,
-        checksum_sha256: sums.sha256,
         ..Part::default()
-    }
+    };
+    shown.with_checksums(ChecksumFields::of_part(part.checksum.as_ref()))
 }

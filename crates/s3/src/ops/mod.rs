@@ -23,6 +23,7 @@ mod listing;
 mod multipart;
 pub(crate) mod put_object;
 mod reading;
+mod showing;
 pub(crate) mod unset;
 pub(crate) mod upload_part;
 pub(crate) mod upload_part_copy;

@@ -6,11 +6,10 @@ use s3s::dto::{PutObjectInput, PutObjectOutput, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
 use crate::body::from_body;
-use crate::checksum::Declared;
+use crate::checksum::{ChecksumFields, Declared, ShowsChecksums};
 use crate::conditions::Conditional;
 use crate::error::{from_bucket, incomplete_body};
-use crate::headers::{self, given};
-use crate::ops::reading::ChecksumFields;
+use crate::headers::{self, Kept, given};
 use crate::table::Carob;
 
 pub(crate) async fn run(
@@ -22,7 +21,7 @@ pub(crate) async fn run(
     let declared = Declared::parse(&request.headers)?;
     let trailers = request.extensions.remove::<TrailingHeaders>();
     let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
-    let (headers, metadata) = given!(input).checked()?;
+    let Kept { headers, metadata } = given!(input).checked()?;
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     check_early(&bucket, &input.key, &precondition).await?;
 
@@ -33,18 +32,9 @@ pub(crate) async fn run(
     let options = PutOptions { headers, metadata, checksum, precondition };
     let written = bucket.put(&input.key, body, options).await.map_err(from_bucket)?;
     let record = &written.record;
-    let sums = ChecksumFields::of(record);
-    let output = PutObjectOutput {
-        e_tag: Some(headers::etag(record)),
-        checksum_type: sums.kind,
-        checksum_crc32: sums.crc32,
-        checksum_crc32c: sums.crc32c,
-        checksum_crc64nvme: sums.crc64nvme,
-        checksum_sha1: sums.sha1,
-        checksum_sha256: sums.sha256,
-        ..PutObjectOutput::default()
-    };
-    Ok(S3Response::with_headers(output, headers::cid(record)))
+    let output = PutObjectOutput { e_tag: Some(headers::etag(record)), ..PutObjectOutput::default() };
+    let output = output.with_checksums(ChecksumFields::of(record));
+    Ok(S3Response::with_headers(output, headers::of(record)))
 }
 
 /// Spares the client a body whose condition fails already. The committer decides, as things may change meanwhile.

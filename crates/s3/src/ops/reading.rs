@@ -1,25 +1,39 @@
-//! What GetObject and HeadObject share: which bytes of which object, or why none.
+//! What the reads of an object share: which bytes of which object, or why none.
 
 use std::ops::Range;
 
-use carob_bucket::{Checksum, ChecksumAlgorithm, ChecksumType, MAX_PARTS, Object, Part, PartList, Record};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use carob_bucket::{Checksum, MAX_PARTS, Object, PartList, Record};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use s3s::{S3Error, S3Result, dto, s3_error};
 
+use crate::checksum::{ChecksumFields, part_sum};
 use crate::conditions::{Conditional, Verdict};
-use crate::error::{bad_part_number, custom, from_bucket, no_such_key, precondition_failed};
+use crate::error::{bad_part_number, custom, from_bucket, precondition_failed};
 use crate::headers;
 use crate::range::ByteRange;
 use crate::table::Carob;
+use crate::target::NamesVersion;
 
-/// What is asked for.
-pub(crate) struct ReadRequest<'a> {
-    pub(crate) bucket: &'a str,
-    pub(crate) key: &'a str,
-    pub(crate) expected_owner: Option<&'a str>,
-    pub(crate) version_id: Option<&'a str>,
-    pub(crate) part_number: Option<i32>,
-    pub(crate) conditional: Conditional,
+/// The input of an operation that reads an object, or of one that asks about it.
+pub(crate) trait ReadInput: NamesVersion {
+    /// `partNumber`, for those that have it.
+    fn part_number(&self) -> Option<i32> {
+        None
+    }
+}
+
+impl ReadInput for dto::GetObjectAttributesInput {}
+
+impl ReadInput for dto::GetObjectInput {
+    fn part_number(&self) -> Option<i32> {
+        self.part_number
+    }
+}
+
+impl ReadInput for dto::HeadObjectInput {
+    fn part_number(&self) -> Option<i32> {
+        self.part_number
+    }
 }
 
 /// What is to be shown.
@@ -50,7 +64,7 @@ impl Selected {
             _ if !asked => ChecksumFields::default(),
             Some(checksum) => ChecksumFields {
                 kind: Some(headers::checksum_type(self.record())),
-                ..ChecksumFields::one(checksum)
+                ..ChecksumFields::of_part(Some(checksum))
             },
             None if whole => ChecksumFields::of(self.record()),
             None => ChecksumFields::default(),
@@ -62,18 +76,22 @@ impl Selected {
 ///
 /// # Errors
 /// NoSuchBucket, NoSuchKey, NoSuchVersion; 304 and 412 for conditions; InvalidRange and InvalidPartNumber.
-pub(crate) async fn select(carob: &Carob, request: ReadRequest<'_>) -> S3Result<Selected> {
-    check_version(request.version_id)?;
-    let part = request.part_number.map(check_part_number).transpose()?;
-    let bucket = carob.bucket(request.bucket, request.expected_owner).await?;
-    let object = bucket.get(request.key).await.map_err(from_bucket)?.ok_or_else(no_such_key)?;
+pub(crate) async fn select<I: ReadInput>(
+    carob: &Carob,
+    input: &I,
+    extensions: &mut Extensions,
+) -> S3Result<Selected> {
+    let target = input.target()?;
+    let part = input.part_number().map(check_part_number).transpose()?;
+    let object = carob.object(target).await?;
     let record = object.record();
-    match request.conditional.verdict(record) {
+    let conditional = extensions.remove::<Conditional>().unwrap_or_default();
+    match conditional.verdict(record) {
         Verdict::Proceed => {}
         Verdict::NotModified => return Err(not_modified(record)),
         Verdict::Failed => return Err(precondition_failed()),
     }
-    let asked = request.conditional.range(record);
+    let asked = conditional.range(record);
     let (mut parts_count, mut part_checksum) = (None, None);
     let range = match (asked, part) {
         (Some(_), Some(_)) => {
@@ -107,24 +125,6 @@ pub(crate) async fn select(carob: &Carob, request: ReadRequest<'_>) -> S3Result<
     Ok(Selected { object, range: range.unwrap_or(0..size), content_range, parts_count, part_checksum })
 }
 
-/// The checksum of one part of `record`.
-pub(super) fn part_sum(record: &Record, part: &Part) -> Option<Checksum> {
-    let algorithm = record.checksum.as_ref()?.algorithm;
-    Some(Checksum { algorithm, value: part.checksum.clone()? })
-}
-
-/// Buckets keep no versions yet: the one there is goes by the name `null`.
-///
-/// # Errors
-/// InvalidArgument for what is no version id of ours.
-pub(crate) fn check_version(version_id: Option<&str>) -> S3Result<()> {
-    match version_id {
-        None | Some("null") => Ok(()),
-        Some("") => Err(s3_error!(InvalidArgument, "Version id cannot be the empty string")),
-        Some(_) => Err(s3_error!(InvalidArgument, "Invalid version id specified")),
-    }
-}
-
 /// # Errors
 /// InvalidArgument outside 1 to 10,000.
 pub(super) fn check_part_number(number: i32) -> S3Result<u16> {
@@ -134,7 +134,7 @@ pub(super) fn check_part_number(number: i32) -> S3Result<u16> {
 /// 304, with the headers that RFC 9110 §15.4.5 wants.
 fn not_modified(record: &Record) -> S3Error {
     let mut error = s3_error!(NotModified, "Not Modified");
-    let mut found = headers::cid(record);
+    let mut found = headers::of(record);
     let insert = |found: &mut HeaderMap, name, value: Option<&str>| {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
             found.insert(name, value);
@@ -166,46 +166,4 @@ fn invalid_part_number() -> S3Error {
         StatusCode::RANGE_NOT_SATISFIABLE,
         "The requested partnumber is not satisfiable",
     )
-}
-
-/// A checksum in the field that its algorithm has in s3s's outputs.
-#[derive(Debug, Default)]
-pub(crate) struct ChecksumFields {
-    pub(crate) crc32: Option<String>,
-    pub(crate) crc32c: Option<String>,
-    pub(crate) crc64nvme: Option<String>,
-    pub(crate) sha1: Option<String>,
-    pub(crate) sha256: Option<String>,
-    /// What it is of; `None` if there is none.
-    pub(crate) kind: Option<dto::ChecksumType>,
-}
-
-impl ChecksumFields {
-    /// That of an object.
-    pub(crate) fn of(record: &Record) -> Self {
-        let Some(checksum) = &record.checksum else { return Self::default() };
-        let text = match (record.checksum_type, record.etag.parts) {
-            (ChecksumType::Composite, Some(parts)) => format!("{}-{parts}", checksum.to_base64()),
-            _ => checksum.to_base64(),
-        };
-        Self { kind: Some(headers::checksum_type(record)), ..Self::text(checksum.algorithm, text) }
-    }
-
-    /// That of a part.
-    pub(crate) fn one(checksum: &Checksum) -> Self {
-        Self::text(checksum.algorithm, checksum.to_base64())
-    }
-
-    fn text(algorithm: ChecksumAlgorithm, text: String) -> Self {
-        let mut fields = Self::default();
-        let field = match algorithm {
-            ChecksumAlgorithm::Crc32 => &mut fields.crc32,
-            ChecksumAlgorithm::Crc32c => &mut fields.crc32c,
-            ChecksumAlgorithm::Crc64Nvme => &mut fields.crc64nvme,
-            ChecksumAlgorithm::Sha1 => &mut fields.sha1,
-            ChecksumAlgorithm::Sha256 => &mut fields.sha256,
-        };
-        *field = Some(text);
-        fields
-    }
 }

@@ -3,15 +3,15 @@
 
 use http::StatusCode;
 use s3s::dto::{
-    GetBucketAclOutput, GetObjectAclInput, GetObjectAclOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
-    Grant, Grantee, Permission, Type,
+    GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput, GetObjectAclOutput, GetObjectTaggingInput,
+    GetObjectTaggingOutput, Grant, Grantee, Permission, Type,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result};
 
-use crate::error::{custom, from_bucket, no_such_key};
+use crate::error::custom;
 use crate::ops::listing;
-use crate::ops::reading::check_version;
 use crate::table::Carob;
+use crate::target::NamesVersion;
 
 /// The code and message of the 404 that says that something is not set.
 pub(crate) type Absent = (&'static str, &'static str);
@@ -66,39 +66,33 @@ pub(crate) async fn empty<T>(
 }
 
 /// The one right there is: the owner's.
-pub(crate) async fn bucket_acl(
+pub(crate) async fn get_bucket_acl(
     carob: &Carob,
-    bucket: &str,
-    owner: Option<&str>,
+    request: S3Request<GetBucketAclInput>,
 ) -> S3Result<S3Response<GetBucketAclOutput>> {
-    let bucket = carob.bucket(bucket, owner).await?;
+    let input = request.input;
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let owner = listing::owner(&bucket.info().owner);
     let grants = Some(vec![full_control(&owner)]);
     Ok(S3Response::new(GetBucketAclOutput { grants, owner: Some(owner) }))
 }
 
-pub(crate) async fn object_acl(
+pub(crate) async fn get_object_acl(
     carob: &Carob,
     request: S3Request<GetObjectAclInput>,
 ) -> S3Result<S3Response<GetObjectAclOutput>> {
-    let input = request.input;
-    check_version(input.version_id.as_deref())?;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    bucket.get(&input.key).await.map_err(from_bucket)?.ok_or_else(no_such_key)?;
-    let owner = listing::owner(&bucket.info().owner);
+    carob.object(request.input.target()?).await?;
+    let owner = listing::owner(carob.space.did());
     let grants = Some(vec![full_control(&owner)]);
     Ok(S3Response::new(GetObjectAclOutput { grants, owner: Some(owner), ..GetObjectAclOutput::default() }))
 }
 
 /// Objects have no tags.
-pub(crate) async fn object_tags(
+pub(crate) async fn get_object_tagging(
     carob: &Carob,
     request: S3Request<GetObjectTaggingInput>,
 ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
-    let input = request.input;
-    check_version(input.version_id.as_deref())?;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    bucket.get(&input.key).await.map_err(from_bucket)?.ok_or_else(no_such_key)?;
+    carob.object(request.input.target()?).await?;
     Ok(S3Response::new(GetObjectTaggingOutput { tag_set: Vec::new(), version_id: None }))
 }
 

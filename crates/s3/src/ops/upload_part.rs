@@ -1,14 +1,15 @@
 //! Amazon S3 API reference, UploadPart.
 
-use carob_bucket::{ChecksumAlgorithm, ETag, UploadState};
-use s3s::dto::{self, UploadPartInput, UploadPartOutput};
+use carob_bucket::{ChecksumAlgorithm, UploadState};
+use s3s::dto::{UploadPartInput, UploadPartOutput};
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
-use crate::checksum::Declared;
+use crate::checksum::{ChecksumFields, Declared, ShowsChecksums};
 use crate::error::from_bucket;
+use crate::headers;
 use crate::ops::multipart::{kept_algorithm, upload_id};
 use crate::ops::put_object::{body_length, receive};
-use crate::ops::reading::{ChecksumFields, check_part_number};
+use crate::ops::reading::check_part_number;
 use crate::table::Carob;
 
 pub(crate) async fn run(
@@ -35,16 +36,9 @@ pub(crate) async fn run(
     let part = bucket.put_part(&input.key, id, number, body, kept).await.map_err(from_bucket)?;
     // What the client has declared, it is told; else what it may name at completion.
     let shown = verified.or_else(|| part.checksum.clone());
-    let sums = shown.as_ref().map(ChecksumFields::one).unwrap_or_default();
-    Ok(S3Response::new(UploadPartOutput {
-        e_tag: Some(dto::ETag::Strong(ETag { md5: part.md5, parts: None }.to_string())),
-        checksum_crc32: sums.crc32,
-        checksum_crc32c: sums.crc32c,
-        checksum_crc64nvme: sums.crc64nvme,
-        checksum_sha1: sums.sha1,
-        checksum_sha256: sums.sha256,
-        ..UploadPartOutput::default()
-    }))
+    let output =
+        UploadPartOutput { e_tag: Some(headers::part_etag(part.md5)), ..UploadPartOutput::default() };
+    Ok(S3Response::new(output.with_checksums(ChecksumFields::of_part(shown.as_ref()))))
 }
 
 /// A part that declares a checksum must declare the one that was announced for the upload.

@@ -2,17 +2,18 @@
 
 use std::ops::Range;
 
-use carob_bucket::{Bucket, ChecksumAlgorithm, ETag, Object, Uploaded};
+use carob_bucket::{Bucket, ChecksumAlgorithm, Object, Uploaded};
 use futures::StreamExt;
-use s3s::dto::{self, CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput};
+use s3s::dto::{CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput};
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
+use crate::checksum::{ChecksumFields, ShowsChecksums};
 use crate::error::{from_bucket, internal, too_large};
 use crate::headers;
 use crate::ops::copying;
 use crate::ops::multipart::{kept_algorithm, upload_id};
-use crate::ops::reading::{ChecksumFields, check_part_number};
-use crate::table::Carob;
+use crate::ops::reading::check_part_number;
+use crate::table::{Carob, begin_long_work};
 
 /// The largest part (Amazon S3 user guide, "multipart upload limits"), in bytes.
 const MAX_PART: u64 = 5 << 30;
@@ -32,21 +33,17 @@ pub(crate) async fn run(
     let source = copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
     let range = within(asked, source.record().size)?;
 
+    begin_long_work(&request.extensions);
     let kept = kept_algorithm(&state);
     let body = copy(&bucket, &source, range, kept).await?;
     let checksum = body.checksums().first().cloned();
     let part = bucket.put_part(&input.key, id, number, body, checksum).await.map_err(from_bucket)?;
-    let sums = part.checksum.as_ref().map(ChecksumFields::one).unwrap_or_default();
     let result = CopyPartResult {
-        e_tag: Some(dto::ETag::Strong(ETag { md5: part.md5, parts: None }.to_string())),
+        e_tag: Some(headers::part_etag(part.md5)),
         last_modified: Some(headers::timestamp(part.modified)),
-        checksum_crc32: sums.crc32,
-        checksum_crc32c: sums.crc32c,
-        checksum_crc64nvme: sums.crc64nvme,
-        checksum_sha1: sums.sha1,
-        checksum_sha256: sums.sha256,
         ..CopyPartResult::default()
     };
+    let result = result.with_checksums(ChecksumFields::of_part(part.checksum.as_ref()));
     let output = UploadPartCopyOutput { copy_part_result: Some(result), ..UploadPartCopyOutput::default() };
     Ok(S3Response::new(output))
 }

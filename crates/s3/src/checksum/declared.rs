@@ -1,15 +1,15 @@
-//! Checksums that a request declares for its body (Amazon S3 user guide, "Checking object integrity").
+//! Checksums that a request declares for its body.
 //!
 //! A value stands in a header, or comes in a trailer behind an aws-chunked body. s3s passes both on unverified.
 
-use carob_bucket::{ByteStream, Checksum, ChecksumAlgorithm, Uploaded};
+use bytes::Bytes;
+use carob_bucket::{Checksum, ChecksumAlgorithm, Uploaded};
 use data_encoding::BASE64;
-use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
-use s3s::checksum::ChecksumHasher;
-use s3s::{S3Error, S3Result, TrailingHeaders, dto, s3_error};
+use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};
 
-use crate::error::{custom, from_bucket};
+use super::{hashing, header_name};
+use crate::error::custom;
 
 /// What a client says its body hashes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,19 +97,17 @@ impl Declared {
         Ok(computed.cloned())
     }
 
-    /// Compares a body held in memory with what was declared.
+    /// Compares a document with what was declared.
     ///
     /// # Errors
     /// As [`Declared::verify`].
-    pub(crate) fn verify_bytes(&self, body: &[u8], trailers: Option<&TrailingHeaders>) -> S3Result<()> {
-        let mut hasher = hasher(self.algorithm());
-        hasher.md5 = Some(Default::default());
-        hasher.update(body);
-        let mut sums = hasher.finalize();
-        let md5 = sums.checksum_md5.take();
-        let md5 = md5.and_then(|text| BASE64.decode(text.as_bytes()).ok()).unwrap_or_default();
-        let computed = hashed(self.algorithm(), sums);
-        self.verify_values(&md5, computed.as_ref(), trailers)
+    pub(crate) async fn verify_document(
+        &self,
+        document: Bytes,
+        trailers: Option<&TrailingHeaders>,
+    ) -> S3Result<()> {
+        let computed = hashing::of_document(self.algorithm(), document).await?;
+        self.verify_values(&computed.md5, computed.checksum.as_ref(), trailers)
     }
 
     fn verify_values(
@@ -139,55 +137,6 @@ impl Declared {
             ));
         }
         Ok(())
-    }
-}
-
-/// The checksum of a body that is read again.
-///
-/// # Errors
-/// What the bucket says.
-pub(crate) async fn of_stream(
-    algorithm: ChecksumAlgorithm,
-    mut body: ByteStream,
-) -> S3Result<Option<Checksum>> {
-    let mut hasher = hasher(algorithm);
-    while let Some(chunk) = body.next().await {
-        hasher.update(&chunk.map_err(from_bucket)?);
-    }
-    Ok(hashed(algorithm, hasher.finalize()))
-}
-
-fn hasher(algorithm: ChecksumAlgorithm) -> ChecksumHasher {
-    let mut hasher = ChecksumHasher::default();
-    match algorithm {
-        ChecksumAlgorithm::Crc32 => hasher.crc32 = Some(Default::default()),
-        ChecksumAlgorithm::Crc32c => hasher.crc32c = Some(Default::default()),
-        ChecksumAlgorithm::Crc64Nvme => hasher.crc64nvme = Some(Default::default()),
-        ChecksumAlgorithm::Sha1 => hasher.sha1 = Some(Default::default()),
-        ChecksumAlgorithm::Sha256 => hasher.sha256 = Some(Default::default()),
-    }
-    hasher
-}
-
-fn hashed(algorithm: ChecksumAlgorithm, sums: dto::Checksum) -> Option<Checksum> {
-    let text = match algorithm {
-        ChecksumAlgorithm::Crc32 => sums.checksum_crc32,
-        ChecksumAlgorithm::Crc32c => sums.checksum_crc32c,
-        ChecksumAlgorithm::Crc64Nvme => sums.checksum_crc64nvme,
-        ChecksumAlgorithm::Sha1 => sums.checksum_sha1,
-        ChecksumAlgorithm::Sha256 => sums.checksum_sha256,
-    };
-    Checksum::from_base64(algorithm, &text?)
-}
-
-/// The header, or trailer, of an algorithm.
-pub(crate) const fn header_name(algorithm: ChecksumAlgorithm) -> &'static str {
-    match algorithm {
-        ChecksumAlgorithm::Crc32 => "x-amz-checksum-crc32",
-        ChecksumAlgorithm::Crc32c => "x-amz-checksum-crc32c",
-        ChecksumAlgorithm::Crc64Nvme => "x-amz-checksum-crc64nvme",
-        ChecksumAlgorithm::Sha1 => "x-amz-checksum-sha1",
-        ChecksumAlgorithm::Sha256 => "x-amz-checksum-sha256",
     }
 }
 
@@ -266,6 +215,10 @@ mod tests {
             .map_err(|error| format!("{} {}", error.code().as_str(), error.message().unwrap()))
     }
 
+    async fn verify(declared: &Declared, document: &'static str) -> S3Result<()> {
+        declared.verify_document(Bytes::from_static(document.as_bytes()), None).await
+    }
+
     #[test]
     fn without_a_declaration_the_default_of_s3_is_computed() {
         let declared = parse(&[]).unwrap();
@@ -273,28 +226,28 @@ mod tests {
         assert_eq!(declared.algorithm(), ChecksumAlgorithm::Crc64Nvme);
     }
 
-    #[test]
-    fn a_value_in_a_header_is_compared_with_the_body() {
+    #[tokio::test]
+    async fn a_value_in_a_header_is_compared_with_the_body() {
         // The check value of CRC-32, of "123456789".
         let declared = parse(&[("x-amz-checksum-crc32", "y/Q5Jg==")]).unwrap();
-        assert!(declared.verify_bytes(b"123456789", None).is_ok());
-        let error = declared.verify_bytes(b"12345678", None).unwrap_err();
+        assert!(verify(&declared, "123456789").await.is_ok());
+        let error = verify(&declared, "12345678").await.unwrap_err();
         assert_eq!(error.code().as_str(), "BadDigest");
         assert_eq!(error.message(), Some("The CRC32 you specified did not match the calculated checksum."));
     }
 
-    #[test]
-    fn md5_is_compared_too() {
+    #[tokio::test]
+    async fn md5_is_compared_too() {
         let declared = parse(&[("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==")]).unwrap();
-        assert!(declared.verify_bytes(b"", None).is_ok());
-        assert_eq!(declared.verify_bytes(b"x", None).unwrap_err().code().as_str(), "BadDigest");
+        assert!(verify(&declared, "").await.is_ok());
+        assert_eq!(verify(&declared, "x").await.unwrap_err().code().as_str(), "BadDigest");
     }
 
-    #[test]
-    fn a_promised_trailer_must_come() {
+    #[tokio::test]
+    async fn a_promised_trailer_must_come() {
         let declared = parse(&[("x-amz-trailer", "x-amz-checksum-crc32")]).unwrap();
         assert_eq!(declared.algorithm(), ChecksumAlgorithm::Crc32);
-        assert_eq!(declared.verify_bytes(b"x", None).unwrap_err().code().as_str(), "MalformedTrailerError");
+        assert_eq!(verify(&declared, "x").await.unwrap_err().code().as_str(), "MalformedTrailerError");
     }
 
     #[test]

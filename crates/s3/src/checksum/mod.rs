@@ -1,0 +1,23 @@
+//! Checksums of bodies (Amazon S3 user guide, "Checking object integrity"): declared by requests, computed, shown
+//! in answers.
+
+mod declared;
+mod hashing;
+mod shown;
+
+use carob_bucket::ChecksumAlgorithm;
+
+pub(crate) use declared::Declared;
+pub(crate) use hashing::of_stream;
+pub(crate) use shown::{ChecksumFields, ShowsChecksums, part_sum};
+
+/// The header, or trailer, of an algorithm.
+pub(crate) const fn header_name(algorithm: ChecksumAlgorithm) -> &'static str {
+    match algorithm {
+        ChecksumAlgorithm::Crc32 => "x-amz-checksum-crc32",
+        ChecksumAlgorithm::Crc32c => "x-amz-checksum-crc32c",
+        ChecksumAlgorithm::Crc64Nvme => "x-amz-checksum-crc64nvme",
+        ChecksumAlgorithm::Sha1 => "x-amz-checksum-sha1",
+        ChecksumAlgorithm::Sha256 => "x-amz-checksum-sha256",
+    }
+}

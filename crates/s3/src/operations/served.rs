@@ -1,0 +1,94 @@
+//! The rows: one operation each.
+
+use carob_identity::Action;
+
+use super::{Operation, Payload, Scope, on};
+
+const READS: &[&str] = &["x-amz-checksum-mode"];
+// No lock exists that could be bypassed, and no bucket asks for a second factor.
+const DELETES: &[&str] = &["x-amz-bypass-governance-retention", "x-amz-mfa"];
+/// What an object is put with, by whatever operation.
+const PUTS: &[&str] = &["x-amz-acl", "x-amz-meta-", "x-amz-storage-class", "x-amz-website-redirect-location"];
+// Asks for restore status, of which there is none to report.
+const LISTS: &[&str] = &["x-amz-optional-object-attributes"];
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    on(Scope::Space, "ListBuckets", Action::LIST_ALL_MY_BUCKETS),
+    on(Scope::Bucket, "CreateBucket", Action::CREATE_BUCKET).headers(&[
+        "x-amz-acl",
+        "x-amz-bucket-object-lock-enabled",
+        "x-amz-object-ownership",
+    ]),
+    on(Scope::Bucket, "HeadBucket", Action::LIST_BUCKET),
+    on(Scope::Bucket, "DeleteBucket", Action::DELETE_BUCKET),
+    on(Scope::Bucket, "GetBucketLocation", Action::GET_BUCKET_LOCATION).subresources(&["location"]),
+    on(Scope::Bucket, "ListObjects", Action::LIST_BUCKET).headers(LISTS),
+    on(Scope::Bucket, "ListObjectsV2", Action::LIST_BUCKET).subresources(&["list-type"]).headers(LISTS),
+    on(Scope::Object, "PutObject", Action::PUT_OBJECT).headers(PUTS).payload(Payload::Object),
+    on(Scope::Object, "GetObject", Action::GET_OBJECT)
+        .subresources(&["partNumber", "versionId"])
+        .headers(READS),
+    on(Scope::Object, "HeadObject", Action::GET_OBJECT)
+        .subresources(&["partNumber", "versionId"])
+        .headers(READS),
+    on(Scope::Object, "DeleteObject", Action::DELETE_OBJECT).subresources(&["versionId"]).headers(DELETES),
+    on(Scope::EachKey, "DeleteObjects", Action::DELETE_OBJECT).subresources(&["delete"]).headers(DELETES),
+    on(Scope::Object, "CreateMultipartUpload", Action::PUT_OBJECT).subresources(&["uploads"]).headers(PUTS),
+    on(Scope::Object, "UploadPart", Action::PUT_OBJECT)
+        .subresources(&["partNumber", "uploadId"])
+        .payload(Payload::Object),
+    on(Scope::Object, "UploadPartCopy", Action::PUT_OBJECT)
+        .subresources(&["partNumber", "uploadId"])
+        .headers(&["x-amz-copy-source", "x-amz-copy-source-range", "x-amz-source-expected-bucket-owner"]),
+    on(Scope::Object, "CompleteMultipartUpload", Action::PUT_OBJECT)
+        .subresources(&["uploadId"])
+        .headers(&["x-amz-mp-object-size"])
+        .payload(Payload::Completion),
+    on(Scope::Object, "AbortMultipartUpload", Action::new("s3:AbortMultipartUpload"))
+        .subresources(&["uploadId"]),
+    on(Scope::Object, "ListParts", Action::new("s3:ListMultipartUploadParts")).subresources(&["uploadId"]),
+    on(Scope::Bucket, "ListMultipartUploads", Action::new("s3:ListBucketMultipartUploads"))
+        .subresources(&["uploads"]),
+    on(Scope::Object, "CopyObject", Action::PUT_OBJECT).headers(&[
+        "x-amz-acl",
+        "x-amz-copy-source",
+        "x-amz-meta-",
+        "x-amz-metadata-directive",
+        "x-amz-source-expected-bucket-owner",
+        "x-amz-storage-class",
+        "x-amz-tagging-directive",
+        "x-amz-website-redirect-location",
+    ]),
+    on(Scope::Object, "GetObjectAttributes", Action::GET_OBJECT)
+        .subresources(&["attributes", "versionId"])
+        .headers(&["x-amz-max-parts", "x-amz-object-attributes", "x-amz-part-number-marker"]),
+    configuration("GetBucketAccelerateConfiguration", "s3:GetAccelerateConfiguration", &["accelerate"]),
+    configuration("GetBucketAcl", "s3:GetBucketAcl", &["acl"]),
+    configuration("GetBucketCors", "s3:GetBucketCORS", &["cors"]),
+    configuration("GetBucketEncryption", "s3:GetEncryptionConfiguration", &["encryption"]),
+    configuration("GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration", &["lifecycle"]),
+    configuration("GetBucketLogging", "s3:GetBucketLogging", &["logging"]),
+    configuration("GetBucketNotificationConfiguration", "s3:GetBucketNotification", &["notification"]),
+    configuration("GetBucketOwnershipControls", "s3:GetBucketOwnershipControls", &["ownershipControls"]),
+    configuration("GetBucketPolicy", "s3:GetBucketPolicy", &["policy"]),
+    configuration("GetBucketPolicyStatus", "s3:GetBucketPolicyStatus", &["policyStatus"]),
+    configuration("GetBucketReplication", "s3:GetReplicationConfiguration", &["replication"]),
+    configuration("GetBucketRequestPayment", "s3:GetBucketRequestPayment", &["requestPayment"]),
+    configuration("GetBucketTagging", "s3:GetBucketTagging", &["tagging"]),
+    configuration("GetBucketVersioning", "s3:GetBucketVersioning", &["versioning"]),
+    configuration("GetBucketWebsite", "s3:GetBucketWebsite", &["website"]),
+    configuration("GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", &["object-lock"]),
+    configuration("GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", &["publicAccessBlock"]),
+    on(Scope::Object, "GetObjectAcl", Action::new("s3:GetObjectAcl")).subresources(&["acl", "versionId"]),
+    on(Scope::Object, "GetObjectTagging", Action::new("s3:GetObjectTagging"))
+        .subresources(&["tagging", "versionId"]),
+];
+
+/// A read of what a bucket is configured to.
+const fn configuration(
+    name: &'static str,
+    action: &'static str,
+    subresources: &'static [&'static str],
+) -> Operation {
+    on(Scope::Bucket, name, Action::new(action)).subresources(subresources)
+}
