@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use carob_http::Limits;
 use carob_identity::Credentials;
+use carob_s3::Domains;
 use clap::{Args, Parser, ValueEnum};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
@@ -42,6 +43,9 @@ struct Options {
     /// The region that clients sign for [default: us-east-1]
     #[arg(long, value_name = "NAME", env = "CAROB_REGION")]
     region: Option<String>,
+    /// Domains below which a bucket may be named in the host, as in photos.s3.example.com [default: none]
+    #[arg(long, value_name = "DOMAIN,…", env = "CAROB_DOMAINS", value_delimiter = ',')]
+    domains: Option<Vec<String>>,
     /// The socket for the carob command [default: admin.sock in the data directory]
     #[arg(long, value_name = "PATH", env = "CAROB_ADMIN_SOCKET")]
     admin_socket: Option<PathBuf>,
@@ -79,6 +83,7 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) region: String,
+    pub(crate) domains: Domains,
     pub(crate) admin_socket: PathBuf,
     pub(crate) log: EnvFilter,
     pub(crate) log_format: LogFormat,
@@ -109,6 +114,7 @@ impl Settings {
         Ok(Self {
             listen: options.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 9000).into()),
             region: region(options.region.unwrap_or_else(|| "us-east-1".into()))?,
+            domains: Domains::new(options.domains.unwrap_or_default())?,
             admin_socket: options.admin_socket.unwrap_or_else(|| data.join("admin.sock")),
             log: EnvFilter::try_new(&filter).with_context(|| format!("{filter:?} is not a log filter"))?,
             log_format: options.log_format.unwrap_or(LogFormat::Text),
@@ -126,6 +132,7 @@ impl Options {
             data: self.data.or(file.data),
             listen: self.listen.or(file.listen),
             region: self.region.or(file.region),
+            domains: self.domains.or(file.domains),
             admin_socket: self.admin_socket.or(file.admin_socket),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
@@ -203,13 +210,30 @@ mod tests {
     }
 
     #[test]
+    fn domains_are_a_list_in_the_file_and_joined_by_commas_elsewhere() {
+        let domains =
+            |names: &[&str]| Domains::new(names.iter().map(|name| (*name).to_owned()).collect()).unwrap();
+        let file = "domains = ['s3.example.com', 'localhost']";
+        assert_eq!(resolve(file, &[], &[]).unwrap().domains, domains(&["s3.example.com", "localhost"]));
+        let flags = ["--domains", "a.example,B.example"];
+        assert_eq!(resolve(file, &flags, &[]).unwrap().domains, domains(&["a.example", "b.example"]));
+        assert_eq!(resolve("", &[], &[]).unwrap().domains, Domains::default());
+    }
+
+    #[test]
     fn mistakes_are_told_in_one_line() {
-        let cases: [(&str, &[&str], &str); 8] = [
+        let cases: [(&str, &[&str], &str); 10] = [
             ("\nlisten = 'nowhere'", &[], "line 2: invalid socket address syntax"),
             ("data = 'x'\ndate = 'y'", &[], "line 2: unknown field `date`"),
             ("data = ", &[], "line 1: "),
             ("log-format = 'xml'", &[], "line 1: unknown variant `xml`"),
             ("", &["--region", "Up"], "\"Up\" is not a region"),
+            (
+                "domains = ['http://s3.example.com']",
+                &[],
+                "\"http://s3.example.com\" is not the name of a domain",
+            ),
+            ("", &["--domains", "a.example,:9000"], "\":9000\" is not the name of a domain"),
             ("", &["--log", "carob=loud"], "\"carob=loud\" is not a log filter"),
             ("max-connections = 0", &[], "max-connections must be at least 1"),
             ("max-connections = -1", &[], "line 1: invalid value: integer `-1`"),

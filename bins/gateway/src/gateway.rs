@@ -62,7 +62,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         clock: Arc::clone(&clock) as _,
         entropy: Arc::clone(&entropy) as _,
         region: settings.region.clone(),
-        domains: Vec::new(),
+        domains: settings.domains.clone(),
     })?;
     let statistics = Arc::clone(&store);
     let admin = Admin::new(AdminOptions {
@@ -78,8 +78,10 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         let s3 = s3.clone();
         async move { Ok::<_, Infallible>(s3.handle(request.map(carob_s3::Body::http_body_unsync)).await) }
     });
+    let domains = settings.domains.clone();
+    let public = Public::new(s3, entropy, move |host| domains.names_bucket(host));
     let mut servers = JoinSet::new();
-    servers.spawn(serve(listener, Public::new(s3, entropy), *limits, stop.clone()));
+    servers.spawn(serve(listener, public, *limits, stop.clone()));
     servers.spawn(serve(admin_listener, admin, *limits, stop.clone()));
     // A closed standard output is no reason not to serve.
     _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carob_identity::Entropy;
-use http::{Method, Request, Response, StatusCode};
+use http::uri::Authority;
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::service::Service;
 
 use crate::body::{BoxError, bare, boxed, full, only_reads};
@@ -15,16 +16,33 @@ use crate::{Body, PREFIX};
 
 /// What answers on the public listener: our own routes under `/_carob/`, S3 for everything else.
 ///
-/// No bucket name can hold an underscore, so the two never meet.
+/// No bucket name can hold an underscore, so the two never meet. Where the bucket stands in `Host`, the path is a key,
+/// which may begin with anything: then everything is S3's.
 pub struct Public<S> {
     s3: Arc<S>,
     ids: RequestIds,
+    names_bucket: Arc<dyn Fn(&str) -> bool + Send + Sync>,
 }
 
 impl<S> Public<S> {
-    /// Wraps the S3 service.
-    pub fn new(s3: S, entropy: Arc<dyn Entropy>) -> Self {
-        Self { s3: Arc::new(s3), ids: RequestIds(entropy) }
+    /// Wraps the S3 service; `names_bucket` tells whether a `Host` names a bucket.
+    pub fn new(
+        s3: S,
+        entropy: Arc<dyn Entropy>,
+        names_bucket: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { s3: Arc::new(s3), ids: RequestIds(entropy), names_bucket: Arc::new(names_bucket) }
+    }
+
+    /// The rest of the path, if the request is for a route of ours.
+    fn route<'a>(&self, request: &'a Request<Body>) -> Option<&'a str> {
+        let route = request.uri().path().strip_prefix(PREFIX)?;
+        if !route.is_empty() && !route.starts_with('/') {
+            return None;
+        }
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
+        (!host.is_some_and(|host| (self.names_bucket)(host))).then_some(route)
     }
 }
 
@@ -48,11 +66,11 @@ where
 
     fn call(&self, request: Request<Body>) -> Self::Future {
         let (s3, ids) = (Arc::clone(&self.s3), self.ids.clone());
+        let ours = self.route(&request).map(|route| own(request.method(), route));
         Box::pin(async move {
-            let path = request.uri().path();
-            let mut response = match path.strip_prefix(PREFIX) {
-                Some(route) if route.is_empty() || route.starts_with('/') => own(request.method(), route),
-                _ => through(&*s3, request).await,
+            let mut response = match ours {
+                Some(response) => response,
+                None => through(&*s3, request).await,
             };
             ids.mark(response.headers_mut());
             Ok(response)

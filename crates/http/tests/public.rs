@@ -80,7 +80,7 @@ impl Server {
         let stop = CancellationToken::new();
         let (arrived, release) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let echo = Echo { arrived: arrived.clone(), release: release.clone() };
-        let public = Public::new(echo, Arc::new(SeededEntropy::new(1)));
+        let public = Public::new(echo, Arc::new(SeededEntropy::new(1)), |host| host.starts_with("bucket."));
         let task = tokio::spawn(serve(listener, public, limits, stop.clone()));
         Self { address, stop, arrived, release, task }
     }
@@ -93,6 +93,11 @@ impl Server {
 
     async fn ask(&self, method: &str, target: &str) -> Answer {
         let request = format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        receive(self.send(&request).await).await
+    }
+
+    async fn ask_host(&self, host: &str, target: &str) -> Answer {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         receive(self.send(&request).await).await
     }
 
@@ -123,6 +128,18 @@ async fn receive(mut stream: TcpStream) -> Answer {
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
     let headers = lines.filter_map(|line| line.split_once(": ")).map(|(n, v)| (n.to_owned(), v.to_owned()));
     Answer { status, headers: headers.collect(), body: body.to_owned() }
+}
+
+#[tokio::test]
+async fn under_the_host_of_a_bucket_every_path_is_a_key() {
+    let server = Server::start(Limits::default()).await;
+    let ours = server.ask_host("example.com", "/_carob/health").await;
+    assert_eq!((ours.status.as_str(), ours.body.as_str()), ("200", ""));
+    for target in ["/_carob/health", "/_carob/x", "/_carob", "http://bucket.example.com/_carob/health"] {
+        let key = server.ask_host("bucket.example.com", target).await;
+        assert_ne!(key.body, "", "{target} reached S3");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -7,18 +7,29 @@
 use s3s::S3Result;
 use s3s::host::{S3Host, VirtualHost};
 
-/// Our domains, in lower case.
-#[derive(Debug)]
-pub(crate) struct Domains(Vec<String>);
+use crate::options::S3OptionsError;
+
+/// Domains below which a bucket's name may stand in `Host`, such as `s3.example.com`.
+///
+/// With none, buckets are named in the path alone; under a host that is not below one of them they always are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Domains(Vec<String>);
 
 impl Domains {
+    /// Takes domains in letters of either case.
+    ///
     /// # Errors
-    /// The first that is no domain.
-    pub(crate) fn new(domains: Vec<String>) -> Result<Self, String> {
+    /// [`S3OptionsError::Domain`] for the first that is none: no scheme, port or path belongs to it.
+    pub fn new(domains: Vec<String>) -> Result<Self, S3OptionsError> {
         match domains.iter().find(|domain| !is_domain(domain)) {
-            Some(bad) => Err(bad.clone()),
+            Some(bad) => Err(S3OptionsError::Domain(bad.clone())),
             None => Ok(Self(domains.into_iter().map(|domain| domain.to_ascii_lowercase()).collect())),
         }
+    }
+
+    /// Whether a `Host` names a bucket, so that the whole path is a key.
+    pub fn names_bucket(&self, host: &str) -> bool {
+        self.bucket(host).is_some()
     }
 
     /// The bucket that a host names.

@@ -12,7 +12,7 @@
 //! # use std::sync::Arc;
 //! # use carob_bucket::{Space, SpaceOptions};
 //! # use carob_identity::{Credentials, RootOnly, SeededEntropy, SpaceKey, SystemClock};
-//! use carob_s3::{Body, S3Options, service};
+//! use carob_s3::{Body, Domains, S3Options, service};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +33,7 @@
 //!     clock,
 //!     entropy,
 //!     region: "us-east-1".to_owned(),
-//!     domains: Vec::new(),
+//!     domains: Domains::default(),
 //! })?;
 //! let answer = s3.handle(http::Request::new(Body::empty())).await;
 //! assert_eq!(answer.status(), 403);
@@ -67,5 +67,6 @@ mod target;
 mod xml;
 
 pub use frontend::S3Frontend;
+pub use host::Domains;
 pub use options::{S3Options, S3OptionsError, service};
 pub use s3s::Body;

@@ -43,9 +43,8 @@ pub struct S3Options {
     pub entropy: Arc<dyn Entropy>,
     /// The region that requests must be signed for, such as `us-east-1`.
     pub region: String,
-    /// Domains below which a bucket's name may stand in `Host`, such as `s3.example.com`. With none, buckets are
-    /// named in the path alone; the path is always understood under other hosts.
-    pub domains: Vec<String>,
+    /// Below which buckets may be named in `Host`.
+    pub domains: Domains,
 }
 
 impl fmt::Debug for S3Options {
@@ -76,7 +75,6 @@ pub enum S3OptionsError {
 pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     let S3Options { space, keys, authorizer, clock, entropy, region, domains } = options;
     let expected = Region::new(region.as_str().into()).map_err(|_| S3OptionsError::Region(region.clone()))?;
-    let domains = Domains::new(domains).map_err(S3OptionsError::Domain)?;
     let region: Arc<str> = region.into();
     let config = Arc::new(StaticConfigProvider::new(Arc::new(config(expected))));
     let gatekeeper = Gatekeeper { authorizer, clock };

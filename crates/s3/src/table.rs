@@ -25,13 +25,13 @@ type Answer<T> = S3Result<S3Response<T>>;
 
 /// Each method passes its request on: `served` ones to the operation's own file, `owned` ones to the answers that
 /// follow from there being one owner, `absent` and `empty` ones to those of what nothing sets: the 404 that is named,
-/// or what is given.
+/// or an answer that says nothing.
 macro_rules! table {
     (
         served { $($name:ident($in:ident) -> $out:ident;)* }
         owned { $($owned:ident($owned_in:ident) -> $owned_out:ident;)* }
         absent { $($absent:ident($absent_in:ident) -> $absent_out:ident = $what:ident;)* }
-        empty { $($empty:ident($empty_in:ident) -> $empty_out:ident $({ $field:ident: $value:expr })?;)* }
+        empty { $($empty:ident($empty_in:ident) -> $empty_out:ident;)* }
     ) => {
         #[async_trait::async_trait]
         impl S3 for Carob {
@@ -46,9 +46,8 @@ macro_rules! table {
                 unset::absent(self, &input.bucket, input.expected_bucket_owner.as_deref(), unset::$what).await
             })*
             $(async fn $empty(&self, request: S3Request<dto::$empty_in>) -> Answer<dto::$empty_out> {
-                let answer = dto::$empty_out { $($field: Some($value),)? ..Default::default() };
                 let input = request.input;
-                unset::empty(self, &input.bucket, input.expected_bucket_owner.as_deref(), answer).await
+                unset::empty(self, &input.bucket, input.expected_bucket_owner.as_deref()).await
             })*
         }
     };
@@ -80,6 +79,7 @@ table! {
     }
     owned {
         get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput;
+        get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
         get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
         get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput;
     }
@@ -105,8 +105,6 @@ table! {
         get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
         get_bucket_notification_configuration(GetBucketNotificationConfigurationInput)
             -> GetBucketNotificationConfigurationOutput;
-        get_bucket_request_payment(GetBucketRequestPaymentInput)
-            -> GetBucketRequestPaymentOutput { payer: dto::Payer::from_static(dto::Payer::BUCKET_OWNER) };
         get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
     }
 }

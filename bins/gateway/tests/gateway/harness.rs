@@ -65,9 +65,14 @@ impl Gateway {
 
     /// Head and body of the answer to an unsigned GET.
     pub(crate) fn get(&self, target: &str) -> (String, String) {
+        self.get_from("localhost", target)
+    }
+
+    /// The same under another host.
+    pub(crate) fn get_from(&self, host: &str, target: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

@@ -38,6 +38,29 @@ fn the_first_start_makes_private_keys_and_tells_what_to_do_next() {
 }
 
 #[test]
+fn domains_come_from_flags_environment_and_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("carob.toml");
+    fs::write(&config, "domains = ['s3.example.com']\n").unwrap();
+    let data = dir.path().join("data");
+    let mut by_flag = command(&data, &["--domains", "other.example,s3.example.com"]);
+    let mut by_variable = command(&data, &[]);
+    by_variable.env("CAROB_DOMAINS", "s3.example.com");
+    let mut by_file = command(&data, &["--config", config.to_str().unwrap()]);
+    for start in [&mut by_flag, &mut by_variable, &mut by_file] {
+        let gateway = Gateway::spawn(start);
+        // Nobody has signed: S3 refuses what is a key there.
+        let (head, body) = gateway.get_from("photos.s3.example.com", "/_carob/health");
+        assert!(
+            head.starts_with("http/1.1 403") && body.contains("<Code>AccessDenied</Code>"),
+            "{head}{body}"
+        );
+        assert!(gateway.healthy(), "other hosts are not of buckets");
+        assert!(gateway.stop(Signal::TERM).0.success());
+    }
+}
+
+#[test]
 fn later_starts_keep_space_and_key_and_both_signals_stop() {
     let dir = tempfile::tempdir().unwrap();
     let first = Gateway::start(dir.path());

@@ -3,8 +3,9 @@
 
 use http::StatusCode;
 use s3s::dto::{
-    GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput, GetObjectAclOutput, GetObjectTaggingInput,
-    GetObjectTaggingOutput, Grant, Grantee, Permission, Type,
+    GetBucketAclInput, GetBucketAclOutput, GetBucketRequestPaymentInput, GetBucketRequestPaymentOutput,
+    GetObjectAclInput, GetObjectAclOutput, GetObjectTaggingInput, GetObjectTaggingOutput, Grant, Grantee,
+    Payer, Permission, Type,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result};
 
@@ -55,14 +56,24 @@ pub(crate) async fn absent<T>(
 ///
 /// # Errors
 /// NoSuchBucket.
-pub(crate) async fn empty<T>(
+pub(crate) async fn empty<T: Default>(
     carob: &Carob,
     bucket: &str,
     owner: Option<&str>,
-    answer: T,
 ) -> S3Result<S3Response<T>> {
     carob.bucket(bucket, owner).await?;
-    Ok(S3Response::new(answer))
+    Ok(S3Response::new(T::default()))
+}
+
+/// Whoever owns a bucket pays.
+pub(crate) async fn get_bucket_request_payment(
+    carob: &Carob,
+    request: S3Request<GetBucketRequestPaymentInput>,
+) -> S3Result<S3Response<GetBucketRequestPaymentOutput>> {
+    let input = request.input;
+    carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let payer = Some(Payer::from_static(Payer::BUCKET_OWNER));
+    Ok(S3Response::new(GetBucketRequestPaymentOutput { payer }))
 }
 
 /// The one right there is: the owner's.

@@ -12,7 +12,7 @@ use carob_identity::{
     AccessKeyId, AccessKeys, AccessRequest, Authorizer, Credentials, Decision, Identity, IdentityError,
     ManualClock, Resource, SecretKey, SeededEntropy, SpaceKey, Timestamp,
 };
-use carob_s3::{S3Frontend, S3Options, service};
+use carob_s3::{Domains, S3Frontend, S3Options, service};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
@@ -107,7 +107,7 @@ impl Server {
             clock,
             entropy,
             region: region.to_owned(),
-            domains: vec![DOMAIN.to_owned()],
+            domains: Domains::new(vec![DOMAIN.to_owned()]).unwrap(),
         })
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
