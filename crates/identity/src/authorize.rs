@@ -37,6 +37,24 @@ impl Action {
     pub const PUT_OBJECT: Self = Self("s3:PutObject");
     /// DeleteObject and each key of DeleteObjects.
     pub const DELETE_OBJECT: Self = Self("s3:DeleteObject");
+    /// GetObject and HeadObject of a version.
+    pub const GET_OBJECT_VERSION: Self = Self("s3:GetObjectVersion");
+    /// DeleteObject of a version.
+    pub const DELETE_OBJECT_VERSION: Self = Self("s3:DeleteObjectVersion");
+    /// Reading an object's tags.
+    pub const GET_OBJECT_TAGGING: Self = Self("s3:GetObjectTagging");
+    /// Setting an object's tags, also with the object.
+    pub const PUT_OBJECT_TAGGING: Self = Self("s3:PutObjectTagging");
+    /// Reading until when an object is retained.
+    pub const GET_OBJECT_RETENTION: Self = Self("s3:GetObjectRetention");
+    /// Setting until when an object is retained, also with the object.
+    pub const PUT_OBJECT_RETENTION: Self = Self("s3:PutObjectRetention");
+    /// Reading whether an object is under a legal hold.
+    pub const GET_OBJECT_LEGAL_HOLD: Self = Self("s3:GetObjectLegalHold");
+    /// Setting whether an object is under a legal hold, also with the object.
+    pub const PUT_OBJECT_LEGAL_HOLD: Self = Self("s3:PutObjectLegalHold");
+    /// Lifting a governance retention early.
+    pub const BYPASS_GOVERNANCE_RETENTION: Self = Self("s3:BypassGovernanceRetention");
     /// The whole bucket as a CAR: it exposes every key.
     pub const EXPORT: Self = Self("carob:Export");
     /// A bucket's commits: they expose what was there before.

@@ -57,7 +57,7 @@ impl S3Access for Gatekeeper {
             (Scope::Object | Scope::Bucket, _) => return Err(access_denied()),
         };
         if let Some(resource) = resource
-            && !self.allows(&identity, operation.action, resource).await?
+            && !self.allows(&identity, operation.action_for(cx.uri()), resource).await?
         {
             return Err(access_denied());
         }

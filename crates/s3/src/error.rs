@@ -19,6 +19,25 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
             s3_error!(InvalidBucketName, "The specified bucket is not valid: {reason}.")
         }
         BucketError::NoSuchKey(_) => no_such_key(),
+        BucketError::NoSuchVersion { .. } => {
+            s3_error!(NoSuchVersion, "The specified version does not exist.")
+        }
+        BucketError::IsDeleteMarker(_) => method_not_allowed(),
+        BucketError::Locked => {
+            s3_error!(AccessDenied, "Access Denied because object protected by object lock.")
+        }
+        BucketError::LockNotEnabled => {
+            s3_error!(InvalidRequest, "Bucket is missing Object Lock Configuration")
+        }
+        BucketError::RetentionDate => {
+            s3_error!(InvalidArgument, "The retain until date must be in the future, and within 36500 days.")
+        }
+        BucketError::VersioningState(reason) => {
+            s3_error!(
+                InvalidBucketState,
+                "The request is not valid with the current state of the bucket: {reason}."
+            )
+        }
         // s3s takes a path without a key for the bucket's, so an empty key does not come this far.
         BucketError::KeyLength(_) => s3_error!(KeyTooLongError, "Your key is too long"),
         BucketError::MetadataTooLarge(_) => metadata_too_large(),
@@ -79,6 +98,10 @@ pub(crate) fn no_such_key() -> S3Error {
     s3_error!(NoSuchKey, "The specified key does not exist.")
 }
 
+pub(crate) fn method_not_allowed() -> S3Error {
+    s3_error!(MethodNotAllowed, "The specified method is not allowed against this resource.")
+}
+
 pub(crate) fn precondition_failed() -> S3Error {
     s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold")
 }
@@ -133,7 +156,7 @@ mod tests {
     use std::io;
     use std::sync::Arc;
 
-    use carob_bucket::UploadId;
+    use carob_bucket::{DeleteMarker, UploadId, VersionId, VersionName};
     use carob_identity::Timestamp;
 
     use super::*;
@@ -141,12 +164,19 @@ mod tests {
     #[test]
     fn every_bucket_error_has_its_code_and_status() {
         let name = || "name".to_owned();
+        let marker = DeleteMarker { version: VersionId([0; 16]), null: false };
         let table = [
             (BucketError::NoSuchBucket(name()), "NoSuchBucket", 404),
             (BucketError::BucketExists(name()), "BucketAlreadyOwnedByYou", 409),
             (BucketError::BucketNotEmpty(name()), "BucketNotEmpty", 409),
             (BucketError::InvalidBucketName(name(), "why"), "InvalidBucketName", 400),
             (BucketError::NoSuchKey(name()), "NoSuchKey", 404),
+            (BucketError::NoSuchVersion { key: name(), version: VersionName::Null }, "NoSuchVersion", 404),
+            (BucketError::IsDeleteMarker(marker), "MethodNotAllowed", 405),
+            (BucketError::Locked, "AccessDenied", 403),
+            (BucketError::LockNotEnabled, "InvalidRequest", 400),
+            (BucketError::RetentionDate, "InvalidArgument", 400),
+            (BucketError::VersioningState("why"), "InvalidBucketState", 409),
             (BucketError::KeyLength(1025), "KeyTooLongError", 400),
             (BucketError::MetadataTooLarge(2049), "MetadataTooLarge", 400),
             (BucketError::PreconditionFailed("If-Match"), "PreconditionFailed", 412),

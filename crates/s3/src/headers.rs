@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use carob_bucket::{ChecksumType, ETag, MAX_METADATA_BYTES, ObjectHeaders, Record};
-use carob_identity::Timestamp;
+use carob_bucket::{ChecksumType, ETag, Lock, MAX_METADATA_BYTES, ObjectHeaders, Record};
+use carob_identity::{Action, Identity, Resource, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::dto;
 use s3s::{S3Result, s3_error};
 
-use crate::error::{custom, metadata_too_large, not_implemented};
+use crate::error::{access_denied, custom, metadata_too_large, not_implemented};
+use crate::table::Carob;
+use crate::{protection, tags};
 
 /// Tells an object's content CID. Ours.
 pub(crate) const CID: HeaderName = HeaderName::from_static("x-carob-cid");
@@ -41,6 +43,10 @@ pub(crate) struct Given {
     pub(crate) storage_class: Option<dto::StorageClass>,
     pub(crate) headers: ObjectHeaders,
     pub(crate) metadata: Option<dto::Metadata>,
+    pub(crate) tagging: Option<String>,
+    pub(crate) lock_mode: Option<dto::ObjectLockMode>,
+    pub(crate) lock_until: Option<dto::Timestamp>,
+    pub(crate) legal_hold: Option<dto::ObjectLockLegalHoldStatus>,
 }
 
 /// What is kept of them.
@@ -48,6 +54,8 @@ pub(crate) struct Given {
 pub(crate) struct Kept {
     pub(crate) headers: ObjectHeaders,
     pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) lock: Lock,
 }
 
 /// Takes a [`Given`] out of an input of PutObject, CreateMultipartUpload or CopyObject: their fields have the same
@@ -67,6 +75,10 @@ macro_rules! given {
                 storage_class: None,
             },
             metadata: $input.metadata.take(),
+            tagging: $input.tagging.take(),
+            lock_mode: $input.object_lock_mode.take(),
+            lock_until: $input.object_lock_retain_until_date.take(),
+            legal_hold: $input.object_lock_legal_hold_status.take(),
         }
     };
 }
@@ -76,9 +88,12 @@ impl Given {
     /// What of it is kept with the object.
     ///
     /// # Errors
-    /// InvalidStorageClass, NotImplemented, InvalidRedirectLocation, MetadataTooLarge.
+    /// InvalidStorageClass, NotImplemented, InvalidRedirectLocation, MetadataTooLarge; InvalidTag and
+    /// InvalidArgument for tags, InvalidArgument for object lock.
     pub(crate) fn checked(self) -> S3Result<Kept> {
-        let Self { storage_class, mut headers, metadata } = self;
+        let Self { storage_class, mut headers, metadata, tagging, lock_mode, lock_until, legal_hold } = self;
+        let tags = tagging.as_deref().map(tags::from_header).transpose()?.unwrap_or_default();
+        let lock = protection::from_headers(lock_mode.as_ref(), lock_until.as_ref(), legal_hold.as_ref())?;
         if let Some(class) = storage_class {
             if OTHER_STORAGE_CLASSES.contains(&class.as_str()) {
                 return Err(not_implemented("x-amz-storage-class other than STANDARD"));
@@ -99,7 +114,35 @@ impl Given {
         headers.content_encoding = headers.content_encoding.and_then(|value| without_aws_chunked(&value));
         let metadata: BTreeMap<_, _> = metadata.unwrap_or_default().into_iter().collect();
         let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
-        if size > MAX_METADATA_BYTES { Err(metadata_too_large()) } else { Ok(Kept { headers, metadata }) }
+        if size > MAX_METADATA_BYTES {
+            return Err(metadata_too_large());
+        }
+        Ok(Kept { headers, metadata, tags, lock })
+    }
+}
+
+impl Kept {
+    /// Asks for the further rights that tags and object lock take.
+    ///
+    /// # Errors
+    /// AccessDenied.
+    pub(crate) async fn authorize(
+        &self,
+        carob: &Carob,
+        caller: &Identity,
+        object: Resource<'_>,
+    ) -> S3Result<()> {
+        let rights = [
+            (!self.tags.is_empty(), Action::PUT_OBJECT_TAGGING),
+            (self.lock.retention.is_some(), Action::PUT_OBJECT_RETENTION),
+            (self.lock.legal_hold, Action::PUT_OBJECT_LEGAL_HOLD),
+        ];
+        for (_, right) in rights.into_iter().filter(|(needed, _)| *needed) {
+            if !carob.gatekeeper.allows(caller, right, object).await? {
+                return Err(access_denied());
+            }
+        }
+        Ok(())
     }
 }
 

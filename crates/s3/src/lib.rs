@@ -43,6 +43,7 @@
 //! ```
 
 mod access;
+mod amend;
 mod answer;
 mod auth;
 mod body;
@@ -55,14 +56,18 @@ mod frontend;
 mod gate;
 mod headers;
 mod host;
+mod locate;
 mod log;
 mod operations;
 mod ops;
 mod options;
 mod patience;
+mod protection;
 mod range;
 mod refuse;
+
 mod table;
+mod tags;
 mod target;
 mod xml;
 

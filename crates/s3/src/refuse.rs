@@ -46,7 +46,6 @@ fn check_header_name(operation: &Operation, name: &HeaderName) -> S3Result<()> {
 /// Values that ask for what a bucket is like anyway are accepted.
 const HARMLESS: &[(&str, &[&str])] = &[
     ("x-amz-acl", &["private", "bucket-owner-full-control"]),
-    ("x-amz-bucket-object-lock-enabled", &["false"]),
     ("x-amz-object-ownership", &["BucketOwnerEnforced"]),
 ];
 
@@ -81,10 +80,8 @@ mod tests {
     #[test]
     fn headers_with_a_meaning_we_lack_are_named() {
         for name in [
-            "x-amz-tagging",
             "x-amz-server-side-encryption",
             "x-amz-server-side-encryption-customer-key",
-            "x-amz-object-lock-mode",
             "x-amz-grant-read",
             "x-amz-write-offset-bytes",
             "x-amz-copy-source",
@@ -109,14 +106,12 @@ mod tests {
         ] {
             assert_eq!(refused("PutObject", "/b/k?x-id=PutObject", &[(name, value)]), None, "{name}");
         }
-        assert_eq!(refused("CreateBucket", "/b", &[("x-amz-bucket-object-lock-enabled", "false")]), None);
         assert_eq!(refused("CreateBucket", "/b", &[("x-amz-object-ownership", "BucketOwnerEnforced")]), None);
     }
 
     #[test]
     fn values_that_ask_for_more_are_refused() {
         assert!(refused("PutObject", "/b/k", &[("x-amz-acl", "public-read")]).is_some());
-        assert!(refused("CreateBucket", "/b", &[("x-amz-bucket-object-lock-enabled", "true")]).is_some());
         assert!(refused("CreateBucket", "/b", &[("x-amz-object-ownership", "ObjectWriter")]).is_some());
     }
 

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use carob_bucket::{Bucket, Object, Space};
+use carob_bucket::{Bucket, Space};
 use carob_identity::Identity;
 use http::Extensions;
 use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
 use crate::access::Gatekeeper;
 use crate::context::RequestContext;
-use crate::error::{access_denied, from_bucket, no_such_key};
+use crate::error::{access_denied, from_bucket};
 use crate::ops::{self, unset};
-use crate::target::{Target, Version};
 
 /// What the operations work on.
 #[derive(Debug)]
@@ -76,27 +75,38 @@ table! {
         list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput;
         copy_object(CopyObjectInput) -> CopyObjectOutput;
         get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput;
+        get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
+        put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput;
+        list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput;
+        get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput;
+        put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput;
+        delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput;
+        get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput;
+        put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput;
+        delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput;
+        get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput;
+        put_object_lock_configuration(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput;
+        get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput;
+        put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput;
+        get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput;
+        put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput;
     }
     owned {
         get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput;
         get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
         get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
-        get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput;
     }
     absent {
         get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput = CORS;
         get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = ENCRYPTION;
         get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput)
             -> GetBucketLifecycleConfigurationOutput = LIFECYCLE;
-        get_object_lock_configuration(GetObjectLockConfigurationInput)
-            -> GetObjectLockConfigurationOutput = OBJECT_LOCK;
         get_bucket_ownership_controls(GetBucketOwnershipControlsInput)
             -> GetBucketOwnershipControlsOutput = OWNERSHIP;
         get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput = POLICY;
         get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput = POLICY;
         get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput = PUBLIC_ACCESS;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput = REPLICATION;
-        get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput = TAGS;
         get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput = WEBSITE;
     }
     empty {
@@ -105,7 +115,6 @@ table! {
         get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
         get_bucket_notification_configuration(GetBucketNotificationConfigurationInput)
             -> GetBucketNotificationConfigurationOutput;
-        get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
     }
 }
 
@@ -119,19 +128,6 @@ impl Carob {
         match expected_owner {
             Some(owner) if owner != bucket.info().owner.to_string() => Err(access_denied()),
             _ => Ok(bucket),
-        }
-    }
-
-    /// The object, in its bucket.
-    ///
-    /// # Errors
-    /// NoSuchBucket, AccessDenied, NoSuchKey.
-    pub(crate) async fn object(&self, target: Target<'_>) -> S3Result<Object> {
-        let bucket = self.bucket(target.bucket, target.expected_owner).await?;
-        match target.version {
-            Version::Current | Version::Null => {
-                bucket.get(target.key).await.map_err(from_bucket)?.ok_or_else(no_such_key)
-            }
         }
     }
 }

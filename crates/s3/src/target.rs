@@ -1,5 +1,6 @@
 //! Which object a request is about, and which version of it.
 
+use carob_bucket::VersionName;
 use s3s::{S3Result, dto, s3_error};
 
 /// An object, as a request names it.
@@ -7,41 +8,31 @@ use s3s::{S3Result, dto, s3_error};
 pub(crate) struct Target<'a> {
     pub(crate) bucket: &'a str,
     pub(crate) key: &'a str,
-    pub(crate) version: Version,
+    /// `None` is whatever is current.
+    pub(crate) version: Option<VersionName>,
     /// Whose the bucket must be (`x-amz-expected-bucket-owner`).
     pub(crate) expected_owner: Option<&'a str>,
 }
 
-/// A version of an object.
+/// Reads `versionId`; `None` is whatever is current.
 ///
-/// Buckets keep no versions yet: the one there is goes by the name `null`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Version {
-    /// Whatever is current.
-    Current,
-    /// The one that was written while nothing kept versions.
-    Null,
-}
-
-impl Version {
-    /// Reads `versionId`.
-    ///
-    /// # Errors
-    /// InvalidArgument for what is no version id of ours.
-    pub(crate) fn parse(id: Option<&str>) -> S3Result<Self> {
-        match id {
-            None => Ok(Self::Current),
-            Some("null") => Ok(Self::Null),
-            Some("") => Err(s3_error!(InvalidArgument, "Version id cannot be the empty string")),
-            Some(_) => Err(s3_error!(InvalidArgument, "Invalid version id specified")),
-        }
+/// # Errors
+/// InvalidArgument for what is no version id of ours.
+pub(crate) fn parse_version(id: Option<&str>) -> S3Result<Option<VersionName>> {
+    match id {
+        None => Ok(None),
+        Some("") => Err(s3_error!(InvalidArgument, "Version id cannot be the empty string")),
+        Some(id) => match id.parse() {
+            Ok(name) => Ok(Some(name)),
+            Err(_) => Err(s3_error!(InvalidArgument, "Invalid version id specified")),
+        },
     }
 }
 
 /// An operation's input that names a version of an object.
 pub(crate) trait NamesVersion {
     /// # Errors
-    /// As [`Version::parse`].
+    /// As [`parse_version`].
     fn target(&self) -> S3Result<Target<'_>>;
 }
 
@@ -52,7 +43,7 @@ macro_rules! names_version {
                 Ok(Target {
                     bucket: &self.bucket,
                     key: &self.key,
-                    version: Version::parse(self.version_id.as_deref())?,
+                    version: parse_version(self.version_id.as_deref())?,
                     expected_owner: self.expected_bucket_owner.as_deref(),
                 })
             }
@@ -62,9 +53,15 @@ macro_rules! names_version {
 
 names_version! {
     DeleteObjectInput,
+    DeleteObjectTaggingInput,
     GetObjectAclInput,
     GetObjectAttributesInput,
     GetObjectInput,
+    GetObjectLegalHoldInput,
+    GetObjectRetentionInput,
     GetObjectTaggingInput,
     HeadObjectInput,
+    PutObjectLegalHoldInput,
+    PutObjectRetentionInput,
+    PutObjectTaggingInput,
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use bytes::Bytes;
 use carob_bucket::{
-    BucketError, EtagCondition, ListEntry, ListQuery, ListStart, Precondition, PutOptions, Space,
+    BucketError, DeleteOptions, EtagCondition, ListEntry, ListQuery, ListStart, Precondition, PutOptions, Space,
     SpaceOptions,
 };
 use carob_identity::{SeededEntropy, SpaceKey, SystemClock};
@@ -198,7 +198,7 @@ impl Target for Space {
             metadata: BTreeMap::from([("op".to_owned(), op.to_string())]),
             precondition: Precondition {
                 if_none_match: only_if_absent.then_some(EtagCondition::Any),
-                ..Precondition::default()
+                ..DeleteOptions::default()
             },
             ..PutOptions::default()
         };
@@ -222,12 +222,12 @@ impl Target for Space {
 
     async fn delete(&self, bucket: &str, key: &str) -> Result<(), Failure> {
         let bucket = self.bucket(bucket).await.map_err(failure)?;
-        bucket.delete(key, Precondition::default()).await.map(drop).map_err(failure)
+        bucket.delete(key, DeleteOptions::default()).await.map(drop).map_err(failure)
     }
 
     async fn delete_many(&self, bucket: &str, keys: &[&str]) -> Result<(), Failure> {
         let bucket = self.bucket(bucket).await.map_err(failure)?;
-        let keys = keys.iter().map(|&key| (key.to_owned(), Precondition::default())).collect();
+        let keys = keys.iter().map(|&key| (key.to_owned(), DeleteOptions::default())).collect();
         for result in bucket.delete_many(keys).await.map_err(failure)? {
             result.map_err(failure)?;
         }

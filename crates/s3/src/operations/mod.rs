@@ -6,6 +6,7 @@ mod served;
 mod subresources;
 
 use carob_identity::Action;
+use http::Uri;
 
 use served::OPERATIONS;
 pub(crate) use subresources::SUBRESOURCES;
@@ -30,6 +31,8 @@ pub(crate) struct Operation {
     pub(crate) name: &'static str,
     /// The right it takes.
     pub(crate) action: Action,
+    /// The right it takes where a version is named, if another.
+    pub(crate) version_action: Option<Action>,
     pub(crate) scope: Scope,
     /// Sub-resources in the query that it understands, of [`SUBRESOURCES`].
     pub(crate) subresources: &'static [&'static str],
@@ -79,10 +82,32 @@ pub(crate) const ANY_OPERATION: &[&str] = &[
 
 /// An operation that takes `action` on `scope`, reads a document or nothing, and understands nothing special.
 const fn on(scope: Scope, name: &'static str, action: Action) -> Operation {
-    Operation { name, action, scope, subresources: &[], headers: &[], payload: Payload::Document }
+    Operation {
+        name,
+        action,
+        version_action: None,
+        scope,
+        subresources: &[],
+        headers: &[],
+        payload: Payload::Document,
+    }
 }
 
 impl Operation {
+    /// The right that a request with this query takes.
+    pub(crate) fn action_for(&self, uri: &Uri) -> Action {
+        let names_version =
+            |query: &str| form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "versionId");
+        match self.version_action {
+            Some(action) if uri.query().is_some_and(names_version) => action,
+            _ => self.action,
+        }
+    }
+
+    const fn of_version(self, action: Action) -> Self {
+        Self { version_action: Some(action), ..self }
+    }
+
     const fn subresources(self, subresources: &'static [&'static str]) -> Self {
         Self { subresources, ..self }
     }

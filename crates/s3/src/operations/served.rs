@@ -5,10 +5,19 @@ use carob_identity::Action;
 use super::{Operation, Payload, Scope, on};
 
 const READS: &[&str] = &["x-amz-checksum-mode"];
-// No lock exists that could be bypassed, and no bucket asks for a second factor.
+// No bucket asks for a second factor.
 const DELETES: &[&str] = &["x-amz-bypass-governance-retention", "x-amz-mfa"];
 /// What an object is put with, by whatever operation.
-const PUTS: &[&str] = &["x-amz-acl", "x-amz-meta-", "x-amz-storage-class", "x-amz-website-redirect-location"];
+const PUTS: &[&str] = &[
+    "x-amz-acl",
+    "x-amz-meta-",
+    "x-amz-object-lock-legal-hold",
+    "x-amz-object-lock-mode",
+    "x-amz-object-lock-retain-until-date",
+    "x-amz-storage-class",
+    "x-amz-tagging",
+    "x-amz-website-redirect-location",
+];
 // Asks for restore status, of which there is none to report.
 const LISTS: &[&str] = &["x-amz-optional-object-attributes"];
 
@@ -26,12 +35,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     on(Scope::Bucket, "ListObjectsV2", Action::LIST_BUCKET).subresources(&["list-type"]).headers(LISTS),
     on(Scope::Object, "PutObject", Action::PUT_OBJECT).headers(PUTS).payload(Payload::Object),
     on(Scope::Object, "GetObject", Action::GET_OBJECT)
+        .of_version(Action::GET_OBJECT_VERSION)
         .subresources(&["partNumber", "versionId"])
         .headers(READS),
     on(Scope::Object, "HeadObject", Action::GET_OBJECT)
+        .of_version(Action::GET_OBJECT_VERSION)
         .subresources(&["partNumber", "versionId"])
         .headers(READS),
-    on(Scope::Object, "DeleteObject", Action::DELETE_OBJECT).subresources(&["versionId"]).headers(DELETES),
+    on(Scope::Object, "DeleteObject", Action::DELETE_OBJECT)
+        .of_version(Action::DELETE_OBJECT_VERSION)
+        .subresources(&["versionId"])
+        .headers(DELETES),
     on(Scope::EachKey, "DeleteObjects", Action::DELETE_OBJECT).subresources(&["delete"]).headers(DELETES),
     on(Scope::Object, "CreateMultipartUpload", Action::PUT_OBJECT).subresources(&["uploads"]).headers(PUTS),
     on(Scope::Object, "UploadPart", Action::PUT_OBJECT)
@@ -54,12 +68,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "x-amz-copy-source",
         "x-amz-meta-",
         "x-amz-metadata-directive",
+        "x-amz-object-lock-legal-hold",
+        "x-amz-object-lock-mode",
+        "x-amz-object-lock-retain-until-date",
         "x-amz-source-expected-bucket-owner",
         "x-amz-storage-class",
+        "x-amz-tagging",
         "x-amz-tagging-directive",
         "x-amz-website-redirect-location",
     ]),
     on(Scope::Object, "GetObjectAttributes", Action::GET_OBJECT)
+        .of_version(Action::GET_OBJECT_VERSION)
         .subresources(&["attributes", "versionId"])
         .headers(&["x-amz-max-parts", "x-amz-object-attributes", "x-amz-part-number-marker"]),
     configuration("GetBucketAccelerateConfiguration", "s3:GetAccelerateConfiguration", &["accelerate"]),
@@ -79,12 +98,35 @@ pub(super) const OPERATIONS: &[Operation] = &[
     configuration("GetBucketWebsite", "s3:GetBucketWebsite", &["website"]),
     configuration("GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", &["object-lock"]),
     configuration("GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", &["publicAccessBlock"]),
-    on(Scope::Object, "GetObjectAcl", Action::new("s3:GetObjectAcl")).subresources(&["acl", "versionId"]),
-    on(Scope::Object, "GetObjectTagging", Action::new("s3:GetObjectTagging"))
+    configuration("PutBucketVersioning", "s3:PutBucketVersioning", &["versioning"]).headers(&["x-amz-mfa"]),
+    configuration("ListObjectVersions", "s3:ListBucketVersions", &["versions"]).headers(LISTS),
+    configuration("PutBucketTagging", "s3:PutBucketTagging", &["tagging"]),
+    configuration("DeleteBucketTagging", "s3:PutBucketTagging", &["tagging"]),
+    configuration("PutObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration", &["object-lock"]),
+    on(Scope::Object, "GetObjectAcl", Action::new("s3:GetObjectAcl"))
+        .of_version(Action::new("s3:GetObjectVersionAcl"))
+        .subresources(&["acl", "versionId"]),
+    on(Scope::Object, "GetObjectTagging", Action::GET_OBJECT_TAGGING)
+        .of_version(Action::new("s3:GetObjectVersionTagging"))
         .subresources(&["tagging", "versionId"]),
+    on(Scope::Object, "PutObjectTagging", Action::PUT_OBJECT_TAGGING)
+        .of_version(Action::new("s3:PutObjectVersionTagging"))
+        .subresources(&["tagging", "versionId"]),
+    on(Scope::Object, "DeleteObjectTagging", Action::new("s3:DeleteObjectTagging"))
+        .of_version(Action::new("s3:DeleteObjectVersionTagging"))
+        .subresources(&["tagging", "versionId"]),
+    on(Scope::Object, "GetObjectRetention", Action::GET_OBJECT_RETENTION)
+        .subresources(&["retention", "versionId"]),
+    on(Scope::Object, "PutObjectRetention", Action::PUT_OBJECT_RETENTION)
+        .subresources(&["retention", "versionId"])
+        .headers(&["x-amz-bypass-governance-retention"]),
+    on(Scope::Object, "GetObjectLegalHold", Action::GET_OBJECT_LEGAL_HOLD)
+        .subresources(&["legal-hold", "versionId"]),
+    on(Scope::Object, "PutObjectLegalHold", Action::PUT_OBJECT_LEGAL_HOLD)
+        .subresources(&["legal-hold", "versionId"]),
 ];
 
-/// A read of what a bucket is configured to.
+/// A read or write of what a bucket is configured to.
 const fn configuration(
     name: &'static str,
     action: &'static str,

@@ -11,6 +11,7 @@ use crate::checksum::{ChecksumFields, ShowsChecksums, header_name};
 use crate::conditions::Conditional;
 use crate::error::{from_bucket, malformed_xml};
 use crate::headers;
+use crate::locate::written_version;
 use crate::ops::multipart::{claimed, kept_algorithm, under_way, upload_id};
 use crate::ops::reading::check_part_number;
 use crate::table::{Carob, begin_long_work};
@@ -52,6 +53,7 @@ pub(crate) async fn run(
         key: Some(names.write(&input.key)),
         location: Some(location(&request.headers, &input.bucket, &input.key)),
         e_tag: Some(headers::etag(record)),
+        version_id: written_version(record),
         ..CompleteMultipartUploadOutput::default()
     };
     let output = output.with_checksums(ChecksumFields::of(record));

@@ -1,17 +1,21 @@
 //! Amazon S3 API reference, CopyObject.
 
+use std::collections::BTreeMap;
+
 use carob_bucket::{ObjectHeaders, PutOptions, Record};
-use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult};
+use carob_identity::{Action, Identity, Resource};
+use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::checksum::{self, ChecksumFields, ShowsChecksums};
 use crate::conditions::Conditional;
-use crate::error::from_bucket;
+use crate::error::{access_denied, from_bucket};
 use crate::headers::{self, Kept, given};
+use crate::locate::{Located, written_version};
 use crate::ops::copying::{self, Source};
 use crate::ops::multipart::named_algorithm;
 use crate::ops::put_object::check_early;
-use crate::table::{Carob, begin_long_work};
+use crate::table::{Carob, begin_long_work, identity};
 
 /// The largest object that is copied in one request (Amazon S3 user guide, "Copying objects"), in bytes.
 const MAX_COPY: u64 = 5 << 30;
@@ -23,12 +27,11 @@ pub(crate) async fn run(
     let input = &mut request.input;
     let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
     let replace = replaces(input.metadata_directive.as_ref().map(|d| d.as_str()), "metadata")?;
-    // Objects have no tags that could be copied or replaced.
-    replaces(input.tagging_directive.as_ref().map(|d| d.as_str()), "tagging")?;
+    let replace_tags = replaces(input.tagging_directive.as_ref().map(|d| d.as_str()), "tagging")?;
     let algorithm =
         input.checksum_algorithm.as_ref().map(|name| named_algorithm(name.as_str())).transpose()?;
     let source = Source::of(&input.copy_source)?;
-    let onto_itself = source.bucket == input.bucket && source.key == input.key;
+    let onto_itself = source.bucket == input.bucket && source.key == input.key && source.version.is_none();
     let changes = replace
         || algorithm.is_some()
         || input.storage_class.is_some()
@@ -43,7 +46,8 @@ pub(crate) async fn run(
     let mut kept = given!(input).checked()?;
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let owner = input.expected_source_bucket_owner.as_deref();
-    let source = copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
+    let Located { object: source, version_id: source_version } =
+        copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
     let record = source.record();
     if record.size > MAX_COPY {
         return Err(s3_error!(
@@ -56,8 +60,14 @@ pub(crate) async fn run(
         // The redirect is the one header that is not copied.
         let website_redirect_location = kept.headers.website_redirect_location.take();
         let headers = ObjectHeaders { website_redirect_location, ..record.headers.clone() };
-        kept = Kept { headers, metadata: record.metadata.clone() };
+        kept = Kept { headers, metadata: record.metadata.clone(), ..kept };
     }
+    let caller = identity(&request.extensions)?;
+    if !replace_tags {
+        kept.tags = copied_tags(carob, &caller, &input.copy_source, record).await?;
+    }
+    let object = Resource::Object { bucket: &input.bucket, key: &input.key };
+    kept.authorize(carob, &caller, object).await?;
     begin_long_work(&request.extensions);
     let checksum = match algorithm {
         Some(algorithm) if record.checksum.as_ref().is_none_or(|kept| kept.algorithm != algorithm) => {
@@ -65,20 +75,44 @@ pub(crate) async fn run(
         }
         _ => None,
     };
-    let Kept { headers, metadata } = kept;
-    let options = PutOptions { headers, metadata, checksum, precondition };
+    let Kept { headers, metadata, tags, lock } = kept;
+    let options = PutOptions { headers, metadata, checksum, tags, lock, precondition };
     let written = bucket.copy(&source, &input.key, options).await.map_err(from_bucket)?;
-    Ok(answer(&written.record))
+    Ok(answer(&written.record, source_version))
 }
 
-fn answer(record: &Record) -> S3Response<CopyObjectOutput> {
+/// The source's tags, which take a right of their own.
+async fn copied_tags(
+    carob: &Carob,
+    caller: &Identity,
+    source: &CopySource,
+    record: &Record,
+) -> S3Result<BTreeMap<String, String>> {
+    let Source { bucket, key, version } = Source::of(source)?;
+    let object = Resource::Object { bucket, key };
+    let right = match version {
+        None => Action::GET_OBJECT_TAGGING,
+        Some(_) => Action::new("s3:GetObjectVersionTagging"),
+    };
+    if !record.tags.is_empty() && !carob.gatekeeper.allows(caller, right, object).await? {
+        return Err(access_denied());
+    }
+    Ok(record.tags.clone())
+}
+
+fn answer(record: &Record, copy_source_version_id: Option<String>) -> S3Response<CopyObjectOutput> {
     let result = CopyObjectResult {
         e_tag: Some(headers::etag(record)),
         last_modified: Some(headers::timestamp(record.modified)),
         ..CopyObjectResult::default()
     };
     let result = result.with_checksums(ChecksumFields::of(record));
-    let output = CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() };
+    let output = CopyObjectOutput {
+        copy_object_result: Some(result),
+        copy_source_version_id,
+        version_id: written_version(record),
+        ..CopyObjectOutput::default()
+    };
     S3Response::with_headers(output, headers::of(record))
 }
 

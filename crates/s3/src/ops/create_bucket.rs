@@ -1,11 +1,12 @@
 //! Amazon S3 API reference, CreateBucket.
 
-use carob_bucket::BucketError;
+use carob_bucket::{BucketError, Config, ObjectLock, Versioning};
 use s3s::dto::{CreateBucketConfiguration, CreateBucketInput, CreateBucketOutput};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::error::{from_bucket, not_implemented};
 use crate::table::Carob;
+use crate::tags::{self, Tagged};
 
 /// The region in which nothing needs to be said of the location, and creating a bucket anew is no error.
 const FIRST_REGION: &str = "us-east-1";
@@ -16,7 +17,14 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let input = request.input;
     check_configuration(input.create_bucket_configuration.as_ref(), &carob.region)?;
-    match carob.space.create_bucket(&input.bucket).await {
+    let asked = input.create_bucket_configuration.and_then(|configuration| configuration.tags);
+    let mut config =
+        Config { tags: tags::from_tags(asked.unwrap_or_default(), Tagged::Bucket)?, ..Config::default() };
+    if input.object_lock_enabled_for_bucket.unwrap_or(false) {
+        config.versioning = Versioning::Enabled;
+        config.object_lock = Some(ObjectLock::default());
+    }
+    match carob.space.create_bucket_with(&input.bucket, &config).await {
         Ok(_) => {}
         // "You will get this error in all AWS Regions except us-east-1" (API reference, BucketAlreadyOwnedByYou).
         Err(BucketError::BucketExists(_)) if &*carob.region == FIRST_REGION => {}
@@ -31,9 +39,6 @@ fn check_configuration(configuration: Option<&CreateBucketConfiguration>, region
     if let Some(configuration) = configuration {
         if configuration.bucket.is_some() || configuration.location.is_some() {
             return Err(not_implemented("directory buckets"));
-        }
-        if configuration.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
-            return Err(not_implemented("Tags"));
         }
         asked = configuration.location_constraint.as_ref().map(|location| location.as_str());
     }

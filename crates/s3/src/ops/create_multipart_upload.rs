@@ -1,13 +1,14 @@
 //! Amazon S3 API reference, CreateMultipartUpload.
 
 use carob_bucket::{ChecksumAlgorithm, ChecksumType, UploadChecksum, UploadOptions};
+use carob_identity::Resource;
 use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::error::from_bucket;
 use crate::headers::{self, Kept, given};
 use crate::ops::multipart::{algorithm, named_algorithm};
-use crate::table::Carob;
+use crate::table::{Carob, identity};
 use crate::xml::Names;
 
 pub(crate) async fn run(
@@ -15,10 +16,13 @@ pub(crate) async fn run(
     request: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
     let mut input = request.input;
-    let Kept { headers, metadata } = given!(input).checked()?;
+    let kept = given!(input).checked()?;
+    let object = Resource::Object { bucket: &input.bucket, key: &input.key };
+    kept.authorize(carob, &identity(&request.extensions)?, object).await?;
+    let Kept { headers, metadata, tags, lock } = kept;
     let checksum = announced(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    let options = UploadOptions { headers, metadata, checksum };
+    let options = UploadOptions { headers, metadata, checksum, tags, lock };
     let id = bucket.begin_upload(&input.key, options).await.map_err(from_bucket)?;
     let names = Names::of(&request.extensions, false);
     Ok(S3Response::new(CreateMultipartUploadOutput {

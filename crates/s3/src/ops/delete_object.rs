@@ -1,6 +1,6 @@
 //! Amazon S3 API reference, DeleteObject.
 
-use carob_bucket::BucketError;
+use carob_bucket::{BucketError, DeleteOptions};
 use carob_identity::{Action, Resource};
 use s3s::dto::{DeleteObjectInput, DeleteObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
@@ -25,10 +25,19 @@ pub(crate) async fn run(
             return Err(access_denied());
         }
     }
+    let asked = input.bypass_governance_retention.unwrap_or(false);
+    let bypass_governance =
+        carob.bypasses(asked, &identity(&request.extensions)?, target.bucket, target.key).await?;
     let bucket = carob.bucket(target.bucket, target.expected_owner).await?;
-    match bucket.delete(target.key, precondition).await {
+    let options = DeleteOptions { version: target.version, precondition, bypass_governance };
+    match bucket.delete(target.key, options).await {
+        Ok(deleted) => Ok(S3Response::new(DeleteObjectOutput {
+            delete_marker: deleted.delete_marker.then_some(true),
+            version_id: deleted.version.map(|version| version.to_string()),
+            ..DeleteObjectOutput::default()
+        })),
         // What is not there is deleted, whatever it should have been.
-        Ok(_) | Err(BucketError::NoSuchKey(_)) => Ok(S3Response::new(DeleteObjectOutput::default())),
+        Err(BucketError::NoSuchKey(_)) => Ok(S3Response::new(DeleteObjectOutput::default())),
         Err(error) => Err(from_bucket(error)),
     }
 }

@@ -1,6 +1,6 @@
 //! Amazon S3 API reference, DeleteObjects.
 
-use carob_bucket::{BucketError, MAX_KEY_BYTES, Precondition};
+use carob_bucket::{BucketError, DeleteOptions, MAX_KEY_BYTES, Precondition};
 use carob_identity::{Action, Identity, Resource};
 use s3s::dto::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, ObjectIdentifier};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
@@ -33,10 +33,11 @@ pub(crate) async fn run(
     // Each key either goes to the committer or has its answer already; the order of the request is kept.
     let mut admitted = Vec::new();
     let mut outcomes = Vec::with_capacity(objects.len());
+    let bypass = input.bypass_governance_retention.unwrap_or(false);
     for object in &objects {
-        match admit(carob, &caller, &input.bucket, object).await {
-            Ok(precondition) => {
-                admitted.push((object.key.clone(), precondition));
+        match admit(carob, &caller, &input.bucket, object, bypass).await {
+            Ok(options) => {
+                admitted.push((object.key.clone(), options));
                 outcomes.push(None);
             }
             Err(error) => outcomes.push(Some(error)),
@@ -57,7 +58,8 @@ pub(crate) async fn run(
             Some(error) => Err(error),
             None => match results.next() {
                 // What is not there is deleted, whatever it should have been.
-                Some(Ok(_) | Err(BucketError::NoSuchKey(_))) => Ok(()),
+                Some(Err(BucketError::NoSuchKey(_))) => Ok(None),
+                Some(Ok(deleted)) => Ok(Some(deleted)),
                 Some(Err(error)) => Err(from_bucket(error)),
                 None => Err(s3_error!(InternalError)),
             },
@@ -65,9 +67,15 @@ pub(crate) async fn run(
         let key = Some(names.write(&object.key));
         let version_id = object.version_id.map(|id| names.write(&id));
         match outcome {
-            Ok(()) if quiet => {}
-            Ok(()) => {
-                deleted.push(DeletedObject { key, version_id, ..DeletedObject::default() });
+            Ok(_) if quiet => {}
+            Ok(outcome) => {
+                let marker = outcome.filter(|deleted| deleted.delete_marker);
+                deleted.push(DeletedObject {
+                    key,
+                    version_id,
+                    delete_marker: marker.map(|_| true),
+                    delete_marker_version_id: marker.and_then(|m| m.version).map(|name| name.to_string()),
+                });
             }
             Err(error) => errors.push(Error {
                 code: Some(error.code().as_str().to_owned()),
@@ -90,9 +98,14 @@ async fn admit(
     caller: &Identity,
     bucket: &str,
     object: &ObjectIdentifier,
-) -> S3Result<Precondition> {
+    bypass: bool,
+) -> S3Result<DeleteOptions> {
     let resource = Resource::Object { bucket, key: &object.key };
-    let mut allowed = carob.gatekeeper.allows(caller, Action::DELETE_OBJECT, resource).await?;
+    let right = match object.version_id {
+        None => Action::DELETE_OBJECT,
+        Some(_) => Action::DELETE_OBJECT_VERSION,
+    };
+    let mut allowed = carob.gatekeeper.allows(caller, right, resource).await?;
     if object.e_tag.is_some() {
         allowed = allowed && carob.gatekeeper.allows(caller, Action::GET_OBJECT, resource).await?;
     }
@@ -102,12 +115,16 @@ async fn admit(
     if object.key.len() > MAX_KEY_BYTES {
         return Err(from_bucket(BucketError::KeyLength(object.key.len())));
     }
-    if object.version_id.as_deref().is_some_and(|id| id != "null") {
-        return Err(s3_error!(NoSuchVersion, "The specified version does not exist."));
-    }
+    let version = match object.version_id.as_deref().map(str::parse) {
+        None => None,
+        Some(Ok(name)) => Some(name),
+        Some(Err(_)) => return Err(s3_error!(NoSuchVersion, "The specified version does not exist.")),
+    };
     if object.last_modified_time.is_some() || object.size.is_some() {
         return Err(not_implemented("LastModifiedTime or Size as a condition"));
     }
     let if_match = object.e_tag.as_ref().map(|etag| etag_condition(etag.value()));
-    Ok(Precondition { if_match, if_none_match: None })
+    let bypass_governance = carob.bypasses(bypass, caller, bucket, &object.key).await?;
+    let precondition = Precondition { if_match, if_none_match: None };
+    Ok(DeleteOptions { version, precondition, bypass_governance })
 }

@@ -26,7 +26,11 @@ pub(crate) async fn run(
     let resource = Resource::Object { bucket: &input.bucket, key: &input.key };
     let caller = identity(&request.extensions)?;
     // It takes both rights; that to read was asked for already.
-    if !carob.gatekeeper.allows(&caller, Action::new("s3:GetObjectAttributes"), resource).await? {
+    let right = match input.version_id {
+        None => Action::new("s3:GetObjectAttributes"),
+        Some(_) => Action::new("s3:GetObjectVersionAttributes"),
+    };
+    if !carob.gatekeeper.allows(&caller, right, resource).await? {
         return Err(access_denied());
     }
     let selected = select(carob, input, &mut request.extensions).await?;
@@ -45,6 +49,7 @@ pub(crate) async fn run(
         storage_class: wants("StorageClass")
             .then(|| dto::StorageClass::from_static(dto::StorageClass::STANDARD)),
         last_modified: Some(headers::timestamp(record.modified)),
+        version_id: selected.version_id.clone(),
         ..GetObjectAttributesOutput::default()
     };
     Ok(S3Response::with_headers(output, headers::of(record)))

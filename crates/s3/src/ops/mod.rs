@@ -1,5 +1,7 @@
 //! The operations, a file each: `run` is the whole of it, and the header says where AWS describes it.
 
+use s3s::{S3Error, s3_error};
+
 pub(crate) mod abort_multipart_upload;
 pub(crate) mod complete_multipart_upload;
 pub(crate) mod copy_object;
@@ -7,23 +9,43 @@ mod copying;
 pub(crate) mod create_bucket;
 pub(crate) mod create_multipart_upload;
 pub(crate) mod delete_bucket;
+pub(crate) mod delete_bucket_tagging;
 pub(crate) mod delete_object;
+pub(crate) mod delete_object_tagging;
 pub(crate) mod delete_objects;
 pub(crate) mod get_bucket_location;
+pub(crate) mod get_bucket_tagging;
+pub(crate) mod get_bucket_versioning;
 pub(crate) mod get_object;
 pub(crate) mod get_object_attributes;
+pub(crate) mod get_object_legal_hold;
+pub(crate) mod get_object_lock_configuration;
+pub(crate) mod get_object_retention;
+pub(crate) mod get_object_tagging;
 pub(crate) mod head_bucket;
 pub(crate) mod head_object;
 pub(crate) mod list_buckets;
 pub(crate) mod list_multipart_uploads;
+pub(crate) mod list_object_versions;
 pub(crate) mod list_objects;
 pub(crate) mod list_objects_v2;
 pub(crate) mod list_parts;
 mod listing;
 mod multipart;
+pub(crate) mod put_bucket_tagging;
+pub(crate) mod put_bucket_versioning;
 pub(crate) mod put_object;
+pub(crate) mod put_object_legal_hold;
+pub(crate) mod put_object_lock_configuration;
+pub(crate) mod put_object_retention;
+pub(crate) mod put_object_tagging;
 mod reading;
 mod showing;
 pub(crate) mod unset;
 pub(crate) mod upload_part;
 pub(crate) mod upload_part_copy;
+
+/// 404 for a version that nothing protects.
+fn no_object_lock() -> S3Error {
+    s3_error!(NoSuchObjectLockConfiguration, "The specified object does not have a ObjectLock configuration")
+}

@@ -1,6 +1,7 @@
 //! Amazon S3 API reference, PutObject.
 
 use carob_bucket::{Bucket, Precondition, PutOptions, Upload, Uploaded};
+use carob_identity::Resource;
 use futures::StreamExt;
 use s3s::dto::{PutObjectInput, PutObjectOutput, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
@@ -10,7 +11,8 @@ use crate::checksum::{ChecksumFields, Declared, ShowsChecksums};
 use crate::conditions::Conditional;
 use crate::error::{from_bucket, incomplete_body};
 use crate::headers::{self, Kept, given};
-use crate::table::Carob;
+use crate::locate::written_version;
+use crate::table::{Carob, identity};
 
 pub(crate) async fn run(
     carob: &Carob,
@@ -21,7 +23,10 @@ pub(crate) async fn run(
     let declared = Declared::parse(&request.headers)?;
     let trailers = request.extensions.remove::<TrailingHeaders>();
     let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
-    let Kept { headers, metadata } = given!(input).checked()?;
+    let kept = given!(input).checked()?;
+    let object = Resource::Object { bucket: &input.bucket, key: &input.key };
+    kept.authorize(carob, &identity(&request.extensions)?, object).await?;
+    let Kept { headers, metadata, tags, lock } = kept;
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     check_early(&bucket, &input.key, &precondition).await?;
 
@@ -29,10 +34,14 @@ pub(crate) async fn run(
     let body = receive(upload, input.body.take(), length).await?;
     let checksum = declared.verify(&body, trailers.as_ref())?;
 
-    let options = PutOptions { headers, metadata, checksum, precondition };
+    let options = PutOptions { headers, metadata, checksum, tags, lock, precondition };
     let written = bucket.put(&input.key, body, options).await.map_err(from_bucket)?;
     let record = &written.record;
-    let output = PutObjectOutput { e_tag: Some(headers::etag(record)), ..PutObjectOutput::default() };
+    let output = PutObjectOutput {
+        e_tag: Some(headers::etag(record)),
+        version_id: written_version(record),
+        ..PutObjectOutput::default()
+    };
     let output = output.with_checksums(ChecksumFields::of(record));
     Ok(S3Response::with_headers(output, headers::of(record)))
 }

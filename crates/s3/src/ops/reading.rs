@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use carob_bucket::{Checksum, MAX_PARTS, Object, PartList, Record};
+use carob_bucket::{Checksum, Lock, MAX_PARTS, Object, PartList, Record};
+use carob_identity::{Action, Identity, Resource};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use s3s::{S3Error, S3Result, dto, s3_error};
 
@@ -10,9 +11,10 @@ use crate::checksum::{ChecksumFields, part_sum};
 use crate::conditions::{Conditional, Verdict};
 use crate::error::{bad_part_number, custom, from_bucket, precondition_failed};
 use crate::headers;
+use crate::locate::Located;
 use crate::range::ByteRange;
-use crate::table::Carob;
-use crate::target::NamesVersion;
+use crate::table::{Carob, identity};
+use crate::target::{NamesVersion, Target};
 
 /// The input of an operation that reads an object, or of one that asks about it.
 pub(crate) trait ReadInput: NamesVersion {
@@ -44,6 +46,11 @@ pub(crate) struct Selected {
     pub(crate) content_range: Option<String>,
     /// How many parts there are, if one was asked for by number and the object was uploaded in parts.
     pub(crate) parts_count: Option<i32>,
+    /// What S3 calls the version.
+    pub(crate) version_id: Option<String>,
+    /// How many tags it has, and what protects it, as far as the caller may know.
+    pub(crate) tag_count: Option<i32>,
+    pub(crate) lock: Lock,
     part_checksum: Option<Checksum>,
 }
 
@@ -83,8 +90,9 @@ pub(crate) async fn select<I: ReadInput>(
 ) -> S3Result<Selected> {
     let target = input.target()?;
     let part = input.part_number().map(check_part_number).transpose()?;
-    let object = carob.object(target).await?;
+    let Located { object, version_id } = carob.object(target).await?;
     let record = object.record();
+    let (tag_count, lock) = attached(carob, &identity(extensions)?, target, record).await?;
     let conditional = extensions.remove::<Conditional>().unwrap_or_default();
     match conditional.verdict(record) {
         Verdict::Proceed => {}
@@ -122,7 +130,25 @@ pub(crate) async fn select<I: ReadInput>(
         .as_ref()
         .filter(|range| !range.is_empty())
         .map(|range| format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1)));
-    Ok(Selected { object, range: range.unwrap_or(0..size), content_range, parts_count, part_checksum })
+    let range = range.unwrap_or(0..size);
+    Ok(Selected { object, range, content_range, parts_count, version_id, tag_count, lock, part_checksum })
+}
+
+/// What of tags and protection the caller may know: each is a right of its own (API reference, GetObject).
+async fn attached(
+    carob: &Carob,
+    caller: &Identity,
+    target: Target<'_>,
+    record: &Record,
+) -> S3Result<(Option<i32>, Lock)> {
+    let object = Resource::Object { bucket: target.bucket, key: target.key };
+    let may = |right| carob.gatekeeper.allows(caller, right, object);
+    let Lock { retention, legal_hold } = record.lock;
+    let tags = !record.tags.is_empty() && may(Action::GET_OBJECT_TAGGING).await?;
+    let retained = retention.is_some() && may(Action::GET_OBJECT_RETENTION).await?;
+    let held = legal_hold && may(Action::GET_OBJECT_LEGAL_HOLD).await?;
+    let tag_count = if tags { i32::try_from(record.tags.len()).ok() } else { None };
+    Ok((tag_count, Lock { retention: retention.filter(|_| retained), legal_hold: held }))
 }
 
 /// # Errors

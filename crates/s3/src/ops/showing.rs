@@ -7,6 +7,7 @@ use s3s::dto;
 use crate::checksum::ShowsChecksums;
 use crate::headers;
 use crate::ops::reading::Selected;
+use crate::protection::{hold_status, mode_name};
 
 /// An answer that shows an object.
 pub(crate) trait ShowsObject {
@@ -35,6 +36,15 @@ macro_rules! shows_object {
                     expires: kept.expires,
                     website_redirect_location: kept.website_redirect_location,
                     parts_count: selected.parts_count,
+                    version_id: selected.version_id.clone(),
+                    tag_count: selected.tag_count,
+                    object_lock_mode: selected.lock.retention.map(|retention| {
+                        dto::ObjectLockMode::from_static(mode_name(retention.mode))
+                    }),
+                    object_lock_retain_until_date: selected.lock.retention.map(|retention| {
+                        headers::timestamp(retention.until)
+                    }),
+                    object_lock_legal_hold_status: selected.lock.legal_hold.then(|| hold_status(true)),
                     ..Self::default()
                 };
                 output.with_checksums(selected.checksums(mode))

@@ -4,8 +4,7 @@
 use http::StatusCode;
 use s3s::dto::{
     GetBucketAclInput, GetBucketAclOutput, GetBucketRequestPaymentInput, GetBucketRequestPaymentOutput,
-    GetObjectAclInput, GetObjectAclOutput, GetObjectTaggingInput, GetObjectTaggingOutput, Grant, Grantee,
-    Payer, Permission, Type,
+    GetObjectAclInput, GetObjectAclOutput, Grant, Grantee, Payer, Permission, Type,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result};
 
@@ -24,8 +23,6 @@ pub(crate) const ENCRYPTION: Absent = (
 );
 pub(crate) const LIFECYCLE: Absent =
     ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist");
-pub(crate) const OBJECT_LOCK: Absent =
-    ("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket");
 pub(crate) const OWNERSHIP: Absent =
     ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found");
 pub(crate) const POLICY: Absent = ("NoSuchBucketPolicy", "The bucket policy does not exist");
@@ -33,7 +30,6 @@ pub(crate) const PUBLIC_ACCESS: Absent =
     ("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found");
 pub(crate) const REPLICATION: Absent =
     ("ReplicationConfigurationNotFoundError", "The replication configuration was not found");
-pub(crate) const TAGS: Absent = ("NoSuchTagSet", "The TagSet does not exist");
 pub(crate) const WEBSITE: Absent =
     ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration");
 
@@ -96,15 +92,6 @@ pub(crate) async fn get_object_acl(
     let owner = listing::owner(carob.space.did());
     let grants = Some(vec![full_control(&owner)]);
     Ok(S3Response::new(GetObjectAclOutput { grants, owner: Some(owner), ..GetObjectAclOutput::default() }))
-}
-
-/// Objects have no tags.
-pub(crate) async fn get_object_tagging(
-    carob: &Carob,
-    request: S3Request<GetObjectTaggingInput>,
-) -> S3Result<S3Response<GetObjectTaggingOutput>> {
-    carob.object(request.input.target()?).await?;
-    Ok(S3Response::new(GetObjectTaggingOutput { tag_set: Vec::new(), version_id: None }))
 }
 
 fn full_control(owner: &s3s::dto::Owner) -> Grant {

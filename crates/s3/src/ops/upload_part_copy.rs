@@ -10,6 +10,7 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 use crate::checksum::{ChecksumFields, ShowsChecksums};
 use crate::error::{from_bucket, internal, too_large};
 use crate::headers;
+use crate::locate::Located;
 use crate::ops::copying;
 use crate::ops::multipart::{kept_algorithm, upload_id};
 use crate::ops::reading::check_part_number;
@@ -30,7 +31,8 @@ pub(crate) async fn run(
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let state = bucket.upload_info(&input.key, id).await.map_err(from_bucket)?;
     let owner = input.expected_source_bucket_owner.as_deref();
-    let source = copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
+    let Located { object: source, version_id } =
+        copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
     let range = within(asked, source.record().size)?;
 
     begin_long_work(&request.extensions);
@@ -44,7 +46,11 @@ pub(crate) async fn run(
         ..CopyPartResult::default()
     };
     let result = result.with_checksums(ChecksumFields::of_part(part.checksum.as_ref()));
-    let output = UploadPartCopyOutput { copy_part_result: Some(result), ..UploadPartCopyOutput::default() };
+    let output = UploadPartCopyOutput {
+        copy_part_result: Some(result),
+        copy_source_version_id: version_id,
+        ..UploadPartCopyOutput::default()
+    };
     Ok(S3Response::new(output))
 }
 

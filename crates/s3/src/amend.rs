@@ -1,0 +1,74 @@
+//! What the operations on tags, retention and legal holds share.
+
+use std::sync::Arc;
+
+use carob_bucket::{Amendment, BucketError, Config, Lock};
+use carob_identity::{Action, Identity, Resource};
+use s3s::S3Result;
+
+use crate::error::{access_denied, from_bucket};
+use crate::locate::{Located, version_id};
+use crate::table::Carob;
+use crate::target::Target;
+
+impl Carob {
+    /// How a bucket is configured.
+    ///
+    /// # Errors
+    /// NoSuchBucket, AccessDenied.
+    pub(crate) async fn config(&self, name: &str, expected_owner: Option<&str>) -> S3Result<Arc<Config>> {
+        let bucket = self.bucket(name, expected_owner).await?;
+        Ok(Arc::clone(bucket.snapshot().await.map_err(from_bucket)?.config()))
+    }
+
+    /// Amends a version, and says what S3 calls it.
+    ///
+    /// # Errors
+    /// As [`Carob::object`]; what the bucket says.
+    pub(crate) async fn amend(&self, target: Target<'_>, amendment: Amendment) -> S3Result<Option<String>> {
+        let bucket = self.bucket(target.bucket, target.expected_owner).await?;
+        match bucket.amend(target.key, target.version, amendment).await {
+            Ok(written) => {
+                let snapshot = bucket.snapshot().await.map_err(from_bucket)?;
+                Ok(version_id(&written.record, snapshot.config()))
+            }
+            // Its headers say which marker it is.
+            Err(BucketError::IsDeleteMarker(_)) => {
+                self.object(target).await.map(|located| located.version_id)
+            }
+            Err(error) => Err(from_bucket(error)),
+        }
+    }
+
+    /// What protects a version.
+    ///
+    /// # Errors
+    /// As [`Carob::object`]; InvalidRequest in a bucket without object lock.
+    pub(crate) async fn lock(&self, target: Target<'_>) -> S3Result<Lock> {
+        let config = self.config(target.bucket, target.expected_owner).await?;
+        if config.object_lock.is_none() {
+            return Err(from_bucket(BucketError::LockNotEnabled));
+        }
+        let Located { object, .. } = self.object(target).await?;
+        Ok(object.record().lock)
+    }
+
+    /// Whether governance is bypassed: asked for, and allowed.
+    ///
+    /// # Errors
+    /// AccessDenied for who asks without the right.
+    pub(crate) async fn bypasses(
+        &self,
+        asked: bool,
+        caller: &Identity,
+        bucket: &str,
+        key: &str,
+    ) -> S3Result<bool> {
+        if !asked {
+            return Ok(false);
+        }
+        let resource = Resource::Object { bucket, key };
+        let allowed = self.gatekeeper.allows(caller, Action::BYPASS_GOVERNANCE_RETENTION, resource).await?;
+        if allowed { Ok(true) } else { Err(access_denied()) }
+    }
+}

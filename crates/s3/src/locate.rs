@@ -1,0 +1,75 @@
+//! Finding an object, or a version of it, and saying what is there instead.
+
+use carob_bucket::{Config, DeleteMarker, Found, Object, Record, Snapshot, VersionName, Versioning};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use s3s::{S3Error, S3Result, s3_error};
+
+use crate::error::{from_bucket, method_not_allowed, no_such_key};
+use crate::table::Carob;
+use crate::target::Target;
+
+/// An object that was found.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) object: Object,
+    /// `x-amz-version-id`; `None` in a bucket that never had versioning.
+    pub(crate) version_id: Option<String>,
+}
+
+impl Carob {
+    /// The object, or the version of it that is named, in its bucket.
+    ///
+    /// # Errors
+    /// NoSuchBucket, AccessDenied, NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker.
+    pub(crate) async fn object(&self, target: Target<'_>) -> S3Result<Located> {
+        let bucket = self.bucket(target.bucket, target.expected_owner).await?;
+        let snapshot = bucket.snapshot().await.map_err(from_bucket)?;
+        find(&snapshot, target.key, target.version).await
+    }
+}
+
+async fn find(snapshot: &Snapshot, key: &str, version: Option<VersionName>) -> S3Result<Located> {
+    match snapshot.find(key, version).await.map_err(from_bucket)? {
+        Found::Object(object) => {
+            let version_id = version_id(object.record(), snapshot.config());
+            Ok(Located { object, version_id })
+        }
+        Found::DeleteMarker(marker) => {
+            Err(deleted(marker, if version.is_some() { method_not_allowed() } else { no_such_key() }))
+        }
+        Found::Nothing if version.is_some() => {
+            Err(s3_error!(NoSuchVersion, "The specified version does not exist."))
+        }
+        Found::Nothing => Err(no_such_key()),
+    }
+}
+
+/// What S3 calls a version in an answer about it: nothing, while the bucket never had versioning.
+pub(crate) fn version_id(record: &Record, config: &Config) -> Option<String> {
+    let versioned = config.versioning != Versioning::Unversioned;
+    versioned.then(|| record.version_name().to_string())
+}
+
+/// What S3 calls a version that was just written.
+pub(crate) fn written_version(record: &Record) -> Option<String> {
+    record.version.map(|_| record.version_name().to_string())
+}
+
+/// Says that it is a delete marker that is there.
+fn deleted(marker: DeleteMarker, mut error: S3Error) -> S3Error {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    headers.insert(HeaderName::from_static("x-amz-delete-marker"), HeaderValue::from_static("true"));
+    if let Ok(name) = HeaderValue::try_from(marker.name().to_string()) {
+        headers.insert(HeaderName::from_static("x-amz-version-id"), name);
+    }
+    if *error.code() == s3s::S3ErrorCode::MethodNotAllowed {
+        headers.insert(header::ALLOW, HeaderValue::from_static("DELETE"));
+        let made = std::time::UNIX_EPOCH + std::time::Duration::from_secs(marker.version.time().seconds());
+        if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(made)) {
+            headers.insert(header::LAST_MODIFIED, date);
+        }
+    }
+    error.set_headers(headers);
+    error
+}

@@ -1,0 +1,35 @@
+//! Amazon S3 API reference.
+
+use std::collections::BTreeMap;
+
+use s3s::dto::{PutBucketTaggingInput, PutBucketTaggingOutput};
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::error::from_bucket;
+use crate::table::Carob;
+use crate::tags::{self, Tagged};
+
+pub(crate) async fn run(
+    carob: &Carob,
+    request: S3Request<PutBucketTaggingInput>,
+) -> S3Result<S3Response<PutBucketTaggingOutput>> {
+    let input = request.input;
+    let tags = tags::from_document(input.tagging, Tagged::Bucket)?;
+    set(carob, &input.bucket, input.expected_bucket_owner.as_deref(), tags).await?;
+    Ok(S3Response::new(PutBucketTaggingOutput::default()))
+}
+
+/// Puts these tags in place of the bucket's.
+pub(super) async fn set(
+    carob: &Carob,
+    bucket: &str,
+    owner: Option<&str>,
+    tags: BTreeMap<String, String>,
+) -> S3Result<()> {
+    let bucket = carob.bucket(bucket, owner).await?;
+    let change = move |config: &mut carob_bucket::Config| {
+        config.tags.clone_from(&tags);
+        Ok(())
+    };
+    bucket.configure(change).await.map(drop).map_err(from_bucket)
+}

@@ -1,0 +1,31 @@
+//! Amazon S3 API reference, PutBucketVersioning.
+
+use carob_bucket::Versioning;
+use s3s::dto::{MFADelete, PutBucketVersioningInput, PutBucketVersioningOutput};
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::error::{from_bucket, malformed_xml, not_implemented};
+use crate::table::Carob;
+
+pub(crate) async fn run(
+    carob: &Carob,
+    request: S3Request<PutBucketVersioningInput>,
+) -> S3Result<S3Response<PutBucketVersioningOutput>> {
+    let input = request.input;
+    let asked = input.versioning_configuration;
+    if asked.mfa_delete.is_some_and(|mfa| mfa.as_str() != MFADelete::DISABLED) {
+        return Err(not_implemented("MfaDelete"));
+    }
+    let versioning = match asked.status.as_ref().map(|status| status.as_str()) {
+        Some("Enabled") => Versioning::Enabled,
+        Some("Suspended") => Versioning::Suspended,
+        _ => return Err(malformed_xml()),
+    };
+    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let change = move |config: &mut carob_bucket::Config| {
+        config.versioning = versioning;
+        Ok(())
+    };
+    bucket.configure(change).await.map_err(from_bucket)?;
+    Ok(S3Response::new(PutBucketVersioningOutput::default()))
+}
