@@ -1,18 +1,20 @@
 //! What is refused before the signature is looked at: heads that make no sense, which s3s would answer with other
 //! codes than S3 or begin to read.
 
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use s3s::{S3Result, s3_error};
 
 use crate::error::access_denied;
+use crate::options::MAX_PRESIGNED;
 
 /// Checks the head of a request that nobody has vouched for yet.
 ///
 /// # Errors
 /// NotImplemented for HTML forms, AccessDenied for an empty signature, AuthorizationHeaderMalformed and
-/// InvalidArgument for malformed ones.
-pub(crate) fn check(method: &Method, headers: &HeaderMap) -> S3Result<()> {
+/// InvalidArgument for malformed ones, AuthorizationQueryParametersError for a presigned URL that lives too long.
+pub(crate) fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
     check_form(method, headers)?;
+    check_expiry(uri)?;
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         check_authorization(value)?;
     }
@@ -25,6 +27,27 @@ pub(crate) fn check(method: &Method, headers: &HeaderMap) -> S3Result<()> {
         return Err(s3_error!(InvalidArgument, "x-amz-decoded-content-length is not a number."));
     }
     Ok(())
+}
+
+/// The life of a presigned URL, which s3s checks too, but says nothing about.
+fn check_expiry(uri: &Uri) -> S3Result<()> {
+    let query = uri.query().unwrap_or_default();
+    let Some((_, value)) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Expires")
+    else {
+        return Ok(());
+    };
+    let digits = value.strip_prefix('-').unwrap_or(&value);
+    let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let wrong = match value.parse::<u32>() {
+        Ok(seconds) if seconds <= MAX_PRESIGNED => return Ok(()),
+        _ if !number => "X-Amz-Expires should be a number",
+        _ if value.starts_with('-') => "X-Amz-Expires must be non-negative",
+        _ => {
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
+             604800 seconds"
+        }
+    };
+    Err(s3_error!(AuthorizationQueryParametersError, "{wrong}"))
 }
 
 /// s3s would read the form for the signature in it.
@@ -104,7 +127,33 @@ mod tests {
     fn code(name: &'static str, value: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        Some(check(&Method::GET, &headers).err()?.code().as_str().to_owned())
+        Some(check(&Method::GET, &Uri::default(), &headers).err()?.code().as_str().to_owned())
+    }
+
+    #[test]
+    fn the_life_of_a_presigned_url_is_a_number_up_to_a_week() {
+        let message = |value: &str| {
+            let uri = format!("/b/k?X-Amz-Expires={value}&X-Amz-Signature=0").parse().unwrap();
+            let error = check(&Method::GET, &uri, &HeaderMap::new()).err()?;
+            assert_eq!(error.code().as_str(), "AuthorizationQueryParametersError");
+            assert_eq!(error.status_code().map(|status| status.as_u16()), Some(400));
+            Some(error.message().unwrap().to_owned())
+        };
+        for good in ["0", "1", "604800"] {
+            assert_eq!(message(good), None);
+        }
+        for (bad, expected) in [
+            ("", "should be a number"),
+            ("soon", "should be a number"),
+            ("1.5", "should be a number"),
+            ("-", "should be a number"),
+            ("-1", "must be non-negative"),
+            ("-99999999999999999999", "must be non-negative"),
+            ("604801", "must be less than a week"),
+            ("99999999999999999999", "must be less than a week"),
+        ] {
+            assert!(message(bad).unwrap().contains(expected), "{bad}");
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl S3Frontend {
         request.extensions_mut().insert(Arc::clone(&context));
         let (service, region, of) = (self.service.clone(), Arc::clone(&self.region), Arc::clone(&context));
         let answering = async move {
-            let response = match early::check(request.method(), request.headers()) {
+            let response = match early::check(request.method(), request.uri(), request.headers()) {
                 Ok(()) => match service.call(request).await {
                     Ok(response) => response,
                     Err(error) => error_response(internal(error.into_std_error())),

@@ -53,6 +53,9 @@ mod context;
 mod early;
 mod error;
 mod frontend;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod headers;
 mod host;

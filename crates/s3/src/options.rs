@@ -23,7 +23,7 @@ const MAX_OBJECT: u64 = 5 << 30;
 const MAX_SKEW: u32 = 15 * 60;
 
 /// The longest life of a presigned URL, in seconds.
-const MAX_PRESIGNED: u32 = 7 * 24 * 60 * 60;
+pub(crate) const MAX_PRESIGNED: u32 = 7 * 24 * 60 * 60;
 
 /// A signed chunk of an aws-chunked body is held in memory until its signature is checked; clients send 64 KiB
 /// to 1 MiB.

@@ -9,7 +9,7 @@ use crate::operations::{ANY_OPERATION, Operation, SUBRESOURCES};
 /// Checks the head of a request for `operation`.
 ///
 /// # Errors
-/// NotImplemented, naming the first header or query that is not understood.
+/// NotImplemented, naming the first header or query that is not understood; InvalidArgument for an ACL that is none.
 pub(crate) fn check(operation: &Operation, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
     check_query(operation, uri)?;
     for name in headers.keys() {
@@ -49,12 +49,26 @@ const HARMLESS: &[(&str, &[&str])] = &[
     ("x-amz-object-ownership", &["BucketOwnerEnforced"]),
 ];
 
+/// The canned ACLs that give rights to others (Amazon S3 user guide, "Canned ACL").
+const CANNED: [&str; 6] = [
+    "public-read",
+    "public-read-write",
+    "aws-exec-read",
+    "authenticated-read",
+    "bucket-owner-read",
+    "log-delivery-write",
+];
+
 fn check_header_values(headers: &HeaderMap) -> S3Result<()> {
     for (name, harmless) in HARMLESS {
         for value in headers.get_all(*name) {
             let known =
                 value.to_str().is_ok_and(|value| harmless.iter().any(|h| h.eq_ignore_ascii_case(value)));
             if !known {
+                let canned = value.to_str().is_ok_and(|value| CANNED.contains(&value));
+                if *name == "x-amz-acl" && !canned {
+                    return Err(s3_error!(InvalidArgument, "The canned ACL is not one of S3's."));
+                }
                 return Err(not_implemented(name));
             }
         }
@@ -111,7 +125,9 @@ mod tests {
 
     #[test]
     fn values_that_ask_for_more_are_refused() {
-        assert!(refused("PutObject", "/b/k", &[("x-amz-acl", "public-read")]).is_some());
+        let acl = |value| refused("PutObject", "/b/k", &[("x-amz-acl", value)]).unwrap();
+        assert!(acl("public-read").starts_with("NotImplemented"));
+        assert!(acl("public-ready").starts_with("InvalidArgument"));
         assert!(refused("CreateBucket", "/b", &[("x-amz-object-ownership", "ObjectWriter")]).is_some());
     }
 

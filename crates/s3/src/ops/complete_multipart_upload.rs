@@ -1,7 +1,8 @@
 //! Amazon S3 API reference, CompleteMultipartUpload.
 
 use carob_bucket::{
-    Checksum, ChecksumAlgorithm, ChecksumType, CompleteOptions, MAX_PARTS, PartClaim, UploadState,
+    BucketError, Checksum, ChecksumAlgorithm, ChecksumType, CompleteOptions, MAX_PARTS, PartClaim,
+    UploadState,
 };
 use http::{HeaderMap, header};
 use s3s::dto::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
@@ -42,6 +43,9 @@ pub(crate) async fn run(
         None => None,
     };
     let parts = listed.iter().map(|part| claim(part, state.as_ref())).collect::<S3Result<Vec<_>>>()?;
+    if state.is_some_and(|state| state.checksum.is_some()) {
+        check_consecutive(&parts)?;
+    }
 
     let options = CompleteOptions { parts, checksum, size, precondition };
     begin_long_work(&request.extensions);
@@ -75,6 +79,12 @@ fn claim(part: &CompletedPart, state: Option<&UploadState>) -> S3Result<PartClai
         )),
         _ => Ok(PartClaim { number, etag, checksum }),
     }
+}
+
+/// Parts of an upload with a checksum are numbered from 1 without a gap (API reference, CompletedPart, PartNumber).
+fn check_consecutive(parts: &[PartClaim]) -> S3Result<()> {
+    let numbered = parts.iter().zip(1..).all(|(part, number)| part.number == number);
+    if numbered { Ok(()) } else { Err(from_bucket(BucketError::InvalidPartOrder)) }
 }
 
 /// The object's checksum as the client has computed it: of all bytes, or of the parts' checksums and then perhaps

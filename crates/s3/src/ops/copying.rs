@@ -68,3 +68,9 @@ impl<'a> Source<'a> {
         }
     }
 }
+
+/// Bucket and key of a source, for fuzzers.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn copied(source: &CopySource) -> Option<(&str, &str)> {
+    Source::of(source).ok().map(|source| (source.bucket, source.key))
+}

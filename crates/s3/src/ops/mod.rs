@@ -45,6 +45,11 @@ pub(crate) mod unset;
 pub(crate) mod upload_part;
 pub(crate) mod upload_part_copy;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use copying::copied;
+#[cfg(feature = "fuzzing")]
+pub(crate) use upload_part_copy::part_copy_range;
+
 /// 404 for a version that nothing protects.
 fn no_object_lock() -> S3Error {
     s3_error!(NoSuchObjectLockConfiguration, "The specified object does not have a ObjectLock configuration")

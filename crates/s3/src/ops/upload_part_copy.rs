@@ -99,6 +99,12 @@ fn within(asked: Option<(u64, u64)>, size: u64) -> S3Result<Range<u64>> {
     if range.end.saturating_sub(range.start) > MAX_PART { Err(too_large()) } else { Ok(range) }
 }
 
+/// What a range means of a source of `size`, for fuzzers.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn part_copy_range(text: &str, size: u64) -> Option<Range<u64>> {
+    within(Some(parse_range(text)?), size).ok()
+}
+
 fn bad_range() -> S3Error {
     s3_error!(
         InvalidArgument,

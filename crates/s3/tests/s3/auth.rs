@@ -89,7 +89,7 @@ async fn a_request_cannot_be_changed_after_it_is_signed() {
     ] {
         let changed = head.replacen(from, to, 1);
         assert_ne!(changed, head);
-        let answer = crate::client::exchange(server.address, changed.as_bytes(), false).await;
+        let answer = crate::answer::exchange(server.address, changed.as_bytes(), false).await;
         assert!(matches!(answer.status, 400 | 403), "{from} -> {to}: {}", answer.text());
     }
     assert_eq!(server.state().await.0, 2);
@@ -194,7 +194,7 @@ async fn whoever_may_not_write_is_told_before_the_body() {
         let (head, _) = request.parts();
         let head = head.replacen("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n", 1);
         // Nothing is sent after the head: an answer shows that the server did not wait for the body.
-        let answer = crate::client::exchange(server.address, head.as_bytes(), false).await;
+        let answer = crate::answer::exchange(server.address, head.as_bytes(), false).await;
         assert!(answer.status >= 400, "{}", answer.status);
     }
 }
@@ -213,5 +213,5 @@ async fn whoever_may_write_is_asked_to_continue() {
     stream.write_all(&body).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
-    crate::client::parse(&answer, false).expect_status(200);
+    crate::answer::parse(&answer, false).expect_status(200);
 }

@@ -3,7 +3,8 @@
 use carob_bucket::{Checksum, ChecksumAlgorithm};
 use sha2::Digest;
 
-use crate::client::{Request, Response};
+use crate::answer::Response;
+use crate::client::Request;
 use crate::server::{NOW_HTTP, Server};
 
 const TAG: &str = "\"781e5e245d69b566979b86e28d23f2c7\"";

@@ -1,7 +1,8 @@
 //! Clients that mean harm, byte by byte. Whatever they send is refused, tells no secret and leaves nothing behind.
 //! More of the kind stands in `auth`, `raw`, `refusals` and beside each operation.
 
-use crate::client::{Request, exchange};
+use crate::answer::exchange;
+use crate::client::Request;
 use crate::server::{ROOT, Server};
 
 /// Sends bytes and expects a refusal with one of `codes` (any, if none is given).

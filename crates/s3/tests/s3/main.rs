@@ -1,5 +1,6 @@
 //! The S3 API over loopback: signed requests against a space in memory, grouped by operation.
 
+mod answer;
 mod attributes;
 mod auth;
 mod buckets;
@@ -11,11 +12,13 @@ mod delete_object;
 mod delete_objects;
 mod faults;
 mod get_object;
+mod golden;
 mod hostile;
 mod list_objects;
 mod list_objects_v2;
 mod logging;
 mod multipart;
+mod patience;
 mod put_object;
 mod raw;
 mod refusals;

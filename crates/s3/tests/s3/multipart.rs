@@ -3,7 +3,8 @@
 use carob_bucket::{Checksum, ChecksumAlgorithm};
 use md5::{Digest, Md5};
 
-use crate::client::{Request, Response};
+use crate::answer::Response;
+use crate::client::Request;
 use crate::server::Server;
 
 const MIB: usize = 1 << 20;

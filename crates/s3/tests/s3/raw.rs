@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, StreamBody};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{exchange, parse};
+use crate::answer::{exchange, parse};
 use crate::server::Server;
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn a_host_that_was_not_signed_chooses_no_bucket() {
     let (head, _) = server.get("/key").host(&format!("bucket.{DOMAIN}")).parts();
     let moved = head.replacen(&format!("host: bucket.{DOMAIN}"), &format!("host: other.{DOMAIN}"), 1);
     assert_ne!(moved, head);
-    let answer = crate::client::exchange(server.address, moved.as_bytes(), false).await;
+    let answer = crate::answer::exchange(server.address, moved.as_bytes(), false).await;
     answer.expect_error(403, "SignatureDoesNotMatch");
 }
 
