@@ -1,0 +1,8 @@
+//! Documents of DeleteObjects, CompleteMultipartUpload and CreateBucket; the first byte says whose.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Some((which, document)) = bytes.split_first() {
+        carob_s3::fuzzing::document(*which, document);
+    }
+});
