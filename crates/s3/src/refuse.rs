@@ -28,8 +28,18 @@ fn check_query(operation: &Operation, uri: &Uri) -> S3Result<()> {
     Ok(())
 }
 
+/// Headers without a meaning where s3cmd sends them: it gives a copy every header that a HEAD of the source
+/// answered, and begins a copy in parts with the headers of one in a single request.
+const ECHOED: &[(&str, &[&str])] = &[
+    ("CopyObject", &["x-carob-cid"]),
+    ("CreateMultipartUpload", &["x-carob-cid", "x-amz-metadata-directive"]),
+];
+
 fn check_header_name(operation: &Operation, name: &HeaderName) -> S3Result<()> {
     let name = name.as_str();
+    if ECHOED.iter().any(|(echoing, names)| *echoing == operation.name && names.contains(&name)) {
+        return Ok(());
+    }
     if name == "x-amz-security-token" {
         return Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid."));
     }
@@ -121,6 +131,18 @@ mod tests {
             assert_eq!(refused("PutObject", "/b/k?x-id=PutObject", &[(name, value)]), None, "{name}");
         }
         assert_eq!(refused("CreateBucket", "/b", &[("x-amz-object-ownership", "BucketOwnerEnforced")]), None);
+    }
+
+    #[test]
+    fn what_s3cmd_repeats_of_a_head_passes_where_a_copy_begins() {
+        for operation in ["CopyObject", "CreateMultipartUpload"] {
+            for name in ["x-carob-cid", "x-amz-metadata-directive"] {
+                assert_eq!(refused(operation, "/b/k", &[(name, "COPY")]), None, "{operation} {name}");
+            }
+            assert!(refused(operation, "/b/k", &[("x-carob-at", "1")]).is_some());
+        }
+        assert!(refused("PutObject", "/b/k", &[("x-carob-cid", "bafy")]).is_some());
+        assert!(refused("UploadPartCopy", "/b/k", &[("x-amz-metadata-directive", "COPY")]).is_some());
     }
 
     #[test]
