@@ -12,6 +12,7 @@ mod crash;
 mod fuzz_index;
 mod gateway;
 mod memory;
+mod node;
 mod python;
 mod readme;
 mod s3;

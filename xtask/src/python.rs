@@ -43,7 +43,7 @@ impl Python {
         if std::fs::read_to_string(&installed).is_ok_and(|text| text == PACKAGES) {
             return Ok(Self { interpreter });
         }
-        println!("installing boto3 and the AWS CLI into {}", dir.display());
+        println!("installing the Python clients into {}", dir.display());
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir), INSTALL_LIMIT)
             .await
             .context("python3 with its venv module is needed")?;
@@ -66,14 +66,26 @@ impl Python {
         Ok(())
     }
 
-    /// Runs `xtask/clients/{script}.py`; its report goes to the terminal.
-    pub(crate) async fn script(&self, script: &str, session: &Session<'_>) -> Result<()> {
-        let work = cargo::temp_dir("client-")?;
+    /// The command that runs `xtask/clients/{script}.py` with `more` arguments and local files in `work`.
+    pub(crate) fn command(&self, script: &str, more: &[&str], session: &Session<'_>, work: &Path) -> Command {
         let path = cargo::root().join("xtask/clients").join(script).with_extension("py");
         let mut command = Command::new(&self.interpreter);
-        command.arg(path).arg("--work").arg(work.path());
+        command.arg(path).args(more).arg("--work").arg(work);
         command.args(["--files", &session.files.to_string(), "--seed", &session.seed.to_string()]);
-        client_environment(&mut command, session, work.path());
+        client_environment(&mut command, session, work);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// Runs such a command to its end; its report goes to the terminal.
+    pub(crate) async fn script(
+        &self,
+        script: &str,
+        more: &[&str],
+        session: &Session<'_>,
+        work: &Path,
+    ) -> Result<()> {
+        let mut command = self.command(script, more, session, work);
         run(&mut command, SCRIPT_LIMIT).await.with_context(|| format!("{script} failed"))
     }
 }

@@ -1,26 +1,21 @@
-//! Unmodified clients against the real binary.
+//! One script a client; see `xtask/clients`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 use crate::cargo::{self, Profile};
 use crate::gateway::{self, BinaryArgs, Gateway};
+use crate::node;
 use crate::python::{Python, Session};
-use crate::readme;
 use crate::s3::Credentials;
 
 const RCLONE: &str = "github.com/rclone/rclone@v1.75.1";
 
-/// `xtask conformance`.
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Conformance {
-    /// Each client uploads a tree of awkward names, reads it back in every way, and deletes it.
-    Clients(ClientsArgs),
-    /// The quick form, for every change: boto3 and the AWS CLI on a few hundred files.
-    Fast(FastArgs),
-}
+/// Scripts that need Python alone and take seconds.
+pub(super) const FAST: &[&str] =
+    &["boto3_rules", "boto3_listing", "boto3_tree", "aws_cli", "minio_py", "s3cmd"];
 
 /// Arguments of `xtask conformance clients`.
 #[derive(Debug, clap::Args)]
@@ -47,18 +42,18 @@ pub(crate) struct ClientsArgs {
     binary: BinaryArgs,
 }
 
-/// Arguments of `xtask conformance fast`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct FastArgs {
-    #[command(flatten)]
-    binary: BinaryArgs,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Client {
     Boto3,
+    /// The AWS CLI on a tree of small files.
     Aws,
+    /// The AWS CLI on a few large ones; takes 8 GiB of disk.
+    AwsLarge,
+    /// AWS SDK for JavaScript v3.
+    AwsSdkJs,
+    MinioPy,
     Rclone,
+    S3cmd,
     All,
 }
 
@@ -67,56 +62,48 @@ impl Client {
         match self {
             Self::Boto3 => &["boto3_rules", "boto3_listing", "boto3_tree"],
             Self::Aws => &["aws_cli"],
+            Self::AwsLarge => &["aws_sync_large"],
+            Self::AwsSdkJs => &["aws_sdk_js"],
+            Self::MinioPy => &["minio_py"],
             Self::Rclone => &["rclone"],
-            Self::All => &["boto3_rules", "boto3_listing", "boto3_tree", "aws_cli", "rclone"],
-        }
-    }
-}
-
-impl Conformance {
-    pub(crate) async fn run(self) -> Result<()> {
-        match self {
-            Self::Clients(args) => args.run().await,
-            Self::Fast(args) => {
-                let binary = args.binary.resolve(Profile::Dev)?;
-                let scripts = [Client::Boto3.scripts(), Client::Aws.scripts()].concat();
-                on_own_gateway(binary.clone(), &scripts, 300, 1).await?;
-                readme_session(binary).await
-            }
+            Self::S3cmd => &["s3cmd"],
+            Self::All => &[
+                "boto3_rules",
+                "boto3_listing",
+                "boto3_tree",
+                "aws_cli",
+                "aws_sync_large",
+                "aws_sdk_js",
+                "minio_py",
+                "rclone",
+                "s3cmd",
+            ],
         }
     }
 }
 
 impl ClientsArgs {
-    async fn run(self) -> Result<()> {
+    pub(super) async fn run(self) -> Result<()> {
         let scripts = self.client.scripts();
         let Some(endpoint) = &self.endpoint else {
             let binary = self.binary.resolve(Profile::Release)?;
-            return on_own_gateway(binary, scripts, self.files, self.seed).await;
+            return on_own_gateway(&binary, scripts, self.files, self.seed).await;
         };
         let (access_key, secret_key) =
             self.access_key.clone().zip(self.secret_key.clone()).context("--endpoint needs both keys")?;
-        run_scripts(scripts, endpoint, &Credentials { access_key, secret_key }, self.files, self.seed).await
+        let credentials = Credentials { access_key, secret_key };
+        run_scripts(scripts, endpoint, &credentials, self.files, self.seed, None).await
     }
 }
 
-async fn on_own_gateway(binary: PathBuf, scripts: &[&str], files: u32, seed: u64) -> Result<()> {
+/// Runs `scripts` on a new gateway and prints the most memory that it used for each.
+pub(super) async fn on_own_gateway(binary: &Path, scripts: &[&str], files: u32, seed: u64) -> Result<()> {
     let data = cargo::temp_dir("conformance-")?;
-    let gateway = Gateway::start(&binary, &data.path().join("data")).await?;
+    let gateway = Gateway::start(binary, &data.path().join("data")).await?;
     let credentials = gateway::test_credentials();
-    let ran = run_scripts(scripts, gateway.endpoint(), &credentials, files, seed).await;
-    let peak = gateway.peak_memory();
+    let ran = run_scripts(scripts, gateway.endpoint(), &credentials, files, seed, Some(&gateway)).await;
     let stopped = gateway.stop().await;
-    ran?;
-    println!("peak memory of the gateway: {} MiB", peak? >> 20);
-    stopped
-}
-
-async fn readme_session(binary: PathBuf) -> Result<()> {
-    let data = cargo::temp_dir("readme-data-")?;
-    let gateway = Gateway::start(&binary, &data.path().join("data")).await?;
-    readme::session(&gateway, &Python::install().await?).await?;
-    gateway.stop().await
+    ran.and(stopped)
 }
 
 /// Runs all scripts, also when one fails, and fails if one did.
@@ -126,19 +113,28 @@ async fn run_scripts(
     credentials: &Credentials,
     files: u32,
     seed: u64,
+    gateway: Option<&Gateway>,
 ) -> Result<()> {
     let python = Python::install().await?;
     let mut variables = Vec::new();
     if scripts.contains(&"rclone") {
         variables.push(("RCLONE", install_rclone().await?));
     }
+    if scripts.contains(&"aws_sdk_js") {
+        variables.push(("NODE_PATH", node::install().await?));
+    }
     let session = Session { endpoint, credentials, files, seed, variables: &variables };
     let mut failed = Vec::new();
     for script in scripts {
         println!("== {script}, {files} files, seed {seed}");
-        if let Err(error) = python.script(script, &session).await {
+        let work = cargo::temp_dir("client-")?;
+        if let Err(error) = python.script(script, &[], &session, work.path()).await {
             println!("{error:#}");
             failed.push(*script);
+        }
+        if let Some(gateway) = gateway {
+            println!("peak memory of the gateway: {} MiB", gateway.peak_memory()? >> 20);
+            gateway.reset_peak_memory()?;
         }
     }
     ensure!(failed.is_empty(), "these clients failed: {}", failed.join(", "));
