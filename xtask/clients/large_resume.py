@@ -82,4 +82,4 @@ def read():
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET), "the upload is still listed"
 
 
-run({"begin": begin, "upload": go_on, "complete": complete, "read": read}[args.step])
+run({"begin": begin, "upload": go_on, "finish": go_on, "complete": complete, "read": read}[args.step])

@@ -15,7 +15,7 @@ const RCLONE: &str = "github.com/rclone/rclone@v1.75.1";
 
 /// Scripts that need Python alone and take seconds.
 pub(super) const FAST: &[&str] =
-    &["boto3_rules", "boto3_listing", "boto3_tree", "aws_cli", "minio_py", "s3cmd"];
+    &["boto3_rules", "boto3_listing", "boto3_tree", "boto3_parts", "aws_cli", "minio_py", "s3cmd"];
 
 /// Arguments of `xtask conformance clients`.
 #[derive(Debug, clap::Args)]
@@ -60,7 +60,7 @@ enum Client {
 impl Client {
     fn scripts(self) -> &'static [&'static str] {
         match self {
-            Self::Boto3 => &["boto3_rules", "boto3_listing", "boto3_tree"],
+            Self::Boto3 => &["boto3_rules", "boto3_listing", "boto3_tree", "boto3_parts"],
             Self::Aws => &["aws_cli"],
             Self::AwsLarge => &["aws_sync_large"],
             Self::AwsSdkJs => &["aws_sdk_js"],
@@ -71,6 +71,7 @@ impl Client {
                 "boto3_rules",
                 "boto3_listing",
                 "boto3_tree",
+                "boto3_parts",
                 "aws_cli",
                 "aws_sync_large",
                 "aws_sdk_js",

@@ -37,7 +37,7 @@ pub(super) async fn run(site: &Site) -> Result<()> {
     let gateway = restart(site, gateway, &store).await?;
     client.kill().await?;
 
-    site.step(&gateway, SCRIPT, &["upload"], work).await?;
+    site.step(&gateway, SCRIPT, &["finish"], work).await?;
     let etag = complete(site, &gateway, work).await?;
     let gateway = restart(site, gateway, &store).await?;
     let again = complete(site, &gateway, work).await?;
