@@ -5,12 +5,13 @@
 const assert = require("node:assert/strict");
 const crypto = require("node:crypto");
 const fs = require("node:fs");
-const http = require("node:http");
 const path = require("node:path");
 const { Readable } = require("node:stream");
+const { setTimeout } = require("node:timers/promises");
 const S3 = require("@aws-sdk/client-s3");
 const { Upload } = require("@aws-sdk/lib-storage");
 const { getSignedUrl } = require("@aws-sdk/s3-request-presigner");
+const { each, plain, refused, run, same } = require("./session.cjs");
 
 const MIB = 1 << 20;
 const [work] = process.argv.slice(2);
@@ -34,43 +35,6 @@ function noise(size, seed) {
 }
 
 const BIG = { Key: "big object/ü+%.bin", body: noise(17 * MIB + 12345, 7) };
-
-async function same(what, got, want) {
-  assert.equal(got.length, want.length, `${what}: length`);
-  assert.ok(got.equals(want), `${what}: other bytes`);
-}
-
-/** Runs `action` on every item, eight at a time. */
-async function each(items, action) {
-  const queue = items.values();
-  await Promise.all(Array.from({ length: 8 }, async () => {
-    for (const item of queue) await action(item);
-  }));
-}
-
-async function refused(code, status, call) {
-  try {
-    await call();
-  } catch (error) {
-    assert.deepEqual([error.name, error.$metadata?.httpStatusCode], [code, status], String(error.stack));
-    return;
-  }
-  assert.fail(`expected ${code}`);
-}
-
-/** A request by plain HTTP, the URL sent as it stands. */
-function plain(method, url, { body, headers } = {}) {
-  const { hostname, port } = new URL(url);
-  const target = url.slice(url.indexOf("/", "http://".length));
-  return new Promise((resolve, reject) => {
-    const request = http.request({ method, hostname, port, path: target, headers, agent: false }, async (answer) => {
-      const chunks = await answer.toArray();
-      resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks) });
-    });
-    request.on("error", reject);
-    request.end(body);
-  });
-}
 
 async function buckets() {
   for (const Bucket of [BUCKET, OTHER]) {
@@ -130,7 +94,7 @@ async function wholeBodies() {
   await each(files, async (file) => {
     const answer = await s3.getObject({ Bucket: BUCKET, Key: file.key });
     assert.deepEqual([answer.ContentLength, answer.ETag, answer.Metadata.size], [file.size, file.etag, `${file.size}`]);
-    await same(JSON.stringify(file.key), await read(answer), bodyOf(file));
+    same(JSON.stringify(file.key), await read(answer), bodyOf(file));
     const head = await s3.headObject({ Bucket: BUCKET, Key: file.key });
     assert.deepEqual([head.ContentLength, head.ETag], [file.size, file.etag]);
   });
@@ -146,7 +110,7 @@ async function streams() {
     const head = await s3.headObject({ Bucket: BUCKET, Key: "stream", ChecksumMode: "ENABLED" });
     assert.equal(head.ChecksumCRC32, answer.ChecksumCRC32);
     assert.equal(head.ContentEncoding, undefined);
-    await same(file.key, await get({ Key: "stream" }), bodyOf(file));
+    same(file.key, await get({ Key: "stream" }), bodyOf(file));
   }
 }
 
@@ -164,7 +128,7 @@ async function multipart() {
     assert.deepEqual([answer.ETag, answer.Bucket, answer.Key], [etag, BUCKET, BIG.Key]);
     const whole = await s3.getObject({ Bucket: BUCKET, Key: BIG.Key });
     assert.deepEqual([whole.ETag, whole.Metadata.a, whole.ContentType], [etag, "b", "x/y"]);
-    await same("multipart", await read(whole), BIG.body);
+    same("multipart", await read(whole), BIG.body);
   }
   const small = await new Upload({ client: s3, params: { Bucket: BUCKET, Key: "small", Body: "x" } }).done();
   assert.equal(small.ETag, `"${md5("x")}"`);
@@ -176,7 +140,7 @@ async function readParts() {
   assert.deepEqual([head.PartsCount, head.ContentLength], [4, 5 * MIB]);
   const last = await s3.getObject({ ...where, PartNumber: 4 });
   assert.equal(last.ContentRange, `bytes ${15 * MIB}-${BIG.body.length - 1}/${BIG.body.length}`);
-  await same("part 4", await read(last), BIG.body.subarray(15 * MIB));
+  same("part 4", await read(last), BIG.body.subarray(15 * MIB));
   const ObjectAttributes = ["ETag", "Checksum", "ObjectParts", "ObjectSize", "StorageClass"];
   const about = await s3.getObjectAttributes({ ...where, ObjectAttributes, MaxParts: 3 });
   assert.deepEqual([about.ObjectSize, about.ObjectParts.TotalPartsCount], [BIG.body.length, 4]);
@@ -189,7 +153,7 @@ async function ranges() {
   for (const [range, from, to] of wanted) {
     const answer = await s3.getObject({ Bucket: BUCKET, Key: BIG.Key, Range: `bytes=${range}` });
     assert.equal(answer.ContentRange, `bytes ${from}-${to - 1}/${size}`);
-    await same(range, await read(answer), BIG.body.subarray(from, to));
+    same(range, await read(answer), BIG.body.subarray(from, to));
   }
   await refused("InvalidRange", 416, () => get({ Key: BIG.Key, Range: `bytes=${size}-` }));
 }
@@ -208,7 +172,7 @@ async function copies() {
   await each(files, async (file) => {
     const answer = await s3.copyObject({ Bucket: OTHER, Key: file.key, CopySource: source(file.key) });
     assert.equal(answer.CopyObjectResult.ETag, file.etag);
-    await same(file.key, await get({ Bucket: OTHER, Key: file.key }), bodyOf(file));
+    same(file.key, await get({ Bucket: OTHER, Key: file.key }), bodyOf(file));
   });
   const replace = { CopySource: source("meta data"), MetadataDirective: "REPLACE", Metadata: { three: "3" } };
   await s3.copyObject({ Bucket: OTHER, Key: "replaced", ...replace });
@@ -233,7 +197,7 @@ async function multipartCopies() {
   }
   await s3.completeMultipartUpload({ ...where, UploadId, MultipartUpload: { Parts } });
   const want = Buffer.concat(ranges.map(([from, to]) => BIG.body.subarray(from, to)));
-  await same("composed", await get(where), want);
+  same("composed", await get(where), want);
   assert.deepEqual((await s3.headObject(where)).Metadata, { four: "4" });
 }
 
@@ -260,7 +224,10 @@ async function uploads() {
   upload.on("httpUploadProgress", () => upload.abort());
   await assert.rejects(upload.done(), { name: "AbortError" });
   await refused("NotFound", 404, () => s3.headObject({ Bucket: BUCKET, Key: "aborted" }));
-  assert.equal((await s3.listMultipartUploads({ Bucket: BUCKET })).Uploads, undefined);
+  // The promise is rejected first, and the upload aborted behind it.
+  const left = async () => (await s3.listMultipartUploads({ Bucket: BUCKET })).Uploads ?? [];
+  for (let tries = 0; tries < 50 && (await left()).length > 0; tries += 1) await setTimeout(200);
+  assert.deepEqual(await left(), []);
 }
 
 async function checksums() {
@@ -283,7 +250,7 @@ async function checksums() {
     const head = await s3.headObject({ ...rest, Key: `${Key}/parts`, ChecksumMode: "ENABLED" });
     assert.ok(done[field] && head[field] === done[field], `${field}: ${done[field]} and ${head[field]}`);
     const whole = await s3.getObject({ ...rest, Key: `${Key}/parts`, ChecksumMode: "ENABLED" });
-    await same(`${Key}/parts`, await read(whole), BIG.body);
+    same(`${Key}/parts`, await read(whole), BIG.body);
   }
   const ChecksumSHA256 = crypto.createHash("sha256").update("other").digest("base64");
   await refused("BadDigest", 400, () => s3.putObject({ Bucket: BUCKET, Key: "bad", Body: "x", ChecksumSHA256 }));
@@ -319,7 +286,7 @@ async function presigned() {
   const xml = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${sent.headers.etag}</ETag></Part></CompleteMultipartUpload>`;
   const done = await plain("POST", complete, { body: xml });
   assert.equal(done.status, 200, done.body.toString());
-  await same("presigned parts", await read(await s3.getObject(where)), BIG.body);
+  same("presigned parts", await read(await s3.getObject(where)), BIG.body);
 }
 
 async function conditions() {
@@ -356,27 +323,7 @@ async function remove() {
   }
 }
 
-/** Runs `checks` in turn and exits; non-zero when one failed. The first sets the stage for the others. */
-async function run(checks) {
-  let passed = 0;
-  let failed = 0;
-  for (const check of checks) {
-    const begun = Date.now();
-    try {
-      const note = (await check()) ?? "";
-      passed += 1;
-      console.log(`ok     ${check.name} (${((Date.now() - begun) / 1000).toFixed(1)} s) ${note}`.trimEnd());
-    } catch (error) {
-      failed += 1;
-      console.log(`FAILED ${check.name}\n${String(error.stack ?? error).slice(0, 4000)}`);
-      if (check === checks[0]) break;
-    }
-  }
-  console.log(`aws_sdk_js: ${passed} passed, ${failed} failed, ${checks.length - passed - failed} skipped`);
-  process.exit(failed ? 1 : 0);
-}
-
-run([
+run("aws_sdk_js", [
   buckets, smallObjects, listings, moreThanAThousandKeys, wholeBodies, streams, multipart, readParts, ranges,
   metadata, copies, multipartCopies, uploads, checksums, presigned, conditions, remove,
 ]);
