@@ -4,85 +4,103 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::StreamExt;
-use md5::{Digest, Md5};
 
-use super::model::{Model, Name, Tick, Value};
-use super::plan::Plan;
+use super::Target;
+use super::check_uploads::check_uploads;
+use super::content::Bodies;
+use super::model::{Object, Value};
+use super::target::{Found, Listed};
 use super::worker::Shared;
-use super::{Found, Listed, Target};
 
 /// How many GETs are under way at once.
-const PARALLEL: usize = 8;
+pub(super) const PARALLEL: usize = 8;
 
-/// What a GET gave, its bytes checked against the operation that it names.
-#[derive(Debug)]
-pub(super) struct Observed {
-    pub(super) value: Value,
-    etag: String,
+/// What was read back.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Checked {
+    pub(super) objects: usize,
+    /// Those of them that were uploaded in parts.
+    pub(super) of_parts: usize,
+    pub(super) uploads: usize,
+    pub(super) parts: usize,
+    /// Completions that were repeated, or made of an upload that was begun before a cut.
+    pub(super) completions: usize,
 }
 
-impl Observed {
-    /// Checks that body and ETag are those that the operation wrote, whole.
-    pub(super) fn of(plan: &Plan, found: Option<Found>) -> Result<Self> {
-        let Some(Found { op, etag, body }) = found else {
-            return Ok(Self { value: Value::Absent, etag: String::new() });
-        };
-        let size = body.len() as u64;
-        ensure!(body == plan.body(op, size), "a body of {size} bytes is not what operation {op:#x} wrote");
-        let md5 = hex::encode(Md5::digest(&body));
-        ensure!(etag == md5, "ETag {etag} of a body with MD5 {md5} by operation {op:#x}");
-        Ok(Self { value: Value::Body { op, size }, etag })
+impl std::ops::AddAssign for Checked {
+    fn add_assign(&mut self, other: Self) {
+        self.objects += other.objects;
+        self.of_parts += other.of_parts;
+        self.uploads += other.uploads;
+        self.parts += other.parts;
+        self.completions += other.completions;
     }
 }
 
-/// Whether the model allows a read that began at `begun` to give `observed`.
-pub(super) fn explain(model: &Model, name: &Name, begun: Tick, observed: &Observed) -> Result<()> {
-    let allowed = model.allowed(name, begun);
-    if !allowed.contains(&observed.value) {
-        bail!("{name:?} gives {:x?}, but only {allowed:x?} may be there", observed.value);
-    }
-    Ok(())
+/// Which of the possible values was found, whole.
+pub(super) fn explain(bodies: Bodies, possible: Vec<Value>, found: Option<Found>) -> Result<Value> {
+    let Some(Found { op, etag, body }) = found else {
+        ensure!(possible.contains(&None), "there is nothing, but only {possible:x?} may be there");
+        return Ok(None);
+    };
+    let size = body.len() as u64;
+    let same =
+        |object: &&Object| object.op == op && object.content.etag == etag && object.content.size == size;
+    let Some(object) = possible.iter().flatten().find(same) else {
+        bail!("operation {op:#x} with ETag {etag} and {size} bytes is there, but only {possible:x?} may be");
+    };
+    ensure!(body == bodies.bytes(&object.content), "{size} bytes with ETag {etag} are not {object:x?}");
+    Ok(Some(object.clone()))
 }
 
-/// Reads everything back after a cut and settles the model on it; gives the number of objects.
-pub(super) async fn check<T: Target>(target: &T, shared: &Shared, page: u32) -> Result<usize> {
+/// Reads everything back after a cut and settles the model on it.
+pub(super) async fn check<T: Target>(target: &T, shared: &Shared, cycle: u32) -> Result<Checked> {
+    let page = shared.plan.page_size(cycle);
+    // How uploads ended says which objects must be there, so they come first.
+    let mut checked = check_uploads(target, shared, cycle, page).await?;
     let names = shared.model().names();
     let mut reads = futures::stream::iter(names)
         .map(|name| async move {
             let begun = shared.model().tick();
-            let found = target.get(&name.0, &name.1).await.with_context(|| format!("GET {name:?}"))?;
-            let observed = Observed::of(&shared.plan, found).with_context(|| format!("{name:?}"))?;
-            explain(&shared.model(), &name, begun, &observed)?;
-            anyhow::Ok((name, observed))
+            let found = target.get(&name).await.with_context(|| format!("GET {name}"))?;
+            let possible = shared.model().possible(&name, begun);
+            let value = explain(shared.bodies, possible, found).with_context(|| name.to_string())?;
+            anyhow::Ok((name, value))
         })
         .buffer_unordered(PARALLEL);
-
-    let mut present: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+    let mut values = Vec::new();
     while let Some(read) = reads.next().await {
-        let ((bucket, key), observed) = read?;
-        shared.model().settle(&(bucket.clone(), key.clone()), observed.value);
-        if let Value::Body { size, .. } = observed.value {
-            present.entry(bucket).or_default().push(Listed { key, etag: observed.etag, size });
-        }
+        values.push(read?);
     }
     drop(reads);
 
+    // Only now, since what a copy in flight has made depends on what its source had.
+    let mut present: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+    for (name, value) in values {
+        shared.model().settle(&name, value.clone());
+        if let Some(Object { content, .. }) = value {
+            checked.objects += 1;
+            checked.of_parts += usize::from(content.etag.contains('-'));
+            let listed = Listed { key: name.key, etag: content.etag, size: content.size };
+            present.entry(name.bucket).or_default().push(listed);
+        }
+    }
     for bucket in shared.plan.buckets() {
         let mut expected = present.remove(&bucket).unwrap_or_default();
         expected.sort_unstable_by(|a, b| a.key.as_bytes().cmp(b.key.as_bytes()));
         let listed = target.list(&bucket, page).await.with_context(|| format!("listing {bucket}"))?;
-        compare_listing(&expected, &listed)
-            .with_context(|| format!("listing of {bucket} in pages of {page}"))?;
-        present.insert(bucket, expected);
+        compare("GETs", &expected, &listed)
+            .with_context(|| format!("listing {bucket} in pages of {page}"))?;
     }
-    Ok(present.values().map(Vec::len).sum())
+    Ok(checked)
 }
 
-fn compare_listing(expected: &[Listed], listed: &[Listed]) -> Result<()> {
+/// Whether a listing is what is expected, entry by entry.
+pub(super) fn compare<E: PartialEq + std::fmt::Debug>(by: &str, expected: &[E], listed: &[E]) -> Result<()> {
     for n in 0..expected.len().max(listed.len()) {
         match (expected.get(n), listed.get(n)) {
             (Some(expected), Some(listed)) if expected == listed => {}
-            (expected, listed) => bail!("entry {n}: GETs say {expected:?}, the listing says {listed:?}"),
+            (expected, listed) => bail!("entry {n}: {by} say {expected:?}, the listing says {listed:?}"),
         }
     }
     Ok(())

@@ -6,23 +6,34 @@
 //! torn unflushed pages for the store in process ([`power_cut`]).
 
 mod check;
+mod check_uploads;
+mod client;
+mod content;
 mod deep;
+mod ending;
+#[cfg(test)]
+mod forgetful;
 mod kill;
 #[cfg(test)]
 mod lying;
 mod model;
+mod multipart;
+mod objects;
 mod plan;
 mod power_cut;
+mod register;
 mod run;
+mod space;
+mod target;
+mod uploads;
 mod worker;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use bytes::Bytes;
 
 use crate::gateway::BinaryArgs;
 
-pub(crate) use crate::s3::Failure;
+use target::{Failure, Name, Target, UploadName};
 
 /// Arguments of `xtask crash`.
 #[derive(Debug, clap::Args)]
@@ -60,7 +71,7 @@ impl CrashArgs {
 
 /// The thing that is cut and brought back.
 #[async_trait]
-pub(crate) trait Machine {
+trait Machine {
     /// The clients' way in.
     type Target: Target;
 
@@ -74,42 +85,4 @@ pub(crate) trait Machine {
     async fn verify(&mut self, buckets: &[String]) -> Result<()>;
     /// Discards all data of a stopped machine.
     async fn wipe(&mut self) -> Result<()>;
-}
-
-/// What a GET gave.
-#[derive(Debug)]
-pub(crate) struct Found {
-    /// The `x-amz-meta-op` that the object was written with.
-    pub(crate) op: u64,
-    /// Without the quotes.
-    pub(crate) etag: String,
-    pub(crate) body: Bytes,
-}
-
-/// What a listing gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listed {
-    pub(crate) key: String,
-    pub(crate) etag: String,
-    pub(crate) size: u64,
-}
-
-/// A store of objects as its clients see it.
-#[async_trait]
-pub(crate) trait Target: Clone + Send + Sync + 'static {
-    async fn create_bucket(&self, bucket: &str) -> Result<(), Failure>;
-    /// Writes `body` and the metadata `op`. With `only_if_absent`, gives `false` where the key was there.
-    async fn put(
-        &self,
-        bucket: &str,
-        key: &str,
-        op: u64,
-        body: Bytes,
-        only_if_absent: bool,
-    ) -> Result<bool, Failure>;
-    async fn get(&self, bucket: &str, key: &str) -> Result<Option<Found>, Failure>;
-    async fn delete(&self, bucket: &str, key: &str) -> Result<(), Failure>;
-    async fn delete_many(&self, bucket: &str, keys: &[&str]) -> Result<(), Failure>;
-    /// All objects, read in pages of `page` keys, in the order of the pages.
-    async fn list(&self, bucket: &str, page: u32) -> Result<Vec<Listed>, Failure>;
 }

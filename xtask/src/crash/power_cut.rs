@@ -3,7 +3,6 @@
 //! What SIGKILL cannot show: that every acknowledgement waited for a flush, and that whatever mixture of old, new and
 //! torn pages a power cut leaves is recovered from. Now and then the power goes again during recovery.
 
-use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,18 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use bytes::Bytes;
-use carob_bucket::{
-    BucketError, DeleteOptions, EtagCondition, ListEntry, ListQuery, ListStart, Precondition, PutOptions, Space,
-    SpaceOptions,
-};
+use carob_bucket::{Space, SpaceOptions};
 use carob_identity::{SeededEntropy, SpaceKey, SystemClock};
 use carob_local::sim::SimDisk;
 use carob_local::{Disk, LocalError, LocalOptions, LocalStore};
 use futures::TryStreamExt;
 use tokio::time::timeout;
-
-use super::{Failure, Found, Listed, Target};
 
 /// Small, so that cuts meet the change from one segment to the next.
 const SEGMENT_SIZE: u32 = 16 << 20;
@@ -158,102 +151,4 @@ impl super::Machine for Machine {
 fn no_panic() -> Result<()> {
     ensure!(PANICS.load(Ordering::SeqCst) == 0, "a thread panicked; its report stands above");
     Ok(())
-}
-
-/// Errors of the store are what a client sees of a power cut; all others are the client's own.
-fn failure(error: BucketError) -> Failure {
-    match error {
-        BucketError::Store(_) | BucketError::Damaged(_) => Failure::Interrupted(error.into()),
-        BucketError::Overloaded => Failure::Refused {
-            status: http::StatusCode::SERVICE_UNAVAILABLE,
-            code: "SlowDown".into(),
-            message: error.to_string(),
-        },
-        other => Failure::Nonsense(other.to_string()),
-    }
-}
-
-#[async_trait]
-impl Target for Space {
-    async fn create_bucket(&self, bucket: &str) -> Result<(), Failure> {
-        self.create_bucket(bucket).await.map(drop).map_err(failure)
-    }
-
-    async fn put(
-        &self,
-        bucket: &str,
-        key: &str,
-        op: u64,
-        body: Bytes,
-        only_if_absent: bool,
-    ) -> Result<bool, Failure> {
-        let bucket = self.bucket(bucket).await.map_err(failure)?;
-        let mut upload = bucket.upload(&[]);
-        for start in (0..body.len()).step_by(64 << 10) {
-            let chunk = body.slice(start..body.len().min(start + (64 << 10)));
-            upload.write(chunk).await.map_err(failure)?;
-        }
-        let uploaded = upload.finish().await.map_err(failure)?;
-        let options = PutOptions {
-            metadata: BTreeMap::from([("op".to_owned(), op.to_string())]),
-            precondition: Precondition {
-                if_none_match: only_if_absent.then_some(EtagCondition::Any),
-                ..DeleteOptions::default()
-            },
-            ..PutOptions::default()
-        };
-        match bucket.put(key, uploaded, options).await {
-            Ok(_) => Ok(true),
-            Err(BucketError::PreconditionFailed(_)) if only_if_absent => Ok(false),
-            Err(error) => Err(failure(error)),
-        }
-    }
-
-    async fn get(&self, bucket: &str, key: &str) -> Result<Option<Found>, Failure> {
-        let bucket = self.bucket(bucket).await.map_err(failure)?;
-        let Some(object) = bucket.get(key).await.map_err(failure)? else { return Ok(None) };
-        let record = object.record();
-        let op = record.metadata.get("op").and_then(|op| op.parse().ok());
-        let op = op.ok_or_else(|| Failure::Nonsense(format!("{key:?} without its metadata")))?;
-        let etag = record.etag.to_string();
-        let pieces: Vec<Bytes> = object.read(0..record.size).try_collect().await.map_err(failure)?;
-        Ok(Some(Found { op, etag, body: pieces.concat().into() }))
-    }
-
-    async fn delete(&self, bucket: &str, key: &str) -> Result<(), Failure> {
-        let bucket = self.bucket(bucket).await.map_err(failure)?;
-        bucket.delete(key, DeleteOptions::default()).await.map(drop).map_err(failure)
-    }
-
-    async fn delete_many(&self, bucket: &str, keys: &[&str]) -> Result<(), Failure> {
-        let bucket = self.bucket(bucket).await.map_err(failure)?;
-        let keys = keys.iter().map(|&key| (key.to_owned(), DeleteOptions::default())).collect();
-        for result in bucket.delete_many(keys).await.map_err(failure)? {
-            result.map_err(failure)?;
-        }
-        Ok(())
-    }
-
-    async fn list(&self, bucket: &str, page: u32) -> Result<Vec<Listed>, Failure> {
-        let bucket = self.bucket(bucket).await.map_err(failure)?;
-        let mut query = ListQuery { max_keys: page as usize, ..ListQuery::default() };
-        let mut all = Vec::new();
-        loop {
-            let answer = bucket.list(&query).await.map_err(failure)?;
-            for entry in answer.entries {
-                match entry {
-                    ListEntry::Object { key, record } => {
-                        all.push(Listed { key, etag: record.etag.to_string(), size: record.size });
-                    }
-                    ListEntry::Prefix(prefix) => {
-                        return Err(Failure::Nonsense(format!("prefix {prefix:?} without a delimiter")));
-                    }
-                }
-            }
-            match answer.next_token {
-                Some(token) => query.start = ListStart::Token(token),
-                None => return Ok(all),
-            }
-        }
-    }
 }

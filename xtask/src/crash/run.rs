@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::time::timeout;
 
+use super::check::{Checked, check};
 use super::plan::Plan;
 use super::worker::{self, Shared, Tally};
-use super::{Machine, Target, check};
+use super::{Machine, Target};
 
 /// After so many cycles a run goes on with an empty store, so that disk use is bounded.
 const CYCLES_PER_STORE: u32 = 25;
@@ -22,7 +23,7 @@ const CYCLES_PER_VERIFY: u32 = 5;
 struct Figures {
     tally: Tally,
     cuts: u32,
-    objects_checked: usize,
+    checked: Checked,
     verified: u32,
     slowest_start: Duration,
 }
@@ -36,22 +37,39 @@ pub(super) async fn run<M: Machine>(plan: &Plan, cycles: u32, machine: &mut M) -
         let last = cycles.min(next + CYCLES_PER_STORE);
         one_store(plan, next..last, machine, &mut figures).await?;
         next = last;
-        let Tally { acknowledged, .. } = figures.tally;
+        let acknowledged = figures.tally.acknowledged();
         println!("  {next} of {cycles} cycles, {acknowledged} acknowledged, nothing lost");
     }
-    let Figures { tally, cuts, objects_checked, verified, slowest_start } = figures;
-    let Tally { acknowledged, in_flight, busy, reads, bytes } = tally;
-    println!("cycles                  {cuts}");
-    println!("acknowledged operations {acknowledged} ({} MiB written)", bytes >> 20);
-    println!("in flight at a cut      {in_flight}");
-    println!("answered 503            {busy}");
-    println!("reads under load        {reads}");
-    println!("objects read back       {objects_checked}");
-    println!("deep verifications      {verified}");
-    println!("slowest restart         {} ms", slowest_start.as_millis());
-    println!("lost or wrong           0");
-    println!("took                    {:.0} s", begun.elapsed().as_secs_f64());
+    figures.print(begun.elapsed());
     Ok(())
+}
+
+impl Figures {
+    fn print(&self, took: Duration) {
+        let Self { tally, cuts, checked, verified, slowest_start } = self;
+        println!("cycles                  {cuts}");
+        println!("acknowledged operations {} ({} MiB written)", tally.acknowledged(), tally.bytes >> 20);
+        for (kind, count) in &tally.acknowledged {
+            println!("  {kind:<22}{count}");
+        }
+        println!("refused, and rightly");
+        for ((kind, code), count) in &tally.refused {
+            println!("  {:<33}{count}", format!("{kind}, {code}"));
+        }
+        println!("in flight at a cut");
+        for (kind, count) in &tally.in_flight {
+            println!("  {kind:<22}{count}");
+        }
+        println!("answered 503            {}", tally.busy);
+        println!("reads under load        {}", tally.reads);
+        println!("objects read back       {}, {} of parts", checked.objects, checked.of_parts);
+        println!("uploads compared        {}, {} parts", checked.uploads, checked.parts);
+        println!("completed after a cut   {}, repetitions among them", checked.completions);
+        println!("deep verifications      {verified}");
+        println!("slowest restart         {} ms", slowest_start.as_millis());
+        println!("lost or wrong           0");
+        println!("took                    {:.0} s", took.as_secs_f64());
+    }
 }
 
 /// The cycles of one store, from empty to stopped.
@@ -74,8 +92,7 @@ async fn one_store<M: Machine>(
         let restart = Instant::now();
         target = machine.start().await.with_context(at)?;
         figures.slowest_start = figures.slowest_start.max(restart.elapsed());
-        figures.objects_checked +=
-            check::check(&target, &shared, plan.page_size(cycle)).await.with_context(at)?;
+        figures.checked += check(&target, &shared, cycle).await.with_context(at)?;
         if (cycle + 1) % CYCLES_PER_VERIFY == 0 || cycle + 1 == cycles.end {
             machine.verify(&plan.buckets()).await.with_context(at)?;
             figures.verified += 1;

@@ -1,19 +1,24 @@
 //! One client: sends its steps until the cut, and tells the model what was acknowledged.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
-use super::check::{self, Observed};
-use super::model::{Model, Name, Tick, Value};
+use super::content::Bodies;
+use super::model::Model;
 use super::plan::{Action, Plan, Step};
 use super::{Failure, Target};
+
+/// The one kind of step that writes nothing.
+pub(super) const READS: &str = "reads";
 
 /// What all workers share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) plan: Plan,
+    pub(super) bodies: Bodies,
     model: Mutex<Model>,
     /// Set just before the cut: from then on an interrupted operation is no surprise.
     pub(super) cutting: AtomicBool,
@@ -21,7 +26,9 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(plan: Plan) -> Arc<Self> {
-        Arc::new(Self { plan, model: Mutex::default(), cutting: AtomicBool::new(false) })
+        let bodies = plan.bodies();
+        let model = Mutex::new(Model::new(bodies));
+        Arc::new(Self { plan, bodies, model, cutting: AtomicBool::new(false) })
     }
 
     /// Held for moments only, never over an operation.
@@ -31,10 +38,13 @@ impl Shared {
 }
 
 /// What a worker did.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Tally {
-    pub(super) acknowledged: u64,
-    pub(super) in_flight: u64,
+    /// Acknowledged writes, by kind.
+    pub(super) acknowledged: BTreeMap<&'static str, u64>,
+    /// Refusals that the model justifies, by kind and code.
+    pub(super) refused: BTreeMap<(&'static str, String), u64>,
+    pub(super) in_flight: BTreeMap<&'static str, u64>,
     pub(super) busy: u64,
     pub(super) reads: u64,
     pub(super) bytes: u64,
@@ -42,12 +52,50 @@ pub(super) struct Tally {
 
 impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
-        self.acknowledged += other.acknowledged;
-        self.in_flight += other.in_flight;
+        for (kind, count) in other.acknowledged {
+            *self.acknowledged.entry(kind).or_default() += count;
+        }
+        for (kind, count) in other.refused {
+            *self.refused.entry(kind).or_default() += count;
+        }
+        for (kind, count) in other.in_flight {
+            *self.in_flight.entry(kind).or_default() += count;
+        }
         self.busy += other.busy;
         self.reads += other.reads;
         self.bytes += other.bytes;
     }
+}
+
+impl Tally {
+    /// How many writes were acknowledged.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.acknowledged.values().sum()
+    }
+}
+
+/// How a step ended.
+pub(super) enum Outcome {
+    Done,
+    /// A cut came before its answer.
+    Cut,
+}
+
+/// An answer that is in order.
+pub(super) enum Answer<A> {
+    Good(A),
+    /// Refused, with a code that the operation may get; whether rightly, the model says.
+    Refused(String),
+    /// 503 says nothing about what happened: a write may be there or not.
+    Busy,
+    Cut,
+}
+
+/// One step in the making.
+pub(super) struct Performer<'a, T> {
+    pub(super) target: &'a T,
+    pub(super) shared: &'a Shared,
+    pub(super) tally: &'a mut Tally,
 }
 
 /// Runs the steps of one worker until an operation is cut.
@@ -58,118 +106,69 @@ pub(super) async fn work<T: Target>(
     worker: u32,
 ) -> Result<Tally> {
     let mut tally = Tally::default();
-    for step in shared.plan.steps(cycle, worker) {
-        let op = step.op;
-        let done = perform(&target, &shared, step, &mut tally);
-        match done.await.with_context(|| format!("operation {op:#x} of worker {worker}"))? {
+    for Step { op, action } in shared.plan.steps(cycle, worker) {
+        let performer = Performer { target: &target, shared: &shared, tally: &mut tally };
+        let what = format!("operation {op:#x} of worker {worker}: {action:?}");
+        match performer.perform(op, action).await.context(what)? {
             Outcome::Done => {}
-            Outcome::Busy => tally.busy += 1,
             Outcome::Cut => return Ok(tally),
         }
+        // Steps that find nothing to do must not keep the cut from coming.
+        tokio::task::consume_budget().await;
     }
     bail!("a plan has no end")
 }
 
-enum Outcome {
-    Done,
-    Busy,
-    Cut,
-}
-
-async fn perform<T: Target>(target: &T, shared: &Shared, step: Step, tally: &mut Tally) -> Result<Outcome> {
-    let Step { op, bucket, action } = step;
-    let name = |key: &str| (bucket.clone(), key.to_owned());
-    match action {
-        Action::Put { key, size } => {
-            let body = shared.plan.body(op, size);
-            let name = name(&key);
-            let begun = shared.model().begin(&name, Value::Body { op, size });
-            let answer = target.put(&bucket, &key, op, body, false).await.map(drop);
-            tally.bytes += if answer.is_ok() { size } else { 0 };
-            settle(shared, answer, &[(name, begun)], tally)
+impl<T: Target> Performer<'_, T> {
+    async fn perform(self, op: u64, action: Action) -> Result<Outcome> {
+        match action {
+            Action::Put { name, size, asks } => self.put(&name, op, size, asks).await,
+            Action::Copy { name, source, replace, pinned, asks } => {
+                self.copy(&name, source, replace.then_some(op), pinned, asks).await
+            }
+            Action::Delete { name, conditional } => self.delete(&name, conditional).await,
+            Action::DeleteMany { bucket, keys } => self.delete_many(&bucket, &keys).await,
+            Action::Get { name } => self.get(&name).await,
+            Action::Begin { name } => self.begin(&name, op).await,
+            Action::Part { name, number, size } => self.part(&name, number, op, size).await,
+            Action::CopyPart { name, number, source, portion } => {
+                self.copy_part(&name, number, source, portion).await
+            }
+            Action::Complete { name, asks } => self.complete(&name, asks).await,
+            Action::Repeat { name } => self.repeat(&name).await,
+            Action::Abort { name } => self.abort(&name).await,
         }
-        Action::Create { key, size } => {
-            let body = shared.plan.body(op, size);
-            let name = name(&key);
-            let begun = shared.model().begin(&name, Value::Body { op, size });
-            let answer = target.put(&bucket, &key, op, body, true).await;
-            if let Ok(created) = answer {
-                justify(&shared.model(), &name, begun, created, op)?;
-                if !created {
-                    shared.model().withdraw(&name, begun);
-                    return Ok(Outcome::Done);
+    }
+
+    /// Sorts an answer; one that is neither good, nor a cut, nor refused with one of `codes`, is a fault.
+    pub(super) fn hear<A>(
+        &mut self,
+        kind: &'static str,
+        codes: &[&str],
+        answer: Result<A, Failure>,
+    ) -> Result<Answer<A>> {
+        match answer {
+            Ok(answer) => {
+                if kind == READS {
+                    self.tally.reads += 1
+                } else {
+                    *self.tally.acknowledged.entry(kind).or_default() += 1
                 }
-                tally.bytes += size;
+                Ok(Answer::Good(answer))
             }
-            settle(shared, answer.map(drop), &[(name, begun)], tally)
-        }
-        Action::Delete { key } => {
-            let name = name(&key);
-            let begun = shared.model().begin(&name, Value::Absent);
-            let answer = target.delete(&bucket, &key).await;
-            settle(shared, answer, &[(name, begun)], tally)
-        }
-        Action::DeleteMany { keys } => {
-            let begin = |key: &String| (name(key), shared.model().begin(&name(key), Value::Absent));
-            let writes: Vec<_> = keys.iter().map(begin).collect();
-            let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-            let answer = target.delete_many(&bucket, &keys).await;
-            settle(shared, answer, &writes, tally)
-        }
-        Action::Get { key } => {
-            let begun = shared.model().tick();
-            let found = match target.get(&bucket, &key).await {
-                Ok(found) => found,
-                Err(failure) => return unanswered(shared, failure, 0, tally),
-            };
-            let observed = Observed::of(&shared.plan, found)?;
-            check::explain(&shared.model(), &name(&key), begun, &observed)?;
-            tally.reads += 1;
-            Ok(Outcome::Done)
-        }
-    }
-}
-
-/// Records the answer to `writes`.
-fn settle(
-    shared: &Shared,
-    answer: Result<(), Failure>,
-    writes: &[(Name, Tick)],
-    tally: &mut Tally,
-) -> Result<Outcome> {
-    match answer {
-        Ok(()) => {
-            for (name, begun) in writes {
-                shared.model().acknowledge(name, *begun);
+            Err(Failure::Interrupted(_)) if self.shared.cutting.load(Ordering::SeqCst) => {
+                *self.tally.in_flight.entry(kind).or_default() += 1;
+                Ok(Answer::Cut)
             }
-            tally.acknowledged += 1;
-            Ok(Outcome::Done)
+            Err(Failure::Refused { status, .. }) if status.as_u16() == 503 => {
+                self.tally.busy += 1;
+                Ok(Answer::Busy)
+            }
+            Err(Failure::Refused { code, .. }) if codes.contains(&&*code) => {
+                *self.tally.refused.entry((kind, code.clone())).or_default() += 1;
+                Ok(Answer::Refused(code))
+            }
+            Err(failure) => Err(failure.into()),
         }
-        Err(failure) => unanswered(shared, failure, 1, tally),
-    }
-}
-
-/// An operation without a good answer: a cut, or a busy server; anything else is a fault.
-fn unanswered(shared: &Shared, failure: Failure, writes: u64, tally: &mut Tally) -> Result<Outcome> {
-    match failure {
-        Failure::Interrupted(_) if shared.cutting.load(Ordering::SeqCst) => {
-            tally.in_flight += writes;
-            Ok(Outcome::Cut)
-        }
-        // A 503 says nothing about what happened: the write may be there or not.
-        Failure::Refused { status, .. } if status.as_u16() == 503 => Ok(Outcome::Busy),
-        failure => Err(failure.into()),
-    }
-}
-
-/// Whether the answer to a conditional create agrees with what the key may have held meanwhile.
-fn justify(model: &Model, name: &Name, begun: Tick, created: bool, own: u64) -> Result<()> {
-    let allowed = model.allowed(name, begun);
-    let absent = allowed.contains(&Value::Absent);
-    let present = allowed.iter().any(|value| matches!(value, Value::Body { op, .. } if *op != own));
-    match created {
-        true if !absent => bail!("If-None-Match: * succeeded on {name:?}, which held one of {allowed:x?}"),
-        false if !present => bail!("If-None-Match: * failed on {name:?}, which held nothing"),
-        _ => Ok(()),
     }
 }

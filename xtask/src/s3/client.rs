@@ -156,16 +156,15 @@ impl Client {
         Ok(())
     }
 
-    /// DeleteObject.
-    pub(crate) async fn delete(&self, bucket: &str, key: &str) -> Result<(), Failure> {
-        self.call(Method::DELETE, bucket, key, &[], HeaderMap::new(), Payload::empty()).await.map(drop)
+    /// DeleteObject with extra `headers`.
+    pub(crate) async fn delete(&self, bucket: &str, key: &str, headers: HeaderMap) -> Result<(), Failure> {
+        self.call(Method::DELETE, bucket, key, &[], headers, Payload::empty()).await.map(drop)
     }
 
     /// DeleteObjects; every key must be reported deleted.
     pub(crate) async fn delete_many(&self, bucket: &str, keys: &[&str]) -> Result<(), Failure> {
         let object = keys.iter().map(|&key| xml::ObjectIdentifier { key }).collect();
-        let body = quick_xml::se::to_string(&xml::Delete { object, quiet: false })
-            .map_err(|error| Failure::Nonsense(error.to_string()))?;
+        let body = to_xml(&xml::Delete { object, quiet: false })?;
         let mut headers = HeaderMap::new();
         let checksum = base64(&Md5::digest(&body));
         headers.insert("content-md5", checksum.parse().map_err(Failure::interrupted)?);
@@ -204,13 +203,13 @@ impl Client {
         let objects = answer
             .contents
             .into_iter()
-            .map(|c| Listed { key: c.key, etag: c.etag.trim_matches('"').to_owned(), size: c.size })
+            .map(|c| Listed { key: c.key, etag: unquoted(&c.etag), size: c.size })
             .collect();
         Ok(Page { objects, next: answer.next_continuation_token })
     }
 
     /// Sends a request and reads the whole answer.
-    async fn call(
+    pub(super) async fn call(
         &self,
         method: Method,
         bucket: &str,
@@ -288,18 +287,26 @@ impl Client {
 }
 
 impl Payload {
-    fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self::Signed(Bytes::new())
     }
 }
 
-fn etag(headers: &HeaderMap) -> Result<String, Failure> {
+pub(super) fn etag(headers: &HeaderMap) -> Result<String, Failure> {
     let value = headers.get("etag").and_then(|value| value.to_str().ok());
     let value = value.ok_or_else(|| Failure::Nonsense("answer without an ETag".into()))?;
-    Ok(value.trim_matches('"').to_owned())
+    Ok(unquoted(value))
 }
 
-fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
+pub(super) fn unquoted(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
+}
+
+pub(super) fn to_xml(document: &impl serde::Serialize) -> Result<String, Failure> {
+    quick_xml::se::to_string(document).map_err(|error| Failure::Nonsense(error.to_string()))
+}
+
+pub(super) fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
     let text = std::str::from_utf8(body).map_err(|error| Failure::Nonsense(error.to_string()))?;
     quick_xml::de::from_str(text).map_err(|error| Failure::Nonsense(format!("{error}, in answer {text:?}")))
 }

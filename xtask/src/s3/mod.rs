@@ -7,9 +7,10 @@
 
 mod body;
 mod client;
+mod multipart;
 mod sigv4;
 mod xml;
 
 pub(crate) use body::Stamped;
 pub(crate) use client::{Client, Failure, Payload};
-pub(crate) use sigv4::Credentials;
+pub(crate) use sigv4::{Credentials, encode_path};

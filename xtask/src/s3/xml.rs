@@ -58,6 +58,76 @@ pub(super) struct DeleteError {
     pub(super) code: String,
 }
 
+/// Answer of CreateMultipartUpload.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct InitiateMultipartUploadResult {
+    pub(super) upload_id: String,
+}
+
+/// Answer of CopyObject and UploadPartCopy.
+#[derive(Debug, Deserialize)]
+pub(super) struct CopyResult {
+    #[serde(rename = "ETag")]
+    pub(super) etag: String,
+}
+
+/// Body of CompleteMultipartUpload.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CompleteMultipartUpload {
+    pub(super) part: Vec<CompletedPart>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CompletedPart {
+    pub(super) part_number: u16,
+    #[serde(rename = "ETag")]
+    pub(super) etag: String,
+}
+
+/// Answer of CompleteMultipartUpload.
+#[derive(Debug, Deserialize)]
+pub(super) struct CompleteMultipartUploadResult {
+    #[serde(rename = "ETag")]
+    pub(super) etag: String,
+}
+
+/// Answer of ListMultipartUploads.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListMultipartUploadsResult {
+    pub(super) is_truncated: bool,
+    #[serde(default)]
+    pub(super) upload: Vec<Upload>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Upload {
+    pub(super) key: String,
+    pub(super) upload_id: String,
+}
+
+/// Answer of ListParts.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListPartsResult {
+    pub(super) is_truncated: bool,
+    #[serde(default)]
+    pub(super) part: Vec<Part>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Part {
+    pub(super) part_number: u16,
+    #[serde(rename = "ETag")]
+    pub(super) etag: String,
+    pub(super) size: u64,
+}
+
 /// Any error answer.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

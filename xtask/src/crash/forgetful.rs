@@ -1,0 +1,192 @@
+//! A crash run must notice a store that acknowledges what it does not do, or it proves nothing.
+
+use std::ops::Range;
+
+use anyhow::Result;
+use async_trait::async_trait;
+use bytes::Bytes;
+use carob_bucket::Space;
+use md5::{Digest, Md5};
+
+use super::content::Content;
+use super::model::Condition;
+use super::plan::Plan;
+use super::target::{Failure, Found, Listed, ListedPart, Name, Source, Target, UploadName};
+use super::{power_cut, run};
+
+/// What is acknowledged and not done.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Delete,
+    Copy,
+    /// A copy keeps the metadata that it should replace.
+    Replace,
+    Part,
+    Complete,
+    /// A completion cannot be repeated.
+    Repeat,
+    Abort,
+    /// Uploads under way are not listed.
+    Uploads,
+    None,
+}
+
+#[derive(Debug, Clone)]
+struct Forgetful {
+    space: Space,
+    fault: Fault,
+}
+
+struct Machine(power_cut::Machine, Fault);
+
+#[async_trait]
+impl super::Machine for Machine {
+    type Target = Forgetful;
+
+    async fn start(&mut self) -> Result<Forgetful> {
+        Ok(Forgetful { space: self.0.start().await?, fault: self.1 })
+    }
+    async fn cut(&mut self) -> Result<()> {
+        self.0.cut().await
+    }
+    async fn stop(&mut self) -> Result<()> {
+        self.0.stop().await
+    }
+    async fn verify(&mut self, buckets: &[String]) -> Result<()> {
+        self.0.verify(buckets).await
+    }
+    async fn wipe(&mut self) -> Result<()> {
+        self.0.wipe().await
+    }
+}
+
+#[async_trait]
+impl Target for Forgetful {
+    async fn create_bucket(&self, bucket: &str) -> Result<(), Failure> {
+        Target::create_bucket(&self.space, bucket).await
+    }
+
+    async fn put(&self, name: &Name, op: u64, body: Bytes, condition: &Condition) -> Result<String, Failure> {
+        self.space.put(name, op, body, condition).await
+    }
+
+    async fn copy(
+        &self,
+        name: &Name,
+        source: &Source,
+        op: Option<u64>,
+        condition: &Condition,
+    ) -> Result<String, Failure> {
+        if matches!(self.fault, Fault::Copy) {
+            let found = self.space.get(&source.name).await?;
+            return found.map(|found| found.etag).ok_or_else(|| refused("NoSuchKey"));
+        }
+        let op = op.filter(|_| !matches!(self.fault, Fault::Replace));
+        self.space.copy(name, source, op, condition).await
+    }
+
+    async fn get(&self, name: &Name) -> Result<Option<Found>, Failure> {
+        self.space.get(name).await
+    }
+
+    async fn delete(&self, name: &Name, if_match: Option<&str>) -> Result<(), Failure> {
+        match self.fault {
+            Fault::Delete => Ok(()),
+            _ => self.space.delete(name, if_match).await,
+        }
+    }
+
+    async fn delete_many(&self, bucket: &str, keys: &[&str]) -> Result<(), Failure> {
+        self.space.delete_many(bucket, keys).await
+    }
+
+    async fn list(&self, bucket: &str, page: u32) -> Result<Vec<Listed>, Failure> {
+        self.space.list(bucket, page).await
+    }
+
+    async fn begin_upload(&self, name: &Name, op: u64) -> Result<UploadName, Failure> {
+        self.space.begin_upload(name, op).await
+    }
+
+    async fn put_part(&self, upload: &UploadName, number: u16, body: Bytes) -> Result<String, Failure> {
+        match self.fault {
+            Fault::Part => Ok(hex::encode(Md5::digest(&body))),
+            _ => self.space.put_part(upload, number, body).await,
+        }
+    }
+
+    async fn copy_part(
+        &self,
+        upload: &UploadName,
+        number: u16,
+        source: &Source,
+        range: Option<Range<u64>>,
+    ) -> Result<String, Failure> {
+        self.space.copy_part(upload, number, source, range).await
+    }
+
+    async fn complete(
+        &self,
+        upload: &UploadName,
+        parts: &[(u16, &str)],
+        condition: &Condition,
+    ) -> Result<String, Failure> {
+        match self.fault {
+            Fault::Complete => Ok(Content::etag_of_parts(parts.iter().map(|(_, etag)| *etag))),
+            Fault::Repeat => {
+                self.space.parts(upload, 1).await?;
+                self.space.complete(upload, parts, condition).await
+            }
+            _ => self.space.complete(upload, parts, condition).await,
+        }
+    }
+
+    async fn abort(&self, upload: &UploadName) -> Result<(), Failure> {
+        match self.fault {
+            Fault::Abort => Ok(()),
+            _ => self.space.abort(upload).await,
+        }
+    }
+
+    async fn uploads(&self, bucket: &str, page: u32) -> Result<Vec<UploadName>, Failure> {
+        match self.fault {
+            Fault::Uploads => Ok(Vec::new()),
+            _ => self.space.uploads(bucket, page).await,
+        }
+    }
+
+    async fn parts(&self, upload: &UploadName, page: u32) -> Result<Vec<ListedPart>, Failure> {
+        self.space.parts(upload, page).await
+    }
+}
+
+fn refused(code: &str) -> Failure {
+    let (status, message) = (http::StatusCode::NOT_FOUND, String::new());
+    Failure::Refused { status, code: code.into(), message }
+}
+
+async fn run_with(fault: Fault, cycles: u32) -> Result<()> {
+    run::run(&Plan::new(2), cycles, &mut Machine(power_cut::Machine::new(2), fault)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_acknowledged_and_not_done_are_caught() {
+    for fault in [
+        Fault::Delete,
+        Fault::Copy,
+        Fault::Replace,
+        Fault::Part,
+        Fault::Complete,
+        Fault::Repeat,
+        Fault::Abort,
+        Fault::Uploads,
+    ] {
+        let caught = run_with(fault, 20).await.expect_err(&format!("{fault:?} was not noticed"));
+        println!("{fault:?}: {caught:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_fault_nothing_is_caught() {
+    run_with(Fault::None, 3).await.unwrap();
+}
