@@ -102,7 +102,7 @@ def single_parts():
         equal("range", answer["ContentRange"], f"bytes {first}-{first + len(body(number)) - 1}/{SIZE}")
         equal("count", answer["PartsCount"], COUNT)
         assert answer["Body"].read() == body(number), f"part {number} came back with other bytes"
-    refused("InvalidPartNumber", 416, s3.get_object, **WHERE, PartNumber=COUNT + 1)
+    refused("InvalidArgument", 400, s3.get_object, **WHERE, PartNumber=COUNT + 1)
 
 
 def attributes():
