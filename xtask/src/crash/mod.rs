@@ -4,6 +4,11 @@
 //! [`Target`], which is cut at a random moment, brought back, and checked whole against a [`model::Model`] of
 //! what was acknowledged. The target decides what a cut is: SIGKILL for a gateway process ([`kill`]), lost and
 //! torn unflushed pages for the store in process ([`power_cut`]).
+//!
+//! A kind of operation is an [`plan::Action`], a method of [`Target`], a step ([`objects`], [`multipart`]) and, where it
+//! changes something new, a [`register::Register`] of the model. A step tells the model what it sends before it sends
+//! it, and then what was answered: a success must have been possible, and so must a refusal. No answer leaves both
+//! open until the check after the cut reads what happened.
 
 mod check;
 mod check_uploads;
