@@ -2,7 +2,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::{AccessKeyId, Credentials, IdentityError, SecretKey, Timestamp};
+use crate::{AccessKeyId, Credentials, Did, IdentityError, SecretKey, Timestamp};
 
 /// Who asks, after authentication. An anonymous caller is the absence of one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -111,8 +111,22 @@ pub struct AccessRequest<'a> {
     pub action: Action,
     /// On what.
     pub resource: Resource<'a>,
+    /// The prefix of the keys that the answer lists, empty for all; `None` if it lists none.
+    pub listed: Option<&'a str>,
     /// When.
     pub now: Timestamp,
+}
+
+impl<'a> AccessRequest<'a> {
+    /// A request that lists no keys.
+    pub const fn new(
+        identity: Option<&'a Identity>,
+        action: Action,
+        resource: Resource<'a>,
+        now: Timestamp,
+    ) -> Self {
+        Self { identity, action, resource, listed: None, now }
+    }
 }
 
 /// The answer to an [`AccessRequest`].
@@ -134,6 +148,16 @@ pub trait Authorizer: Send + Sync + fmt::Debug {
     /// [`IdentityError::Unavailable`] when the rules could not be read. The caller then refuses, and says that
     /// trying again may help.
     async fn authorize(&self, request: &AccessRequest<'_>) -> Result<Decision, IdentityError>;
+}
+
+/// Tells whose a bucket is: what an [`Authorizer`] has to know of buckets.
+#[async_trait]
+pub trait BucketOwners: Send + Sync + fmt::Debug {
+    /// The owner of the bucket of this name, or `None` if there is none. Asked for every request, so it must be cheap.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unavailable`] when it could not be found out.
+    async fn owner(&self, bucket: &str) -> Result<Option<Did>, IdentityError>;
 }
 
 /// Finds the secrets that requests are signed with.
@@ -193,7 +217,7 @@ mod tests {
         for resource in resources {
             for action in actions {
                 let now = Timestamp(0);
-                let request = AccessRequest { identity: identity.as_ref(), action, resource, now };
+                let request = AccessRequest::new(identity.as_ref(), action, resource, now);
                 decisions.push(root_only().authorize(&request).await.unwrap());
             }
         }

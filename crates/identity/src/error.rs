@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::{AccessKeyId, AccountName};
+
 /// Why an identity, a key or a key file is not usable. Each message is one line and never holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
@@ -15,6 +17,38 @@ pub enum IdentityError {
     /// An access key id or a secret key that is not acceptable.
     #[error("{0}")]
     InvalidCredentials(&'static str),
+    /// Not an acceptable account, or not an acceptable change of one, and why.
+    #[error("{0}")]
+    InvalidAccount(&'static str),
+    /// Not an acceptable scope of an access key, and why.
+    #[error("{0}")]
+    InvalidScope(&'static str),
+    /// Not a rate.
+    #[error(
+        "a rate is a number of requests by the second, minute or hour, such as 100/s, and a burst if it is another, such as 100/s:500"
+    )]
+    InvalidRate,
+    /// The name is taken.
+    #[error("account {0} exists already")]
+    AccountExists(AccountName),
+    /// The 12 digits made of the account's key are another's; another key will do.
+    #[error("the account number is taken")]
+    AccountNumberTaken,
+    /// There is no account of that name or id.
+    #[error("there is no account {0}")]
+    NoSuchAccount(String),
+    /// The id is taken, by a key that is good or was.
+    #[error("access key {0} exists already")]
+    AccessKeyExists(AccessKeyId),
+    /// There is no access key of that id.
+    #[error("there is no access key {0}")]
+    NoSuchAccessKey(AccessKeyId),
+    /// Not a master key.
+    #[error("a master key is 64 hex digits")]
+    InvalidMasterKey,
+    /// What is stored sealed does not open: it was sealed under another master key, or is damaged.
+    #[error("a stored secret does not open under this master key")]
+    Unsealable,
     /// A key file that exists was to be created.
     #[error("{} exists already and is not overwritten", .0.display())]
     FileExists(PathBuf),

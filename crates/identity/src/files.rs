@@ -10,6 +10,8 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "accounts")]
+use crate::MasterKey;
 use crate::{Credentials, IdentityError, SpaceKey};
 
 mod ini;
@@ -59,6 +61,26 @@ pub fn create_credentials(path: &Path, credentials: &Credentials) -> Result<(), 
 /// [`IdentityError::File`].
 pub fn replace_credentials(path: &Path, credentials: &Credentials) -> Result<(), IdentityError> {
     write(path, ini::format(credentials).as_bytes(), Existing::Replace)
+}
+
+/// Reads a master key, 64 hex digits, or `None` if there is no such file.
+///
+/// # Errors
+/// [`IdentityError::FileDamaged`], [`IdentityError::FileExposed`], [`IdentityError::File`].
+#[cfg(feature = "accounts")]
+pub fn load_master_key(path: &Path) -> Result<Option<MasterKey>, IdentityError> {
+    let Some(text) = read(path)? else { return Ok(None) };
+    MasterKey::from_hex(&text).map(Some).map_err(|e| damaged(path, e.to_string()))
+}
+
+/// Writes a new master key file. When this returns, it survives a power cut.
+///
+/// # Errors
+/// [`IdentityError::FileExists`], [`IdentityError::File`].
+#[cfg(feature = "accounts")]
+pub fn create_master_key(path: &Path, key: &MasterKey) -> Result<(), IdentityError> {
+    let line = Zeroizing::new([key.to_hex().as_bytes(), b"\n"].concat());
+    write(path, &line, Existing::Refuse)
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -2,9 +2,10 @@
 //! with them, time and randomness.
 //!
 //! A space is an Ed25519 key ([`SpaceKey`]) known to others by its [`Did`]. S3 clients are known by
-//! [`Credentials`]; every surface asks the one [`Authorizer`] before it acts. [`Clock`], [`HybridClock`] and
-//! [`Entropy`] are handed to whoever needs them; only with the feature `system` does this crate hold the real
-//! ones and touch files.
+//! [`Credentials`]; every surface asks the one [`Authorizer`] before it acts: with the feature `accounts` an
+//! `AccountTable` of [`Account`]s and the [`Grant`]s that their keys are. [`Clock`],
+//! [`HybridClock`] and [`Entropy`] are handed to whoever needs them; only with the feature `system` does this crate
+//! hold the real ones and touch files.
 //!
 //! It deliberately does not know what is signed or guarded (no blocks, buckets or objects), nor how requests
 //! carry a signature (no HTTP).
@@ -20,6 +21,7 @@
 //! ```
 
 mod access;
+mod account;
 mod authorize;
 mod clock;
 mod did;
@@ -27,11 +29,21 @@ mod entropy;
 mod error;
 #[cfg(feature = "system")]
 pub mod files;
+mod grant;
 mod hlc;
 mod key;
+#[cfg(feature = "limits")]
+mod limit;
+#[cfg(feature = "accounts")]
+mod seal;
+#[cfg(feature = "accounts")]
+mod table;
 
 pub use access::{AccessKeyId, Credentials, SecretKey};
-pub use authorize::{AccessKeys, AccessRequest, Action, Authorizer, Decision, Identity, Resource, RootOnly};
+pub use account::{Account, AccountName, AccountNumber, Directory, SoleAccount};
+pub use authorize::{
+    AccessKeys, AccessRequest, Action, Authorizer, BucketOwners, Decision, Identity, Resource, RootOnly,
+};
 #[cfg(feature = "system")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock, Timestamp};
@@ -40,5 +52,12 @@ pub use did::Did;
 pub use entropy::SystemEntropy;
 pub use entropy::{Entropy, SeededEntropy};
 pub use error::IdentityError;
+pub use grant::{Grant, Scope};
 pub use hlc::{Hlc, HybridClock};
 pub use key::{Signature, Signer, SpaceKey, verify};
+#[cfg(feature = "limits")]
+pub use limit::{LimitOptions, Rate, RateLimits, Source};
+#[cfg(feature = "accounts")]
+pub use seal::{MasterKey, Sealed};
+#[cfg(feature = "accounts")]
+pub use table::{AccountTable, Change, TableOptions};

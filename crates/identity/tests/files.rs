@@ -106,3 +106,24 @@ fn a_directory_that_is_not_there_is_an_error_that_names_the_file() {
     assert!(matches!(err, IdentityError::File { .. }));
     assert_eq!(err.to_string(), format!("cannot write {}", path.display()));
 }
+
+#[test]
+fn a_master_key_is_private_and_reads_back() {
+    use carob_identity::files::{create_master_key, load_master_key};
+    use carob_identity::{MasterKey, Sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("master.key");
+    assert!(load_master_key(&path).unwrap().is_none());
+    let entropy = SeededEntropy::new(3);
+    let key = MasterKey::generate(&entropy);
+    create_master_key(&path, &key).unwrap();
+    assert_eq!((mode(&path), fs::read(&path).unwrap().len()), (0o600, 65));
+    let sealed = key.seal(Sealed::Check, b"text", &entropy);
+    assert_eq!(**load_master_key(&path).unwrap().unwrap().open(Sealed::Check, &sealed).unwrap(), *b"text");
+    assert!(matches!(create_master_key(&path, &key), Err(IdentityError::FileExists(_))));
+    private(&path, "not hex");
+    let line = load_master_key(&path).unwrap_err().to_string();
+    assert!(line.ends_with("is damaged: a master key is 64 hex digits"), "{line}");
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(load_master_key(&path), Err(IdentityError::FileExposed { .. })));
+}
