@@ -36,7 +36,7 @@ pub struct SpaceOptions {
 /// All buckets of one key. Cheap to clone; the clones are one space.
 #[derive(Clone)]
 pub struct Space {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -103,14 +103,19 @@ impl Space {
     /// # Errors
     /// [`BucketError::InvalidBucketName`], [`BucketError::BucketExists`].
     pub async fn create_bucket(&self, name: &str) -> Result<BucketInfo, BucketError> {
-        self.create_bucket_with(name, &Config::default()).await
+        self.create_bucket_with(name, *self.did(), &Config::default()).await
     }
 
-    /// Makes an empty bucket with this configuration; durable when it returns.
+    /// Makes an empty bucket that belongs to `owner` and is so configured; durable when it returns.
     ///
     /// # Errors
     /// As [`Space::create_bucket`]; [`BucketError::VersioningState`] for object lock without versioning.
-    pub async fn create_bucket_with(&self, name: &str, config: &Config) -> Result<BucketInfo, BucketError> {
+    pub async fn create_bucket_with(
+        &self,
+        name: &str,
+        owner: Did,
+        config: &Config,
+    ) -> Result<BucketInfo, BucketError> {
         names::check(name)?;
         lock::may_configure(&Config::default(), config)?;
         let inner = &self.inner;
@@ -119,7 +124,7 @@ impl Space {
         inner.entropy.fill(&mut salt);
         let time = inner.clock.now();
         let did = *self.did();
-        let genesis = Genesis { id: BucketId(id), space: did, owner: did, salt, created: time.timestamp() };
+        let genesis = Genesis { id: BucketId(id), space: did, owner, salt, created: time.timestamp() };
         let blocks = Arc::clone(&inner.store) as _;
         let (tree, mut new) = Tree::empty(blocks, Arc::clone(&inner.nodes), Salt(salt), Params::default());
         let config = config.to_block()?;

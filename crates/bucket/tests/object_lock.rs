@@ -18,7 +18,7 @@ async fn locked_bucket(default: Option<DefaultRetention>) -> (Space, Bucket) {
         object_lock: Some(ObjectLock { default }),
         ..Config::default()
     };
-    space.create_bucket_with("bucket", &config).await.unwrap();
+    space.create_bucket_with("bucket", *space.did(), &config).await.unwrap();
     let bucket = space.bucket("bucket").await.unwrap();
     (space, bucket)
 }

@@ -24,6 +24,7 @@ mod lock;
 mod multipart;
 mod parts;
 mod record;
+mod system;
 mod verify;
 mod version;
 
@@ -37,6 +38,7 @@ pub use lock::{Lock, Retention, RetentionMode};
 pub use multipart::{CompletedState, PartState, UploadChecksum, UploadId, UploadState, uploads_head};
 pub use parts::{Part, PartList};
 pub use record::{Blake3Root, ChecksumType, Layout, ObjectHeaders, Record};
+pub use system::{AccountState, KeyState, SYSTEM_HEAD, SystemState};
 pub use verify::{Report, VerifyError, verify_car};
 pub use version::{DeleteMarker, Version, VersionId, VersionName};
 
