@@ -151,9 +151,7 @@ impl System {
     pub async fn remove_account(&self, name: &str) -> Result<Account, SystemError> {
         let account = self.shared.table.account(name)?;
         let buckets = self.shared.space.buckets().await?;
-        if let Some(bucket) = buckets.into_iter().find(|bucket| bucket.owner == account.id)
-            && account.id != *self.shared.space.did()
-        {
+        if let Some(bucket) = buckets.into_iter().find(|bucket| bucket.owner == account.id) {
             return Err(SystemError::OwnsBuckets { account: name.to_owned(), bucket: bucket.name });
         }
         self.change(vec![Change::RemoveAccount(account.id)]).await?;

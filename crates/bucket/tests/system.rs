@@ -4,7 +4,8 @@ mod support;
 
 use std::sync::Arc;
 
-use carob_block::{FaultyStore, MemoryStore, Store};
+use carob_block::fault::FaultyStore;
+use carob_block::{Heads, MemoryStore, Store};
 use carob_bucket::{Space, System, SystemError, SystemOptions};
 use carob_identity::{
     AccessKeys, Clock, Credentials, IdentityError, ManualClock, MasterKey, Scope, SeededEntropy, Timestamp,

@@ -59,6 +59,10 @@ impl Action {
     pub const EXPORT: Self = Self("carob:Export");
     /// A bucket's commits: they expose what was there before.
     pub const READ_HISTORY: Self = Self("carob:ReadHistory");
+    /// Who has accounts and access keys; never a secret.
+    pub const READ_ACCOUNTS: Self = Self("carob:ReadAccounts");
+    /// Making and removing accounts and access keys.
+    pub const MANAGE_ACCOUNTS: Self = Self("carob:ManageAccounts");
     /// The gateway's own state.
     pub const READ_STATUS: Self = Self("carob:ReadStatus");
 

@@ -36,6 +36,7 @@ mod key;
 mod limit;
 #[cfg(feature = "accounts")]
 mod seal;
+mod source;
 #[cfg(feature = "accounts")]
 mod table;
 
@@ -56,8 +57,9 @@ pub use grant::{Grant, Scope};
 pub use hlc::{Hlc, HybridClock};
 pub use key::{Signature, Signer, SpaceKey, verify};
 #[cfg(feature = "limits")]
-pub use limit::{LimitOptions, Rate, RateLimits, Source};
+pub use limit::{LimitOptions, Rate, RateLimits};
 #[cfg(feature = "accounts")]
 pub use seal::{MasterKey, Sealed};
+pub use source::Source;
 #[cfg(feature = "accounts")]
 pub use table::{AccountTable, Change, TableOptions};

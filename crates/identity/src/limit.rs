@@ -15,24 +15,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use parking_lot::Mutex;
 
-use crate::{AccessKeyId, Clock, IdentityError};
-
-/// Where a request comes from, as whoever accepted its connection saw it. Carried in a request's extensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Source(pub IpAddr);
-
-impl Source {
-    /// What is counted as one: an IPv4 address, or the /64 that a single IPv6 host commonly has to itself.
-    fn counted(self) -> IpAddr {
-        match self.0.to_canonical() {
-            IpAddr::V6(address) => {
-                let network = u128::from(address) & !u128::from(u64::MAX);
-                IpAddr::V6(Ipv6Addr::from(network))
-            }
-            v4 => v4,
-        }
-    }
-}
+use crate::{AccessKeyId, Clock, IdentityError, Source};
 
 /// A steady rate, and how much may come at once: `100/s` is 100 at once and 100 more each second, `100/s:500` allows
 /// 500 at once. `/m` and `/h` are by the minute and the hour.
@@ -78,6 +61,17 @@ impl FromStr for Rate {
     }
 }
 
+/// What is counted as one address: an IPv4 address, or the /64 that a single IPv6 host commonly has to itself.
+fn counted(source: Source) -> IpAddr {
+    match source.0.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        v4 => v4,
+    }
+}
+
 /// Which limits there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LimitOptions {
@@ -120,8 +114,7 @@ impl RateLimits {
             Some(key) if *key == self.root_key => admits(self.root.as_ref(), Some(())),
             // The key first: what it has too many of is not held against its address.
             _ => {
-                admits(self.keys.as_ref(), key.cloned())
-                    && admits(self.sources.as_ref(), source.map(Source::counted))
+                admits(self.keys.as_ref(), key.cloned()) && admits(self.sources.as_ref(), source.map(counted))
             }
         }
     }

@@ -163,7 +163,7 @@ impl AccountTable {
         let root = Account::root(self.options.space);
         for known in state.accounts.values().chain([&root]) {
             // Names that differ in case alone would be taken for one another.
-            if known.name.as_str().eq_ignore_ascii_case(account.name.as_str()) || known.id == account.id {
+            if known.name.as_str().eq_ignore_ascii_case(account.name.as_str()) {
                 return Err(IdentityError::AccountExists(account.name.clone()));
             }
             if AccountNumber::of(&known.id) == AccountNumber::of(&account.id) {

@@ -278,7 +278,7 @@ fn changes_that_break_a_rule_are_refused() {
     let refused = |change| fixture.change(change).unwrap_err().to_string();
     assert_eq!(refused(fixture.account(did(9), "alice")), "account alice exists already");
     assert_eq!(refused(fixture.account(did(9), "Alice")), "account Alice exists already");
-    assert_eq!(refused(fixture.account(alice(), "carol")), "account carol exists already");
+    assert_eq!(refused(fixture.account(alice(), "carol")), "the account number is taken");
     assert_eq!(refused(Change::RemoveAccount(space())), "the root account cannot be removed");
     assert!(refused(Change::RemoveAccount(did(9))).starts_with("there is no account did:key:"));
     let key = |key: &str, account| fixture.key(key, account, Scope::default());
