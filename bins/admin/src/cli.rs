@@ -41,6 +41,12 @@ pub(crate) enum Command {
     /// Work with buckets
     #[command(subcommand)]
     Bucket(BucketCommand),
+    /// Work with accounts, which own buckets
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Work with access keys, which act for accounts
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// List the keys of a bucket
     Ls {
         /// A bucket or a prefix in one: s3://bucket/photos/ or bucket/photos/
@@ -88,6 +94,79 @@ pub(crate) enum BucketCommand {
     Ls,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Make an account with an access key; the secret is shown once
+    Create {
+        /// What to call it
+        name: String,
+        /// The id of its access key, instead of a new one
+        #[arg(long, value_name = "ID", requires = "secret_key")]
+        access_key: Option<String>,
+        /// The secret of that access key
+        #[arg(long, value_name = "SECRET", requires = "access_key")]
+        secret_key: Option<String>,
+    },
+    /// List the accounts
+    Ls,
+    /// Remove an account that owns no bucket, and its access keys
+    Rm {
+        /// Its name
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Give an account another access key; the secret is shown once
+    Create {
+        /// The account that the key acts for; root is the space's own
+        account: String,
+        /// Only in this bucket; may be given several times [default: all that the account owns]
+        #[arg(long, value_name = "NAME")]
+        bucket: Vec<String>,
+        /// Only keys that start with this
+        #[arg(long, value_name = "PREFIX", default_value = "")]
+        prefix: String,
+        /// Only to get, head and list, unless --write is given too [default: both]
+        #[arg(long)]
+        read: bool,
+        /// Only to put, delete and upload, unless --read is given too [default: both]
+        #[arg(long)]
+        write: bool,
+        /// When it ends: 90s, 45m, 12h or 30d from now [default: never]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Lifetime>,
+    },
+    /// List the access keys, without their secrets
+    Ls {
+        /// Only those of this account
+        account: Option<String>,
+    },
+    /// Make an access key void, for good and at once
+    Revoke {
+        /// The access key's id
+        key: String,
+    },
+}
+
+/// How long an access key lives, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lifetime(pub(crate) u64);
+
+impl FromStr for Lifetime {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
+        let parsed = units.iter().find_map(|(unit, seconds)| {
+            let count: u64 = text.strip_suffix(*unit)?.parse().ok()?;
+            count.checked_mul(*seconds).filter(|seconds| *seconds > 0)
+        });
+        parsed.map(Self).ok_or("a time is a number and one of s, m, h and d, as in 30d")
+    }
+}
+
 /// A bucket and what follows the slash behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -116,6 +195,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lifetimes_are_a_number_and_a_unit() {
+        for (text, seconds) in [("90s", 90), ("45m", 2700), ("12h", 43_200), ("30d", 2_592_000)] {
+            assert_eq!(text.parse(), Ok(Lifetime(seconds)), "{text}");
+        }
+        for bad in ["", "d", "30", "0d", "-1d", "1.5d", "1w", "99999999999999999999d", "999999999999999999d"]
+        {
+            assert!(bad.parse::<Lifetime>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -8,10 +8,11 @@ use carob_http::client::{Client, ListOptions};
 use carob_identity::Did;
 use serde::Serialize;
 
+use crate::accounts;
 use crate::cli::{BucketCommand, Cli, Command, Target};
 use crate::output::{Output, bytes};
 
-type Out = Output<BufWriter<StdoutLock<'static>>>;
+pub(crate) type Out = Output<BufWriter<StdoutLock<'static>>>;
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     let client = Client::new(cli.gateway.socket());
@@ -22,10 +23,12 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Status => out.one(&client.status().await?, status)?,
         Command::Bucket(BucketCommand::Ls) => {
-            out.table(["NAME", "CREATED", "ID"], &client.buckets().await?, |bucket| {
-                [bucket.name.clone(), bucket.created.clone(), bucket.id.clone()]
+            out.table(["NAME", "OWNER", "CREATED", "ID"], &client.buckets().await?, |bucket| {
+                [bucket.name.clone(), bucket.owner.clone(), bucket.created.clone(), bucket.id.clone()]
             })?;
         }
+        Command::Account(command) => accounts::account(&client, command, &mut out).await?,
+        Command::Key(command) => accounts::key(&client, command, &mut out).await?,
         Command::Ls { target, recursive } => list(&client, target, recursive, &mut out).await?,
         Command::Du { target } => out.one(&client.usage(&target.bucket, &target.key).await?, usage)?,
         Command::Stat { target } => out.one(&client.stat(&target.bucket, &target.key).await?, object)?,

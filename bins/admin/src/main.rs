@@ -7,6 +7,7 @@ use clap::Parser;
 
 use cli::Cli;
 
+mod accounts;
 mod cli;
 mod commands;
 mod output;

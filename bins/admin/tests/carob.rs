@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use carob_bucket::{PutOptions, Space, SpaceOptions};
+use carob_bucket::{PutOptions, Space, SpaceOptions, System, SystemOptions};
 use carob_http::api;
 use carob_http::{Admin, AdminOptions, Limits, bind, serve};
-use carob_identity::{Credentials, ManualClock, RootOnly, SeededEntropy, Signer, SpaceKey, Timestamp};
+use carob_identity::{Credentials, ManualClock, MasterKey, SeededEntropy, Signer, SpaceKey, Timestamp};
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -47,9 +47,14 @@ impl Gateway {
                 upload.write(body.into()).await.unwrap();
                 photos.put(key, upload.finish().await.unwrap(), PutOptions::default()).await.unwrap();
             }
+            let root = Credentials::generate(&*entropy);
+            let master = MasterKey::generate(&*entropy);
+            let system = System::open(&space, SystemOptions { root, master, clock: clock.clone() });
+            let system = system.await.unwrap();
             let admin = Admin::new(AdminOptions {
                 space: space.clone(),
-                authorizer: Arc::new(RootOnly::new(Credentials::generate(&*entropy))),
+                system: system.clone(),
+                authorizer: system.table().clone(),
                 clock,
                 version: "9.9.9",
                 store: Box::new(|| BTreeMap::from([("blocks".to_owned(), 7)])),
@@ -109,8 +114,8 @@ fn people_get_text() {
         "{status}"
     );
     let buckets = gateway.says(&["bucket", "ls"]);
-    assert!(buckets.starts_with("NAME    CREATED"), "{buckets}");
-    assert!(buckets.contains("\nphotos  1996-12-20T00:39:57.000Z  "), "{buckets}");
+    assert!(buckets.starts_with("NAME    OWNER  CREATED"), "{buckets}");
+    assert!(buckets.contains("\nphotos  root   1996-12-20T00:39:57.000Z  "), "{buckets}");
     let keys = |args: &[&str]| -> Vec<String> {
         gateway.says(args).lines().map(|line| line[42..].to_owned()).collect()
     };
@@ -217,4 +222,52 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn accounts_and_keys_are_made_shown_and_revoked() {
+    let gateway = Gateway::start();
+    let chosen = ["--access-key", "ALICE", "--secret-key", "alices-secret"];
+    let made = gateway.says(&[&["account", "create", "alice"], &chosen[..]].concat());
+    assert!(
+        made.contains("access key    ALICE\n") && made.contains("secret key    alices-secret\n"),
+        "{made}"
+    );
+    let scope = ["--bucket", "photos", "--prefix", "cats/", "--read", "--expires", "30d"];
+    let key = gateway.json::<api::NewKey>(&[&["key", "create", "alice"], &scope[..]].concat()).remove(0);
+    assert_eq!(key.key.expires.as_deref(), Some("1997-01-19T00:39:57.000Z"));
+    let api::Scope { buckets, prefix, read, write } = key.key.scope;
+    assert_eq!((buckets, prefix.as_str(), read, write), (vec!["photos".to_owned()], "cats/", true, false));
+
+    let accounts = gateway.says(&["account", "ls"]);
+    assert!(accounts.starts_with("NAME   BUCKETS  NUMBER") && accounts.contains("\nroot   1"), "{accounts}");
+    let keys = gateway.says(&["key", "ls", "alice"]);
+    for part in ["ALICE", "active", "everything", "read photos/cats/*", &key.key.access_key] {
+        assert!(keys.contains(part), "{part} is not in {keys}");
+    }
+    assert!(gateway.says(&["key", "revoke", "ALICE"]).contains("revoked"));
+    for shown in [gateway.says(&["key", "ls"]), gateway.says(&["--json", "key", "ls"])] {
+        assert!(shown.contains("revoked"), "{shown}");
+        assert!(!shown.contains("alices-secret") && !shown.contains(&key.secret_key), "{shown}");
+    }
+    gateway.says(&["account", "rm", "alice"]);
+    assert!(!gateway.says(&["account", "ls"]).contains("alice"));
+}
+
+#[test]
+fn mistakes_with_accounts_are_one_line() {
+    let gateway = Gateway::start();
+    let says = |args: &[&str]| complaint(&gateway.run(args));
+    assert_eq!(says(&["account", "rm", "nobody"]), "there is no account nobody");
+    assert_eq!(
+        says(&["account", "rm", "root"]),
+        "account root owns buckets, photos among them: delete them first"
+    );
+    assert_eq!(says(&["key", "create", "nobody"]), "there is no account nobody");
+    assert_eq!(says(&["key", "revoke", "NOBODY"]), "there is no access key NOBODY");
+    assert!(says(&["account", "create", "root"]).contains("root is the name of the space's own account"));
+    for bad in ["30", "d", "-1d", "1y", ""] {
+        assert!(!gateway.run(&["key", "create", "root", "--expires", bad]).status.success(), "{bad}");
+    }
+    assert!(!gateway.run(&["account", "create", "x", "--access-key", "abc"]).status.success());
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use carob_http::Limits;
-use carob_identity::Credentials;
+use carob_identity::{Credentials, LimitOptions, Rate};
 use carob_s3::Domains;
 use clap::{Args, Parser, ValueEnum};
 use serde::Deserialize;
@@ -46,6 +46,21 @@ struct Options {
     /// Domains below which a bucket may be named in the host, as in photos.s3.example.com [default: none]
     #[arg(long, value_name = "DOMAIN,…", env = "CAROB_DOMAINS", value_delimiter = ',')]
     domains: Option<Vec<String>>,
+    /// The key that seals stored secrets: a file of 64 hex digits that only its owner may read [default: master.key in
+    /// the data directory, made on the first start]
+    #[arg(long, value_name = "FILE", env = "CAROB_MASTER_KEY_FILE")]
+    master_key_file: Option<PathBuf>,
+    /// How many requests each access key but the root's may make: 100/s, 6000/m, 100/s:500 with a burst of 500, or off
+    /// [default: 100/s]
+    #[arg(long, value_name = "RATE", env = "CAROB_RATE_LIMIT")]
+    rate_limit: Option<String>,
+    /// The same for the root access key [default: off]
+    #[arg(long, value_name = "RATE", env = "CAROB_ROOT_RATE_LIMIT")]
+    root_rate_limit: Option<String>,
+    /// The same for each address, unsigned requests among them but not the root key's; off behind a proxy
+    /// [default: 1000/s]
+    #[arg(long, value_name = "RATE", env = "CAROB_SOURCE_RATE_LIMIT")]
+    source_rate_limit: Option<String>,
     /// The socket for the carob command [default: admin.sock in the data directory]
     #[arg(long, value_name = "PATH", env = "CAROB_ADMIN_SOCKET")]
     admin_socket: Option<PathBuf>,
@@ -85,6 +100,9 @@ pub(crate) struct Settings {
     pub(crate) region: String,
     pub(crate) domains: Domains,
     pub(crate) admin_socket: PathBuf,
+    /// `None` for the one in the data directory.
+    pub(crate) master_key_file: Option<PathBuf>,
+    pub(crate) rates: LimitOptions,
     pub(crate) log: EnvFilter,
     pub(crate) log_format: LogFormat,
     pub(crate) limits: Limits,
@@ -116,6 +134,12 @@ impl Settings {
             region: region(options.region.unwrap_or_else(|| "us-east-1".into()))?,
             domains: Domains::new(options.domains.unwrap_or_default())?,
             admin_socket: options.admin_socket.unwrap_or_else(|| data.join("admin.sock")),
+            master_key_file: options.master_key_file,
+            rates: LimitOptions {
+                key: rate("rate-limit", options.rate_limit.as_deref().unwrap_or("100/s"))?,
+                root: rate("root-rate-limit", options.root_rate_limit.as_deref().unwrap_or("off"))?,
+                source: rate("source-rate-limit", options.source_rate_limit.as_deref().unwrap_or("1000/s"))?,
+            },
             log: EnvFilter::try_new(&filter).with_context(|| format!("{filter:?} is not a log filter"))?,
             log_format: options.log_format.unwrap_or(LogFormat::Text),
             limits: Limits { connections, drain_timeout, ..defaults },
@@ -134,6 +158,10 @@ impl Options {
             region: self.region.or(file.region),
             domains: self.domains.or(file.domains),
             admin_socket: self.admin_socket.or(file.admin_socket),
+            master_key_file: self.master_key_file.or(file.master_key_file),
+            rate_limit: self.rate_limit.or(file.rate_limit),
+            root_rate_limit: self.root_rate_limit.or(file.root_rate_limit),
+            source_rate_limit: self.source_rate_limit.or(file.source_rate_limit),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
             max_connections: self.max_connections.or(file.max_connections),
@@ -151,6 +179,13 @@ fn read(path: &Path) -> anyhow::Result<Options> {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         anyhow!("{shown} line {}: {}", before.matches('\n').count() + 1, error.message())
     })
+}
+
+fn rate(option: &str, text: &str) -> anyhow::Result<Option<Rate>> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse().map(Some).with_context(|| format!("{option} is {text:?}"))
 }
 
 fn region(name: String) -> anyhow::Result<String> {
@@ -221,8 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn rates_are_limited_unless_turned_off() {
+        let rates = |file: &str, args: &[&str]| resolve(file, args, &[]).unwrap().rates;
+        let limited = LimitOptions { key: "100/s".parse().ok(), root: None, source: "1000/s".parse().ok() };
+        assert_eq!(rates("", &[]), limited);
+        let off = rates("rate-limit = 'off'\nroot-rate-limit = '5/m'", &["--source-rate-limit", "off"]);
+        assert_eq!(off, LimitOptions { key: None, root: "5/m".parse().ok(), source: None });
+    }
+
+    #[test]
     fn mistakes_are_told_in_one_line() {
-        let cases: [(&str, &[&str], &str); 10] = [
+        let cases: [(&str, &[&str], &str); 11] = [
             ("\nlisten = 'nowhere'", &[], "line 2: invalid socket address syntax"),
             ("data = 'x'\ndate = 'y'", &[], "line 2: unknown field `date`"),
             ("data = ", &[], "line 1: "),
@@ -235,6 +279,7 @@ mod tests {
             ),
             ("", &["--domains", "a.example,:9000"], "\":9000\" is not the name of a domain"),
             ("", &["--log", "carob=loud"], "\"carob=loud\" is not a log filter"),
+            ("rate-limit = '100'", &[], "rate-limit is \"100\": a rate is a number of requests"),
             ("max-connections = 0", &[], "max-connections must be at least 1"),
             ("max-connections = -1", &[], "line 1: invalid value: integer `-1`"),
         ];

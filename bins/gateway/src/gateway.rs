@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use carob_block::Heads;
-use carob_bucket::{Space, SpaceOptions};
+use carob_bucket::{Space, SpaceOptions, System, SystemOptions};
 use carob_http::{Admin, AdminOptions, Public, serve};
-use carob_identity::{Entropy, RootOnly, SystemClock, SystemEntropy};
+use carob_identity::{Clock, Entropy, RateLimits, SystemClock, SystemEntropy};
 use carob_local::{LocalOptions, LocalStore};
 use http::Request;
 use hyper::service::service_fn;
@@ -24,14 +24,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
 use crate::config::Settings;
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way and closes the store.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let stopped = signals()?;
     let Settings { data, limits, .. } = &settings;
     let entropy = Arc::new(SystemEntropy);
-    let clock = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 
     // The store first: its lock keeps a second gateway from the keys and the socket as well.
     create_private(data)?;
@@ -43,23 +43,30 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let in_use = !store.heads("").await?.is_empty();
     let keys = Keys::open(data, in_use, settings.root.clone(), &*entropy)?;
+    let sealed = System::exists(&*store).await?;
+    let master = keys::master(data, settings.master_key_file.as_deref(), sealed, &*entropy)?;
     let admin_listener = carob_http::bind(&settings.admin_socket)?;
     let text = Banner { address, region: &settings.region, keys: &keys }.to_string();
 
     let space = Space::open(SpaceOptions {
         store: Arc::clone(&store) as _,
         signer: Arc::new(keys.space),
-        clock: Arc::clone(&clock) as _,
+        clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy) as _,
         cache_bytes: settings.cache_bytes,
     });
     let space = space.await?;
-    let rights = Arc::new(RootOnly::new(keys.root));
+    let rates = RateLimits::new(settings.rates, keys.root.id.clone(), &clock);
+    let system = SystemOptions { root: keys.root, master, clock: Arc::clone(&clock) };
+    let system = System::open(&space, system).await?;
+    let rights = system.table();
     let s3 = carob_s3::service(carob_s3::S3Options {
         space: space.clone(),
-        keys: Arc::clone(&rights) as _,
-        authorizer: Arc::clone(&rights) as _,
-        clock: Arc::clone(&clock) as _,
+        keys: Arc::clone(rights) as _,
+        authorizer: Arc::clone(rights) as _,
+        directory: Arc::clone(rights) as _,
+        limits: Arc::new(rates),
+        clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy) as _,
         region: settings.region.clone(),
         domains: settings.domains.clone(),
@@ -67,7 +74,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let statistics = Arc::clone(&store);
     let admin = Admin::new(AdminOptions {
         space: space.clone(),
-        authorizer: rights,
+        authorizer: Arc::clone(rights) as _,
+        system: system.clone(),
         clock,
         version: env!("CARGO_PKG_VERSION"),
         store: Box::new(move || figures(&statistics)),
@@ -99,6 +107,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         ended = ended.and(server);
     }
     _ = std::fs::remove_file(&settings.admin_socket);
+    system.close().await;
     space.close().await;
     store.close().await?;
     Ok(ended?)

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use carob_identity::files::{
-    create_credentials, create_space_key, load_credentials, load_space_key, replace_credentials,
+    create_credentials, create_master_key, create_space_key, load_credentials, load_master_key,
+    load_space_key, replace_credentials,
 };
-use carob_identity::{Credentials, Entropy, SpaceKey};
+use carob_identity::{Credentials, Entropy, MasterKey, SpaceKey};
 
 /// The keys, and what was done to have them.
 #[derive(Debug)]
@@ -59,6 +60,33 @@ impl Keys {
     }
 }
 
+/// Reads the master key, from `chosen` or from the data directory, where it is made if no secret was ever sealed.
+/// `sealed` tells whether any was: then a missing key is not made anew, because nothing would open under it.
+pub(crate) fn master(
+    data: &Path,
+    chosen: Option<&Path>,
+    sealed: bool,
+    entropy: &dyn Entropy,
+) -> anyhow::Result<MasterKey> {
+    let own = data.join("master.key");
+    let file = chosen.unwrap_or(&own);
+    match load_master_key(file)? {
+        Some(key) => Ok(key),
+        None if sealed => {
+            bail!(
+                "{} is missing, but the store holds secrets sealed under it: restore the key",
+                file.display()
+            )
+        }
+        None if chosen.is_some() => bail!("the master key file {} is missing", file.display()),
+        None => {
+            let key = MasterKey::generate(entropy);
+            create_master_key(file, &key)?;
+            Ok(key)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +114,26 @@ mod tests {
         assert_eq!((keys.root, keys.replaced), (chosen.clone(), Some(made)));
         assert!(open(dir.path(), true, Some(&chosen), 2).unwrap().replaced.is_none());
         assert_eq!(open(dir.path(), true, None, 3).unwrap().root, chosen);
+    }
+
+    #[test]
+    fn a_master_key_is_made_once_and_never_over_sealed_secrets() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |chosen: Option<&Path>, sealed, seed| {
+            let key = master(dir.path(), chosen, sealed, &SeededEntropy::new(seed));
+            key.map(|key| key.to_hex().to_string()).map_err(|error| error.to_string())
+        };
+        let lost = open(None, true, 1).unwrap_err();
+        assert!(lost.ends_with(
+            "master.key is missing, but the store holds secrets sealed under it: restore the key"
+        ));
+        let elsewhere = dir.path().join("elsewhere");
+        assert!(open(Some(&elsewhere), false, 1).unwrap_err().ends_with("elsewhere is missing"));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        let made = open(None, false, 1).unwrap();
+        assert_eq!(open(None, true, 2).unwrap(), made);
+        std::fs::rename(dir.path().join("master.key"), &elsewhere).unwrap();
+        assert_eq!(open(Some(&elsewhere), true, 3).unwrap(), made);
     }
 
     #[test]

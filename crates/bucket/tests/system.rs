@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use carob_block::fault::FaultyStore;
 use carob_block::{Heads, MemoryStore, Store};
-use carob_bucket::{Space, System, SystemError, SystemOptions};
+use carob_bucket::{Config, Space, System, SystemError, SystemOptions};
 use carob_identity::{
     AccessKeys, Clock, Credentials, IdentityError, ManualClock, MasterKey, Scope, SeededEntropy, Timestamp,
 };
@@ -90,7 +90,7 @@ async fn an_account_stays_while_it_owns_a_bucket() {
     let store = Arc::new(MemoryStore::new());
     let (space, system) = open(&store).await;
     let (alice, _) = system.create_account("alice", None).await.unwrap();
-    let info = space.create_bucket_for("photos", alice.id).await.unwrap();
+    let info = space.create_bucket_with("photos", alice.id, &Config::default()).await.unwrap();
     assert_eq!((info.owner, space.bucket("photos").await.unwrap().info().owner), (alice.id, alice.id));
     let error = system.remove_account("alice").await.unwrap_err().to_string();
     assert_eq!(error, "account alice owns buckets, photos among them: delete them first");

@@ -2,6 +2,7 @@
 //! text, hashes hexadecimal, sizes bytes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,8 @@ pub struct Bucket {
     pub name: String,
     /// Its id, which no later bucket of that name has.
     pub id: String,
+    /// The name of the account that owns it, or its DID if the account is gone.
+    pub owner: String,
     /// When it was created.
     pub created: String,
 }
@@ -149,6 +152,132 @@ pub struct LogEntry {
     pub objects: u64,
     /// The sum of their sizes.
     pub bytes: u64,
+}
+
+/// Who owns buckets, in `GET /_carob/accounts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// What people call it.
+    pub name: String,
+    /// Its DID, which stands in its buckets.
+    pub id: String,
+    /// The owner id that S3 shows: 64 hex digits.
+    pub canonical_id: String,
+    /// The 12 digits that ARNs and `x-amz-expected-bucket-owner` have.
+    pub number: String,
+    /// When it was made; absent for the root account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// How many buckets it owns.
+    pub buckets: u64,
+}
+
+/// The body of `POST /_carob/accounts`. `DELETE /_carob/accounts?name=` removes one.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateAccount {
+    /// What to call it.
+    pub name: String,
+    /// The id of its first access key, if it is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_key: Option<String>,
+    /// The secret of that key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key: Option<String>,
+}
+
+/// The answer to [`CreateAccount`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewAccount {
+    /// The account.
+    #[serde(flatten)]
+    pub account: Account,
+    /// Its first access key.
+    pub key: NewKey,
+}
+
+/// What an access key may do of what its account may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// Only in these buckets; empty for all of the account's.
+    #[serde(default)]
+    pub buckets: Vec<String>,
+    /// Only keys that start with this.
+    #[serde(default)]
+    pub prefix: String,
+    /// Get, head and list.
+    pub read: bool,
+    /// Put, delete, and uploads in parts.
+    pub write: bool,
+}
+
+/// An access key, in `GET /_carob/keys?account=`; never its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Its id.
+    pub access_key: String,
+    /// The name of its account.
+    pub account: String,
+    /// Whether it is good.
+    pub state: KeyState,
+    /// How far it goes.
+    pub scope: Scope,
+    /// When it was made.
+    pub created: String,
+    /// From when on it is void.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<String>,
+}
+
+/// Whether an access key is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyState {
+    /// It is.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+/// The body of `POST /_carob/keys`. `DELETE /_carob/keys?id=` revokes one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateKey {
+    /// The name of the account it shall act for.
+    pub account: String,
+    /// How far it goes.
+    pub scope: Scope,
+    /// In how many seconds it expires, if ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_seconds: Option<u64>,
+}
+
+/// A new access key. Its secret is told here and never again.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct NewKey {
+    /// The key.
+    #[serde(flatten)]
+    pub key: Key,
+    /// Its secret.
+    pub secret_key: String,
+}
+
+impl fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewKey").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CreateAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateAccount").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// The body of every answer that is not a success.

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -153,12 +154,78 @@ impl Client {
         Ok(written)
     }
 
+    /// All accounts, the root's first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn accounts(&self) -> Result<Vec<api::Account>, ClientError> {
+        self.json("/accounts".into()).await
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_account(&self, account: &api::CreateAccount) -> Result<api::NewAccount, ClientError> {
+        self.post("/accounts", account).await
+    }
+
+    /// Removes an account that owns no bucket, and its keys.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn remove_account(&self, name: &str) -> Result<api::Account, ClientError> {
+        self.delete(format!("/accounts?name={}", encode(name))).await
+    }
+
+    /// The access keys of an account or of all.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn keys(&self, account: Option<&str>) -> Result<Vec<api::Key>, ClientError> {
+        let account = account.map(|name| format!("?account={}", encode(name))).unwrap_or_default();
+        self.json(format!("/keys{account}")).await
+    }
+
+    /// Makes an access key.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_key(&self, key: &api::CreateKey) -> Result<api::NewKey, ClientError> {
+        self.post("/keys", key).await
+    }
+
+    /// Makes an access key void for good.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn revoke_key(&self, id: &str) -> Result<api::Key, ClientError> {
+        self.delete(format!("/keys?id={}", encode(id))).await
+    }
+
     async fn json<T: DeserializeOwned>(&self, route: String) -> Result<T, ClientError> {
-        let text = collect(self.get(route).await?).await?;
-        serde_json::from_slice(&text).map_err(broken("the gateway's answer is not understood"))
+        understood(self.get(route).await?).await
+    }
+
+    async fn post<T: DeserializeOwned>(&self, route: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(broken("not a request that can be sent"))?;
+        understood(self.send(Method::POST, route.to_owned(), body.into()).await?).await
+    }
+
+    async fn delete<T: DeserializeOwned>(&self, route: String) -> Result<T, ClientError> {
+        understood(self.send(Method::DELETE, route, Bytes::new()).await?).await
     }
 
     async fn get(&self, route: String) -> Result<Response<Incoming>, ClientError> {
+        self.send(Method::GET, route, Bytes::new()).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        route: String,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
                 ClientError::NotRunning(self.socket.clone())
@@ -169,8 +236,8 @@ impl Client {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken(lost))?;
         // Ends by itself: with the answer's body, or when that is dropped.
         tokio::spawn(connection);
-        let request =
-            Request::get(format!("{PREFIX}{route}")).header(HOST, "carob").body(Empty::<Bytes>::new());
+        let request = Request::builder().method(method).uri(format!("{PREFIX}{route}"));
+        let request = request.header(HOST, "carob").body(Full::new(body));
         let request = request.map_err(broken("not a request that can be sent"))?;
         let response = sender.send_request(request).await.map_err(broken(lost))?;
         if response.status() == StatusCode::OK {
@@ -192,6 +259,11 @@ fn route(bucket: &str, leaf: &str) -> String {
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
+}
+
+async fn understood<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, ClientError> {
+    let text = collect(response).await?;
+    serde_json::from_slice(&text).map_err(broken("the gateway's answer is not understood"))
 }
 
 async fn collect(response: Response<Incoming>) -> Result<Bytes, ClientError> {

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carob_identity::Source;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -59,6 +60,9 @@ pub trait Listener: Send {
 
     /// Waits for the next connection; dropping the future loses none.
     fn next(&self) -> impl Future<Output = io::Result<Self::Io>> + Send;
+
+    /// Where a connection comes from, if that is an address. Every request on it carries it as an extension.
+    fn source(io: &Self::Io) -> Option<Source>;
 }
 
 impl Listener for TcpListener {
@@ -70,6 +74,10 @@ impl Listener for TcpListener {
         stream.set_nodelay(true)?;
         Ok(stream)
     }
+
+    fn source(io: &TcpStream) -> Option<Source> {
+        io.peer_addr().ok().map(|address| Source(address.ip()))
+    }
 }
 
 impl Listener for UnixListener {
@@ -77,6 +85,10 @@ impl Listener for UnixListener {
 
     async fn next(&self) -> io::Result<UnixStream> {
         Ok(self.accept().await?.0)
+    }
+
+    fn source(_: &UnixStream) -> Option<Source> {
+        None
     }
 }
 
@@ -99,7 +111,8 @@ where
             Some(ended) = open.join_next() => report(ended),
             accepted = listener.next(), if open.len() < limits.connections => match accepted {
                 Ok(io) => {
-                    open.spawn(connection(io, Arc::clone(&service), limits, stop.clone()));
+                    let source = L::source(&io);
+                    open.spawn(connection(io, source, Arc::clone(&service), limits, stop.clone()));
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely: wait for connections to end rather than spin.
@@ -121,8 +134,13 @@ where
     }
 }
 
-async fn connection<I, S>(io: I, service: Arc<S>, limits: Limits, stop: CancellationToken)
-where
+async fn connection<I, S>(
+    io: I,
+    source: Option<Source>,
+    service: Arc<S>,
+    limits: Limits,
+    stop: CancellationToken,
+) where
     I: AsyncRead + AsyncWrite + Send + 'static,
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     S: Send + Sync + 'static,
@@ -133,7 +151,10 @@ where
     io.set_write_timeout(Some(limits.write_timeout));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_header_size(limits.head_bytes);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(source) = source {
+            request.extensions_mut().insert(source);
+        }
         let go_ahead = GoAhead::of(&request);
         let body = |body| boxed(Progress::new(body, go_ahead.clone(), limits.body_timeout));
         let answer = service.call(request.map(body));

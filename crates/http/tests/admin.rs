@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use carob_block::MemoryStore;
-use carob_bucket::{Bucket, ObjectHeaders, PutOptions, Space, SpaceOptions};
-use carob_http::api::Entry;
+use carob_bucket::{Bucket, Config, ObjectHeaders, PutOptions, Space, SpaceOptions, System, SystemOptions};
+use carob_http::api::{self, Entry};
 use carob_http::client::{Client, ClientError, ListOptions};
 use carob_http::{Admin, AdminOptions, Limits, bind, serve};
-use carob_identity::{Credentials, ManualClock, RootOnly, SeededEntropy, SpaceKey, Timestamp};
+use carob_identity::{AccessKeys, Credentials, ManualClock, MasterKey, SeededEntropy, SpaceKey, Timestamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
@@ -21,6 +21,7 @@ const NOW: u64 = 851_042_397_000;
 struct Gateway {
     store: MemoryStore,
     space: Space,
+    system: System,
     clock: Arc<ManualClock>,
     client: Client,
     socket: PathBuf,
@@ -42,9 +43,14 @@ impl Gateway {
             cache_bytes: 1 << 20,
         });
         let space = space.await.unwrap();
+        let root = Credentials::generate(&*entropy);
+        let master = MasterKey::generate(&*entropy);
+        let system = SystemOptions { root, master, clock: clock.clone() };
+        let system = System::open(&space, system).await.unwrap();
         let admin = Admin::new(AdminOptions {
             space: space.clone(),
-            authorizer: Arc::new(RootOnly::new(Credentials::generate(&*entropy))),
+            system: system.clone(),
+            authorizer: system.table().clone(),
             clock: clock.clone(),
             version: "9.9.9",
             store: Box::new(|| BTreeMap::from([("blocks".to_owned(), 7)])),
@@ -54,7 +60,7 @@ impl Gateway {
         let stop = CancellationToken::new();
         let listener = bind(&socket).unwrap();
         let server = tokio::spawn(serve(listener, admin, Limits::default(), stop.clone()));
-        Self { store, space, clock, client: Client::new(&socket), socket, stop, server, _dir: dir }
+        Self { store, space, system, clock, client: Client::new(&socket), socket, stop, server, _dir: dir }
     }
 
     async fn bucket(&self, name: &str) -> Bucket {
@@ -297,4 +303,91 @@ async fn a_gateway_that_is_not_running_is_told_apart() {
     std::fs::remove_file(&socket).unwrap();
     let err = client.status().await.unwrap_err();
     assert_eq!(err.to_string(), format!("the gateway is not running (no answer at {})", socket.display()));
+}
+
+fn new_account(name: &str, chosen: Option<(&str, &str)>) -> api::CreateAccount {
+    let (access_key, secret_key) = chosen.map(|(id, secret)| (id.to_owned(), secret.to_owned())).unzip();
+    api::CreateAccount { name: name.to_owned(), access_key, secret_key }
+}
+
+fn new_key(account: &str) -> api::CreateKey {
+    let scope = api::Scope { buckets: vec!["photos".into()], prefix: "a/".into(), read: true, write: false };
+    api::CreateKey { account: account.to_owned(), scope, expires_in_seconds: Some(60) }
+}
+
+#[tokio::test]
+async fn accounts_and_keys_come_and_go() {
+    let gateway = Gateway::start().await;
+    let client = &gateway.client;
+    let made = client.create_account(&new_account("alice", Some(("ALICE", "alices-secret")))).await.unwrap();
+    assert_eq!(
+        (made.account.name.as_str(), made.account.canonical_id.len(), made.account.number.len()),
+        ("alice", 64, 12)
+    );
+    assert_eq!((made.key.key.access_key.as_str(), made.key.secret_key.as_str()), ("ALICE", "alices-secret"));
+    let key = client.create_key(&new_key("alice")).await.unwrap();
+    assert_eq!(key.key.expires.as_deref(), Some("1996-12-20T00:40:57.000Z"));
+    let secret = gateway.system.table().secret(&key.key.access_key.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(secret.expose(), key.secret_key);
+
+    let names: Vec<_> = client.accounts().await.unwrap().into_iter().map(|account| account.name).collect();
+    assert_eq!(names, ["root", "alice"]);
+    let states = async || {
+        let keys = client.keys(Some("alice")).await.unwrap();
+        keys.into_iter().map(|key| key.state).collect::<Vec<_>>()
+    };
+    assert_eq!(states().await, [api::KeyState::Active; 2]);
+    let revoked = client.revoke_key("ALICE").await.unwrap();
+    assert_eq!((revoked.state, revoked.revoked.is_some()), (api::KeyState::Revoked, true));
+    gateway.clock.advance(60_000);
+    let mut states = states().await;
+    states.sort_by_key(|state| format!("{state:?}"));
+    assert_eq!(states, [api::KeyState::Expired, api::KeyState::Revoked]);
+    client.remove_account("alice").await.unwrap();
+    assert!(client.keys(None).await.unwrap().is_empty());
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_account_or_key_is_told() {
+    let gateway = Gateway::start().await;
+    let client = &gateway.client;
+    let account = client.create_account(&new_account("alice", None)).await.unwrap().account;
+    let id = account.id.parse().unwrap();
+    gateway.space.create_bucket_with("photos", id, &Config::default()).await.unwrap();
+    assert_eq!(client.buckets().await.unwrap()[0].owner, "alice");
+    let create = async |name: &str, chosen| {
+        refused(client.create_account(&new_account(name, chosen)).await.unwrap_err())
+    };
+    assert_eq!(create("alice", None).await, (409, "account alice exists already".into()));
+    assert_eq!(create("a/b", None).await.0, 400);
+    assert_eq!(create("bob", Some(("BOBBY", "short"))).await.0, 400);
+    let nobody = refused(client.create_key(&new_key("bob")).await.unwrap_err());
+    assert_eq!(nobody, (404, "there is no account bob".into()));
+    let unknown = refused(client.revoke_key("NOBODY").await.unwrap_err());
+    assert_eq!(unknown, (404, "there is no access key NOBODY".into()));
+    let owner = refused(client.remove_account("alice").await.unwrap_err());
+    assert_eq!(owner, (409, "account alice owns buckets, photos among them: delete them first".into()));
+    let nothing = api::Scope { read: false, ..new_key("alice").scope };
+    let nothing = api::CreateKey { scope: nothing, ..new_key("alice") };
+    assert_eq!(refused(client.create_key(&nothing).await.unwrap_err()).0, 400);
+    for (method, target, body) in [
+        ("POST", "/_carob/accounts", "{}"),
+        ("POST", "/_carob/accounts", "{\"name\":\"x\",\"admin\":true}"),
+        ("POST", "/_carob/accounts", "{\"name\":\"x\",\"secret_key\":\"hidden-away\"}"),
+        ("POST", "/_carob/keys", "[]"),
+        ("DELETE", "/_carob/accounts", ""),
+        ("DELETE", "/_carob/keys?id=a/b", ""),
+    ] {
+        let length = body.len();
+        let request = format!(
+            "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        let (status, text) = gateway.raw(&request).await;
+        assert!(
+            status.contains(" 400 ") && !text.contains("hidden-away"),
+            "{method} {target}: {status} {text}"
+        );
+    }
+    gateway.stop().await;
 }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use carob_bucket::{BucketError, Space};
 use carob_identity::{AccessRequest, Action, Authorizer, Clock, Decision, Identity, Resource};
+use http::Uri;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::path::S3Path;
 use s3s::{S3Result, s3_error};
 
 use crate::context::RequestContext;
-use crate::error::{access_denied, internal};
+use crate::error::{access_denied, internal, no_such_bucket};
 use crate::operations::{self, Scope};
 use crate::refuse;
 
@@ -17,9 +19,36 @@ use crate::refuse;
 pub(crate) struct Gatekeeper {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Tells what is denied from what is not there.
+    pub(crate) space: Space,
 }
 
 impl Gatekeeper {
+    /// Lets `identity` do `action` on `resource` now.
+    ///
+    /// # Errors
+    /// AccessDenied, or NoSuchBucket where there is nothing that could be denied: bucket names are one name space for
+    /// all, and Amazon S3 tells everyone with a key which are taken. InternalError if nobody can tell.
+    pub(crate) async fn require(
+        &self,
+        identity: &Identity,
+        action: Action,
+        resource: Resource<'_>,
+        listed: Option<&str>,
+    ) -> S3Result<()> {
+        if self.decide(identity, action, resource, listed).await? {
+            return Ok(());
+        }
+        let bucket = match resource {
+            Resource::Bucket(bucket) | Resource::Object { bucket, .. } => bucket,
+            Resource::Space => return Err(access_denied()),
+        };
+        match self.space.bucket(bucket).await {
+            Err(BucketError::NoSuchBucket(_)) if action != Action::CREATE_BUCKET => Err(no_such_bucket()),
+            _ => Err(access_denied()),
+        }
+    }
+
     /// Whether `identity` may do `action` on `resource` now.
     ///
     /// # Errors
@@ -30,7 +59,18 @@ impl Gatekeeper {
         action: Action,
         resource: Resource<'_>,
     ) -> S3Result<bool> {
-        let request = AccessRequest { identity: Some(identity), action, resource, now: self.clock.now() };
+        self.decide(identity, action, resource, None).await
+    }
+
+    async fn decide(
+        &self,
+        identity: &Identity,
+        action: Action,
+        resource: Resource<'_>,
+        listed: Option<&str>,
+    ) -> S3Result<bool> {
+        let now = self.clock.now();
+        let request = AccessRequest { identity: Some(identity), action, resource, listed, now };
         let decision =
             self.authorizer.authorize(&request).await.map_err(|error| internal(Box::new(error)))?;
         Ok(decision == Decision::Allow)
@@ -56,15 +96,24 @@ impl S3Access for Gatekeeper {
             // The router matches operations to the shape of the path.
             (Scope::Object | Scope::Bucket, _) => return Err(access_denied()),
         };
-        if let Some(resource) = resource
-            && !self.allows(&identity, operation.action_for(cx.uri()), resource).await?
-        {
-            return Err(access_denied());
+        if let Some(resource) = resource {
+            let listed = operation.lists_keys().then(|| listed_prefix(cx.uri()));
+            self.require(&identity, operation.action_for(cx.uri()), resource, listed.as_deref()).await?;
         }
         refuse::check(operation, cx.uri(), cx.headers())?;
         if let Some(context) = cx.extensions_mut().get::<Arc<RequestContext>>() {
             context.set_operation(operation);
         }
         Ok(())
+    }
+}
+
+/// The prefix that a listing asks for; given twice, all keys, as nobody can tell which one counts.
+fn listed_prefix(uri: &Uri) -> String {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut prefixes = query.filter(|(name, _)| name == "prefix").map(|(_, value)| value.into_owned());
+    match (prefixes.next(), prefixes.next()) {
+        (Some(prefix), None) => prefix,
+        _ => String::new(),
     }
 }

@@ -6,8 +6,8 @@ use s3s::{S3Error, S3ErrorCode, StdError, s3_error};
 /// The S3 answer to a bucket's error: the only place where the two meet.
 pub(crate) fn from_bucket(error: BucketError) -> S3Error {
     match error {
-        BucketError::NoSuchBucket(_) => s3_error!(NoSuchBucket, "The specified bucket does not exist"),
-        // Every bucket of a space has the same owner.
+        BucketError::NoSuchBucket(_) => no_such_bucket(),
+        // To its owner: CreateBucket tells others something else.
         BucketError::BucketExists(_) => s3_error!(
             BucketAlreadyOwnedByYou,
             "Your previous request to create the named bucket succeeded and you already own it."
@@ -71,7 +71,7 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
         BucketError::Contention => {
             s3_error!(ServiceUnavailable, "Too many concurrent changes of this bucket. Please try again.")
         }
-        BucketError::Overloaded => s3_error!(SlowDown, "Please reduce your request rate."),
+        BucketError::Overloaded => slow_down(),
         // Retryable, as space may be made: there is no S3 code for a full disk.
         BucketError::OutOfSpace => s3_error!(ServiceUnavailable, "The server is out of storage space."),
         BucketError::Damaged(source) => internal(source.into()),
@@ -88,6 +88,15 @@ pub(crate) fn internal(source: StdError) -> S3Error {
     let mut error = s3_error!(InternalError, "We encountered an internal error. Please try again.");
     error.set_source(source);
     error
+}
+
+/// 503; the answer says when to come back.
+pub(crate) fn slow_down() -> S3Error {
+    s3_error!(SlowDown, "Please reduce your request rate.")
+}
+
+pub(crate) fn no_such_bucket() -> S3Error {
+    s3_error!(NoSuchBucket, "The specified bucket does not exist")
 }
 
 pub(crate) fn access_denied() -> S3Error {

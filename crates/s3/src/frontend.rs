@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use carob_identity::Entropy;
+use carob_identity::{Entropy, RateLimits, Source};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use s3s::service::S3Service;
@@ -15,7 +15,7 @@ use tracing::Instrument;
 use crate::answer;
 use crate::context::RequestContext;
 use crate::early;
-use crate::error::internal;
+use crate::error::{internal, slow_down};
 use crate::log::Logged;
 use crate::patience;
 
@@ -27,6 +27,7 @@ use crate::patience;
 pub struct S3Frontend {
     service: S3Service,
     entropy: Arc<dyn Entropy>,
+    limits: Arc<RateLimits>,
     region: Arc<str>,
 }
 
@@ -37,8 +38,13 @@ impl fmt::Debug for S3Frontend {
 }
 
 impl S3Frontend {
-    pub(crate) fn new(service: S3Service, entropy: Arc<dyn Entropy>, region: Arc<str>) -> Self {
-        Self { service, entropy, region }
+    pub(crate) fn new(
+        service: S3Service,
+        entropy: Arc<dyn Entropy>,
+        limits: Arc<RateLimits>,
+        region: Arc<str>,
+    ) -> Self {
+        Self { service, entropy, limits, region }
     }
 
     /// Answers one request, whatever its body is made of; see [`Body::http_body_unsync`].
@@ -56,6 +62,7 @@ impl S3Frontend {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         request.extensions_mut().insert(Arc::clone(&context));
         let (service, region, of) = (self.service.clone(), Arc::clone(&self.region), Arc::clone(&context));
+        let (limits, source) = (Arc::clone(&self.limits), request.extensions().get::<Source>().copied());
         let answering = async move {
             let response = match early::check(request.method(), request.uri(), request.headers()) {
                 Ok(()) => match service.call(request).await {
@@ -63,6 +70,11 @@ impl S3Frontend {
                     Err(error) => error_response(internal(error.into_std_error())),
                 },
                 Err(error) => error_response(error),
+            };
+            // Whoever signed it rightly was counted at the gate.
+            let response = match of.access_key() {
+                None if !limits.admit(None, source) => error_response(slow_down()),
+                _ => response,
             };
             answer::finish(response, &of, &answer::Place { method: &method, path: &path, region: &region })
         };

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use carob_identity::{AccessKeyId, Identity};
+use carob_identity::{AccessKeyId, Identity, RateLimits, Source};
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use s3s::route::S3Route;
@@ -17,11 +17,12 @@ use s3s::{Body, S3Request, S3Response, S3Result, s3_error};
 use crate::body;
 use crate::conditions::{self, Conditional, SourceConditional};
 use crate::context::RequestContext;
-use crate::error::{access_denied, internal};
+use crate::error::{access_denied, internal, slow_down};
 
 /// Takes every verified request.
 pub(crate) struct Gate {
     pub(crate) inner: S3Service,
+    pub(crate) limits: Arc<RateLimits>,
 }
 
 #[async_trait::async_trait]
@@ -35,6 +36,9 @@ impl S3Route for Gate {
         let id: AccessKeyId = credentials.access_key.parse().map_err(|_| access_denied())?;
         if let Some(context) = request.extensions.get::<Arc<RequestContext>>() {
             context.set_access_key(id.as_str());
+        }
+        if !self.limits.admit(Some(&id), request.extensions.get::<Source>().copied()) {
+            return Err(slow_down());
         }
         request.extensions.insert(Identity::AccessKey(id));
         Ok(())

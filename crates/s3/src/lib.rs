@@ -11,13 +11,14 @@
 //! ```
 //! # use std::sync::Arc;
 //! # use carob_bucket::{Space, SpaceOptions};
-//! # use carob_identity::{Credentials, RootOnly, SeededEntropy, SpaceKey, SystemClock};
+//! # use carob_identity::{Account, Clock, Credentials, RateLimits, RootOnly, SeededEntropy};
+//! # use carob_identity::{SoleAccount, SpaceKey, SystemClock};
 //! use carob_s3::{Body, Domains, S3Options, service};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let entropy = Arc::new(SeededEntropy::new(1));
-//! # let clock = Arc::new(SystemClock);
+//! # let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 //! # let space = Space::open(SpaceOptions {
 //! #     store: Arc::new(carob_block::MemoryStore::new()),
 //! #     signer: Arc::new(SpaceKey::generate(&*entropy)),
@@ -25,11 +26,15 @@
 //! #     entropy: entropy.clone(),
 //! #     cache_bytes: 1 << 20,
 //! # }).await?;
-//! let root = Arc::new(RootOnly::new(Credentials::generate(&*entropy)));
+//! let root = Credentials::generate(&*entropy);
+//! let limits = RateLimits::new(Default::default(), root.id.clone(), &clock);
+//! let root = Arc::new(RootOnly::new(root));
 //! let s3 = service(S3Options {
 //!     space: space.clone(),
 //!     keys: root.clone(),
 //!     authorizer: root,
+//!     directory: Arc::new(SoleAccount(Account::root(*space.did()))),
+//!     limits: Arc::new(limits),
 //!     clock,
 //!     entropy,
 //!     region: "us-east-1".to_owned(),

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use carob_bucket::Space;
-use carob_identity::{AccessKeys, Authorizer, Clock, Entropy};
+use carob_identity::{AccessKeys, Authorizer, Clock, Directory, Entropy, RateLimits};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::region::Region;
 use s3s::service::S3ServiceBuilder;
@@ -37,6 +37,10 @@ pub struct S3Options {
     pub keys: Arc<dyn AccessKeys>,
     /// Who may do what.
     pub authorizer: Arc<dyn Authorizer>,
+    /// Who acts for whom: owners in answers, and of new buckets.
+    pub directory: Arc<dyn Directory>,
+    /// How many requests a second are too many, by key and by the request's [`carob_identity::Source`].
+    pub limits: Arc<RateLimits>,
     /// Tells the authorizer the time. Signatures are checked against the system clock, which s3s reads itself.
     pub clock: Arc<dyn Clock>,
     /// Draws request ids.
@@ -73,14 +77,15 @@ pub enum S3OptionsError {
 /// # Errors
 /// [`S3OptionsError`].
 pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
-    let S3Options { space, keys, authorizer, clock, entropy, region, domains } = options;
+    let S3Options { space, keys, authorizer, directory, limits, clock, entropy, region, domains } = options;
     let expected = Region::new(region.as_str().into()).map_err(|_| S3OptionsError::Region(region.clone()))?;
     let region: Arc<str> = region.into();
     let config = Arc::new(StaticConfigProvider::new(Arc::new(config(expected))));
-    let gatekeeper = Gatekeeper { authorizer, clock };
+    let gatekeeper = Gatekeeper { authorizer, clock, space: space.clone() };
 
-    let mut inner =
-        S3ServiceBuilder::new(Carob { space, gatekeeper: gatekeeper.clone(), region: Arc::clone(&region) });
+    let region_name = Arc::clone(&region);
+    let carob = Carob { space, directory, gatekeeper: gatekeeper.clone(), region: region_name };
+    let mut inner = S3ServiceBuilder::new(carob);
     inner.set_config(config.clone());
     inner.set_auth(NoKeys);
     inner.set_access(gatekeeper);
@@ -89,8 +94,8 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     let mut outer = S3ServiceBuilder::new(Unrouted);
     outer.set_config(config);
     outer.set_auth(KeyRing(keys));
-    outer.set_route(Gate { inner: inner.build() });
-    Ok(S3Frontend::new(outer.build(), entropy, region))
+    outer.set_route(Gate { inner: inner.build(), limits: Arc::clone(&limits) });
+    Ok(S3Frontend::new(outer.build(), entropy, limits, region))
 }
 
 fn config(region: Region) -> S3Config {

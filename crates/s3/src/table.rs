@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carob_bucket::{Bucket, Space};
-use carob_identity::Identity;
+use carob_identity::{Account, AccountNumber, Did, Directory, Identity};
 use http::Extensions;
 use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
@@ -16,6 +16,7 @@ use crate::ops::{self, unset};
 #[derive(Debug)]
 pub(crate) struct Carob {
     pub(crate) space: Space,
+    pub(crate) directory: Arc<dyn Directory>,
     pub(crate) gatekeeper: Gatekeeper,
     pub(crate) region: Arc<str>,
 }
@@ -125,10 +126,24 @@ impl Carob {
     /// NoSuchBucket, AccessDenied.
     pub(crate) async fn bucket(&self, name: &str, expected_owner: Option<&str>) -> S3Result<Bucket> {
         let bucket = self.space.bucket(name).await.map_err(from_bucket)?;
-        match expected_owner {
-            Some(owner) if owner != bucket.info().owner.to_string() => Err(access_denied()),
-            _ => Ok(bucket),
-        }
+        let owner = &bucket.info().owner;
+        let is_owner = |text: &str| text == AccountNumber::of(owner).to_string() || text == owner.to_string();
+        if expected_owner.is_none_or(is_owner) { Ok(bucket) } else { Err(access_denied()) }
+    }
+
+    /// The account that a request acts for.
+    ///
+    /// # Errors
+    /// AccessDenied, if it is gone.
+    pub(crate) fn account(&self, extensions: &Extensions) -> S3Result<Account> {
+        self.directory.account_of(&identity(extensions)?).ok_or_else(access_denied)
+    }
+
+    /// An account, as S3 shows an owner. One that is gone has no name but its id.
+    pub(crate) fn owner(&self, id: &Did) -> dto::Owner {
+        let canonical = id.canonical_id();
+        let name = self.directory.name_of(id).map_or_else(|| canonical.clone(), |name| name.to_string());
+        dto::Owner { id: Some(canonical), display_name: Some(name) }
     }
 }
 

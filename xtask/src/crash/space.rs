@@ -6,9 +6,9 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 use carob_bucket::{
-    Bucket, BucketError, ChecksumAlgorithm, CompleteOptions, EtagCondition, ListEntry, ListQuery, ListStart,
-    Object, PartClaim, Precondition, PutOptions, Record, Space, UploadId, UploadOptions, Uploaded,
-    UploadsEntry, UploadsQuery,
+    Bucket, BucketError, ChecksumAlgorithm, CompleteOptions, DeleteOptions, EtagCondition, ListEntry,
+    ListQuery, ListStart, Object, PartClaim, Precondition, PutOptions, Record, Space, UploadId,
+    UploadOptions, Uploaded, UploadsEntry, UploadsQuery,
 };
 use futures::TryStreamExt;
 use http::StatusCode;
@@ -142,7 +142,7 @@ impl Target for Space {
     async fn delete(&self, name: &Name, if_match: Option<&str>) -> Result<(), Failure> {
         let bucket = self.bucket(&name.bucket).await.map_err(failure)?;
         let condition = if_match.map_or(Condition::None, |etag| Condition::IfMatch(etag.to_owned()));
-        match bucket.delete(&name.key, precondition(&condition)).await {
+        match bucket.delete(&name.key, precondition(&condition).into()).await {
             // What is not there is deleted, whatever it should have been.
             Ok(_) | Err(BucketError::NoSuchKey(_)) => Ok(()),
             Err(error) => Err(failure(error)),
@@ -151,7 +151,7 @@ impl Target for Space {
 
     async fn delete_many(&self, bucket: &str, keys: &[&str]) -> Result<(), Failure> {
         let bucket = self.bucket(bucket).await.map_err(failure)?;
-        let keys = keys.iter().map(|&key| (key.to_owned(), Precondition::default())).collect();
+        let keys = keys.iter().map(|&key| (key.to_owned(), DeleteOptions::default())).collect();
         for result in bucket.delete_many(keys).await.map_err(failure)? {
             result.map_err(failure)?;
         }

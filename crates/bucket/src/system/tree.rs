@@ -9,7 +9,7 @@ use carob_commit::{AccountState, CommitError, KeyState, SystemState, TreeValue};
 use carob_identity::{AccessKeyId, Change, Did};
 use carob_index::{Entry, Tree};
 
-use crate::{BucketError, uploads};
+use crate::{BucketError, snapshot};
 
 /// What the tree is.
 pub(super) const META: &[u8] = b"0";
@@ -64,7 +64,7 @@ pub(super) async fn edits(
             Change::RevokeKey { key, at } => {
                 let at_key = key_at(key);
                 let Some(entry) = tree.get(&at_key).await? else { continue };
-                let mut state: KeyState = uploads::read(store, tree, &entry).await?;
+                let mut state: KeyState = snapshot::read(store, tree, &entry.value).await?;
                 if state.revoked.is_none() {
                     state.revoked = Some(*at);
                     edits.put(at_key, &state)?;
@@ -74,7 +74,7 @@ pub(super) async fn edits(
                 edits.entries.insert(account_at(id), None);
                 let mut keys = tree.prefix(&[KEY]);
                 while let Some((key, entry)) = keys.next().await? {
-                    let state: KeyState = uploads::read(store, tree, &entry).await?;
+                    let state: KeyState = snapshot::read(store, tree, &entry.value).await?;
                     if state.account == *id {
                         edits.entries.insert(key, None);
                     }
@@ -97,18 +97,20 @@ pub(super) async fn read(
         let malformed =
             |what: &str| BucketError::damaged(std::io::Error::other(format!("system tree: {what}")));
         match key.split_first() {
-            _ if *key == *META => meta = Some(uploads::read::<SystemState>(store, tree, &entry).await?),
+            _ if *key == *META => {
+                meta = Some(snapshot::read::<SystemState>(store, tree, &entry.value).await?)
+            }
             Some((&ACCOUNT, id)) => {
                 let id = id.try_into().map_err(|_| malformed("an account's id"))?;
                 let id = Did::from_public_key(id).map_err(BucketError::damaged)?;
-                let state: AccountState = uploads::read(store, tree, &entry).await?;
+                let state: AccountState = snapshot::read(store, tree, &entry.value).await?;
                 let account = state.account(id).map_err(BucketError::damaged)?;
                 changes.push(Change::AddAccount { account, sealed: state.key });
             }
             Some((&KEY, id)) => {
                 let id = std::str::from_utf8(id).map_err(|_| malformed("an access key's id"))?;
                 let id = id.parse().map_err(BucketError::damaged)?;
-                let state: KeyState = uploads::read(store, tree, &entry).await?;
+                let state: KeyState = snapshot::read(store, tree, &entry.value).await?;
                 let (grant, sealed) = state.into_grant(id);
                 changes.push(Change::AddKey { grant, sealed });
             }

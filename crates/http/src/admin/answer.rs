@@ -43,7 +43,7 @@ impl From<BucketError> for Refusal {
 
 impl From<IdentityError> for Refusal {
     fn from(error: IdentityError) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+        Self::new(super::accounts::status(&error), error.to_string())
     }
 }
 

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use carob_bucket::Space;
+use carob_bucket::{Space, System};
 use carob_identity::{AccessRequest, Action, Authorizer, Clock, Decision, Identity, Resource, Timestamp};
 use http::{Method, Request, Response, StatusCode};
 use hyper::service::Service;
@@ -16,6 +16,7 @@ use crate::body::only_reads;
 use crate::{Body, PREFIX};
 use answer::Refusal;
 
+mod accounts;
 mod answer;
 mod export;
 mod query;
@@ -28,6 +29,8 @@ pub use socket::{SocketError, bind};
 pub struct AdminOptions {
     /// The buckets.
     pub space: Space,
+    /// Accounts and access keys.
+    pub system: System,
     /// Decides what the operator may do.
     pub authorizer: Arc<dyn Authorizer>,
     /// Tells the time.
@@ -69,21 +72,31 @@ impl Service<Request<Body>> for Admin {
 
     fn call(&self, request: Request<Body>) -> Self::Future {
         let state = Arc::clone(&self.0);
-        Box::pin(async move {
-            if request.method() != Method::GET {
-                return Ok(only_reads());
-            }
-            let uri = request.uri();
-            Ok(state.answer(uri.path(), uri.query()).await.unwrap_or_else(Refusal::into_response))
-        })
+        Box::pin(async move { Ok(state.respond(request).await.unwrap_or_else(Refusal::into_response)) })
     }
 }
 
 impl State {
+    async fn respond(&self, request: Request<Body>) -> Result<Response<Body>, Refusal> {
+        let (head, body) = request.into_parts();
+        let (path, query) = (head.uri.path(), head.uri.query());
+        let route = path.strip_prefix(PREFIX).unwrap_or_default();
+        match (&head.method, route) {
+            (&Method::GET, _) => self.answer(path, query).await,
+            (&Method::POST, "/accounts") => self.create_account(body).await,
+            (&Method::DELETE, "/accounts") => self.remove_account(query).await,
+            (&Method::POST, "/keys") => self.create_key(body).await,
+            (&Method::DELETE, "/keys") => self.revoke_key(query).await,
+            _ => Ok(only_reads()),
+        }
+    }
+
     async fn answer(&self, path: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
         let route: Vec<&str> = path.strip_prefix(PREFIX).unwrap_or_default().split('/').skip(1).collect();
         match *route {
             ["status"] => self.status(query).await,
+            ["accounts"] => self.accounts(query).await,
+            ["keys"] => self.keys(query).await,
             ["buckets"] => self.buckets(query).await,
             ["buckets", bucket, "objects"] => self.objects(bucket, query).await,
             ["buckets", bucket, "usage"] => self.usage(bucket, query).await,
@@ -96,7 +109,7 @@ impl State {
 
     async fn allow(&self, action: Action, resource: Resource<'_>) -> Result<(), Refusal> {
         let now = self.options.clock.now();
-        let request = AccessRequest { identity: Some(&Identity::Operator), action, resource, now };
+        let request = AccessRequest::new(Some(&Identity::Operator), action, resource, now);
         match self.options.authorizer.authorize(&request).await? {
             Decision::Allow => Ok(()),
             Decision::Deny => Err(Refusal::new(StatusCode::FORBIDDEN, "access denied")),

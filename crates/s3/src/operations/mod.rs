@@ -108,6 +108,12 @@ impl Operation {
         Self { version_action: Some(action), ..self }
     }
 
+    /// Whether the answer shows keys of the bucket, which a key for some of them may not see all of.
+    pub(crate) fn lists_keys(&self) -> bool {
+        let lists = ["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"];
+        lists.contains(&self.action.name()) && self.name != "HeadBucket"
+    }
+
     const fn subresources(self, subresources: &'static [&'static str]) -> Self {
         Self { subresources, ..self }
     }

@@ -7,7 +7,7 @@ use s3s::dto::CopySource;
 use s3s::{S3ErrorCode, S3Result, s3_error};
 
 use crate::conditions::SourceConditional;
-use crate::error::{access_denied, not_implemented, precondition_failed};
+use crate::error::{not_implemented, precondition_failed};
 use crate::locate::Located;
 use crate::table::{Carob, identity};
 use crate::target::{Target, parse_version};
@@ -26,9 +26,7 @@ pub(super) async fn find(
     let Source { bucket, key, version } = Source::of(source)?;
     let resource = Resource::Object { bucket, key };
     let right = if version.is_some() { Action::GET_OBJECT_VERSION } else { Action::GET_OBJECT };
-    if !carob.gatekeeper.allows(&identity(extensions)?, right, resource).await? {
-        return Err(access_denied());
-    }
+    carob.gatekeeper.require(&identity(extensions)?, right, resource, None).await?;
     let found = carob.object(Target { bucket, key, version, expected_owner }).await.map_err(|error| {
         if *error.code() != S3ErrorCode::MethodNotAllowed {
             return error;

@@ -1,6 +1,7 @@
 //! Amazon S3 API reference, CreateBucket.
 
 use carob_bucket::{BucketError, Config, ObjectLock, Versioning};
+use carob_identity::Did;
 use s3s::dto::{CreateBucketConfiguration, CreateBucketInput, CreateBucketOutput};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -24,14 +25,28 @@ pub(crate) async fn run(
         config.versioning = Versioning::Enabled;
         config.object_lock = Some(ObjectLock::default());
     }
-    match carob.space.create_bucket_with(&input.bucket, &config).await {
+    let account = carob.account(&request.extensions)?;
+    match carob.space.create_bucket_with(&input.bucket, account.id, &config).await {
         Ok(_) => {}
+        Err(BucketError::BucketExists(name)) if is_anothers(carob, &name, &account.id).await? => {
+            return Err(s3_error!(
+                BucketAlreadyExists,
+                "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
+                 Please select a different name and try again."
+            ));
+        }
         // "You will get this error in all AWS Regions except us-east-1" (API reference, BucketAlreadyOwnedByYou).
         Err(BucketError::BucketExists(_)) if &*carob.region == FIRST_REGION => {}
         Err(error) => return Err(from_bucket(error)),
     }
     let location = Some(format!("/{}", input.bucket));
     Ok(S3Response::new(CreateBucketOutput { location, ..CreateBucketOutput::default() }))
+}
+
+/// Whether a bucket that is there belongs to another account.
+async fn is_anothers(carob: &Carob, name: &str, account: &Did) -> S3Result<bool> {
+    let bucket = carob.space.bucket(name).await.map_err(from_bucket)?;
+    Ok(bucket.info().owner != *account)
 }
 
 fn check_configuration(configuration: Option<&CreateBucketConfiguration>, region: &str) -> S3Result<()> {

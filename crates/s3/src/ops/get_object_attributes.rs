@@ -8,7 +8,7 @@ use s3s::dto::{
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::checksum::{ChecksumFields, ShowsChecksums, part_sum};
-use crate::error::{access_denied, from_bucket};
+use crate::error::from_bucket;
 use crate::headers;
 use crate::ops::multipart::{page_size, part_marker};
 use crate::ops::reading::select;
@@ -30,9 +30,7 @@ pub(crate) async fn run(
         None => Action::new("s3:GetObjectAttributes"),
         Some(_) => Action::new("s3:GetObjectVersionAttributes"),
     };
-    if !carob.gatekeeper.allows(&caller, right, resource).await? {
-        return Err(access_denied());
-    }
+    carob.gatekeeper.require(&caller, right, resource, None).await?;
     let selected = select(carob, input, &mut request.extensions).await?;
     let record = selected.record();
     let object_parts = if wants("ObjectParts") {

@@ -6,7 +6,6 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::error::{bad_token, from_bucket};
 use crate::headers;
-use crate::ops::listing;
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -27,11 +26,14 @@ pub(crate) async fn run(
     let elsewhere = input.bucket_region.as_deref().is_some_and(|region| region != &*carob.region);
     let prefix = input.prefix.as_deref().unwrap_or_default();
 
+    let account = carob.account(&request.extensions)?;
     let found = if elsewhere { Vec::new() } else { carob.space.buckets().await.map_err(from_bucket)? };
     let mut buckets = found
         .into_iter()
         .filter(|bucket| {
-            bucket.name.starts_with(prefix) && after.as_ref().is_none_or(|after| bucket.name > *after)
+            bucket.owner == account.id
+                && bucket.name.starts_with(prefix)
+                && after.as_ref().is_none_or(|after| bucket.name > *after)
         })
         .peekable();
     let mut shown = Vec::new();
@@ -51,7 +53,7 @@ pub(crate) async fn run(
     Ok(S3Response::new(ListBucketsOutput {
         buckets: Some(shown),
         continuation_token: last.filter(|_| more).map(|name| BASE64URL_NOPAD.encode(name.as_bytes())),
-        owner: Some(listing::owner(carob.space.did())),
+        owner: Some(carob.owner(&account.id)),
         prefix: input.prefix.map(|prefix| names.write(&prefix)),
     }))
 }

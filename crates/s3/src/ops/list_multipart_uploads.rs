@@ -35,7 +35,7 @@ pub(crate) async fn run(
     let UploadsPage { entries, next } = bucket.uploads(&query).await.map_err(from_bucket)?;
 
     let names = Names::of(&request.extensions, url);
-    let owner = listing::owner(&bucket.info().owner);
+    let owner = carob.owner(&bucket.info().owner);
     let (mut uploads, mut prefixes) = (Vec::new(), Vec::new());
     for entry in entries {
         match entry {

@@ -35,7 +35,7 @@ pub(crate) async fn run(
     let page = snapshot.list_versions(&query).await.map_err(from_bucket)?;
 
     let names = Names::of(&request.extensions, url);
-    let owner = listing::owner(&bucket.info().owner);
+    let owner = carob.owner(&bucket.info().owner);
     let (mut versions, mut delete_markers, mut common_prefixes) = (Vec::new(), Vec::new(), Vec::new());
     for entry in page.entries {
         match entry {

@@ -24,7 +24,7 @@ pub(crate) async fn run(
         listing::page(&bucket, input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys).await?;
 
     let names = Names::of(&request.extensions, url);
-    let owner = listing::owner(&bucket.info().owner);
+    let owner = carob.owner(&bucket.info().owner);
     let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     // Without a delimiter the client goes on behind the last key itself.
     let next_marker = match entries.last() {

@@ -27,7 +27,7 @@ pub(crate) async fn run(
         listing::page(&bucket, input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys).await?;
 
     let names = Names::of(&request.extensions, url);
-    let owner = input.fetch_owner.unwrap_or(false).then(|| listing::owner(&bucket.info().owner));
+    let owner = input.fetch_owner.unwrap_or(false).then(|| carob.owner(&bucket.info().owner));
     let count = i32::try_from(entries.len()).unwrap_or(i32::MAX);
     let (contents, common_prefixes) = listing::split(entries, names, owner.as_ref());
     Ok(S3Response::new(ListObjectsV2Output {

@@ -24,7 +24,7 @@ pub(crate) async fn run(
     let page = bucket.parts(&input.key, id, after, max_parts).await.map_err(from_bucket)?;
 
     let names = Names::of(&request.extensions, false);
-    let owner = listing::owner(&bucket.info().owner);
+    let owner = carob.owner(&bucket.info().owner);
     let last = page.parts.last().map_or(after, |(number, _)| *number);
     let checksum = page.upload.checksum;
     Ok(S3Response::new(ListPartsOutput {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use carob_bucket::{Bucket, ListEntry, ListPage, ListQuery, ListStart, Record};
-use carob_identity::Did;
 use s3s::dto::{ChecksumAlgorithm, CommonPrefix, EncodingType, Initiator, Object, ObjectStorageClass, Owner};
 use s3s::{S3Result, s3_error};
 
@@ -85,12 +84,7 @@ fn object(key: &str, record: &Arc<Record>, names: Names<'_>, owner: Option<&Owne
     }
 }
 
-/// The space, as S3 shows an owner.
-pub(crate) fn owner(did: &Did) -> Owner {
-    Owner { id: Some(did.to_string()), display_name: Some(did.to_string()) }
-}
-
-/// Whoever began an upload did it for the space.
+/// Whoever began an upload did it for the bucket's owner: nobody else may.
 pub(crate) fn initiator(owner: &Owner) -> Initiator {
     Initiator { id: owner.id.clone(), display_name: owner.display_name.clone() }
 }

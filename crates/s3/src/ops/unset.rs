@@ -9,7 +9,6 @@ use s3s::dto::{
 use s3s::{S3Error, S3Request, S3Response, S3Result};
 
 use crate::error::custom;
-use crate::ops::listing;
 use crate::table::Carob;
 use crate::target::NamesVersion;
 
@@ -79,7 +78,7 @@ pub(crate) async fn get_bucket_acl(
 ) -> S3Result<S3Response<GetBucketAclOutput>> {
     let input = request.input;
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    let owner = listing::owner(&bucket.info().owner);
+    let owner = carob.owner(&bucket.info().owner);
     let grants = Some(vec![full_control(&owner)]);
     Ok(S3Response::new(GetBucketAclOutput { grants, owner: Some(owner) }))
 }
@@ -88,8 +87,10 @@ pub(crate) async fn get_object_acl(
     carob: &Carob,
     request: S3Request<GetObjectAclInput>,
 ) -> S3Result<S3Response<GetObjectAclOutput>> {
-    carob.object(request.input.target()?).await?;
-    let owner = listing::owner(carob.space.did());
+    let target = request.input.target()?;
+    carob.object(target).await?;
+    let bucket = carob.bucket(target.bucket, target.expected_owner).await?;
+    let owner = carob.owner(&bucket.info().owner);
     let grants = Some(vec![full_control(&owner)]);
     Ok(S3Response::new(GetObjectAclOutput { grants, owner: Some(owner), ..GetObjectAclOutput::default() }))
 }

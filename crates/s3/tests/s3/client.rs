@@ -138,8 +138,12 @@ impl Request {
         self
     }
 
-    pub(crate) fn by_guest(mut self) -> Self {
-        (self.signer.key, self.signer.secret) = (GUEST.0.to_owned(), GUEST.1.to_owned());
+    pub(crate) fn by_guest(self) -> Self {
+        self.by(GUEST)
+    }
+
+    pub(crate) fn by(mut self, (key, secret): (&str, &str)) -> Self {
+        (self.signer.key, self.signer.secret) = (key.to_owned(), secret.to_owned());
         self
     }
 

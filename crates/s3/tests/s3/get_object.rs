@@ -1,3 +1,5 @@
+use carob_identity::AccountNumber;
+
 use crate::server::{NOW_HTTP, Server};
 
 async fn with_object() -> Server {
@@ -179,6 +181,7 @@ async fn the_expected_owner_is_compared() {
     let did = server.space.did().to_string();
     let get = |owner: &str| server.get("/bucket/key").header("x-amz-expected-bucket-owner", owner).send();
     get(&did).await.expect_status(200);
+    get(&AccountNumber::of(server.space.did()).to_string()).await.expect_status(200);
     get("111122223333").await.expect_error(403, "AccessDenied");
 }
 

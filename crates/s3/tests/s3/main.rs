@@ -1,5 +1,6 @@
 //! The S3 API over loopback: signed requests against a space in memory, grouped by operation.
 
+mod accounts;
 mod answer;
 mod attributes;
 mod auth;
@@ -21,10 +22,12 @@ mod multipart;
 mod object_lock;
 mod patience;
 mod put_object;
+mod rate_limits;
 mod raw;
 mod refusals;
 mod server;
 mod signer;
 mod tagging;
+mod tenants;
 mod versioning;
 mod virtual_host;

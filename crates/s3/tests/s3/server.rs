@@ -9,11 +9,14 @@ use async_trait::async_trait;
 use carob_block::{MemoryStore, Store};
 use carob_bucket::{Space, SpaceOptions};
 use carob_identity::{
-    AccessKeyId, AccessKeys, AccessRequest, Authorizer, Credentials, Decision, Identity, IdentityError,
-    ManualClock, Resource, SecretKey, SeededEntropy, SpaceKey, Timestamp,
+    AccessKeyId, AccessKeys, AccessRequest, Account, Authorizer, Clock, Credentials, Decision, Identity,
+    IdentityError, LimitOptions, ManualClock, RateLimits, Resource, SecretKey, SeededEntropy, SoleAccount,
+    Source, SpaceKey, Timestamp,
 };
 use carob_s3::{Domains, S3Frontend, S3Options, service};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -89,7 +92,7 @@ impl Server {
         // Each server draws other request ids, so that their logs can be told apart.
         static SEED: AtomicU64 = AtomicU64::new(7);
         let entropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1 << 32, Ordering::SeqCst)));
-        let clock = Arc::new(ManualClock::new(NOW));
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
         let space = Space::open(SpaceOptions {
             store,
             signer: Arc::new(SpaceKey::generate(&*entropy)),
@@ -100,29 +103,43 @@ impl Server {
         .await
         .unwrap();
         space.create_bucket("bucket").await.unwrap();
-        let frontend = service(S3Options {
+        let root = ROOT.0.parse().unwrap();
+        let options = S3Options {
             space: space.clone(),
             keys: Arc::new(Keys),
             authorizer: Arc::new(Keys),
+            directory: Arc::new(SoleAccount(Account::root(*space.did()))),
+            limits: Arc::new(RateLimits::new(LimitOptions::default(), root, &clock)),
             clock,
             entropy,
             region: region.to_owned(),
             domains: Domains::new(vec![DOMAIN.to_owned()]).unwrap(),
-        })
-        .unwrap();
+        };
+        Self::serve(options).await
+    }
+
+    /// A server with these options.
+    pub(crate) async fn serve(options: S3Options) -> Self {
+        let (space, region) = (options.space.clone(), options.region.clone());
+        let frontend = service(options).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = frontend.clone();
         let accepting = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((stream, peer)) = listener.accept().await {
+                let served = served.clone();
+                let sourced = service_fn(move |mut request: http::Request<Incoming>| {
+                    request.extensions_mut().insert(Source(peer.ip()));
+                    served.call(request)
+                });
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .half_close(true)
-                    .serve_connection(TokioIo::new(stream), served.clone());
+                    .serve_connection(TokioIo::new(stream), sourced);
                 tokio::spawn(connection);
             }
         });
-        Self { address, space, region: region.to_owned(), frontend, accepting }
+        Self { address, space, region, frontend, accepting }
     }
 
     pub(crate) fn signer(&self, (key, secret): (&str, &str)) -> Signer {

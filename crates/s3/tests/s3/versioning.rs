@@ -3,6 +3,7 @@
 use md5::{Digest, Md5};
 
 use crate::answer::Response;
+use crate::put_object::base64;
 use crate::server::Server;
 
 pub(crate) async fn set(server: &Server, status: &str) {
@@ -128,7 +129,8 @@ async fn versions_are_listed_newest_first_in_pages() {
     assert_eq!(all.elements("IsLatest").iter().filter(|latest| *latest == "true").count(), 4);
     assert_eq!(all.text().matches("<DeleteMarker>").count(), 1);
 
-    let (mut found, mut markers) = (Vec::new(), None);
+    let mut found = Vec::new();
+    let mut markers: Option<(String, String)> = None;
     loop {
         let mut page = server.get("/bucket?versions&max-keys=2");
         if let Some((key, version)) = &markers {
