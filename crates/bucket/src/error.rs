@@ -41,8 +41,8 @@ pub enum BucketError {
     /// Retention and legal holds need a bucket with object lock.
     #[error("object lock is not enabled for the bucket")]
     LockNotEnabled,
-    /// A retention must end in the future, and within [`crate::MAX_RETENTION_DAYS`].
-    #[error("a retention must end in the future, and within 36500 days")]
+    /// A retention must end in the future.
+    #[error("a retention must end in the future")]
     RetentionDate,
     /// Versioning and object lock cannot become as asked, and why.
     #[error("{0}")]

@@ -12,7 +12,7 @@ use crate::BucketError;
 /// A day in milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// The longest retention that can be asked for, in days (Amazon S3 user guide, "Object Lock considerations").
+/// The longest default retention of a bucket, in days (Amazon S3 user guide, "Object Lock considerations").
 pub const MAX_RETENTION_DAYS: u32 = 36_500;
 
 /// Whether a version so protected may go now. `bypass` is for a caller with the right to bypass governance.
@@ -39,11 +39,12 @@ pub(crate) fn may_retain(
     }
 }
 
-/// Refuses a retention that is over before it begins, or longer than any.
+/// Refuses a retention that is over before it begins.
 pub(crate) fn check_until(retention: Option<Retention>, now: Timestamp) -> Result<(), BucketError> {
-    let Some(Retention { until, .. }) = retention else { return Ok(()) };
-    let longest = now.0.saturating_add(u64::from(MAX_RETENTION_DAYS) * DAY);
-    if until <= now || until.0 > longest { Err(BucketError::RetentionDate) } else { Ok(()) }
+    if retention.is_some_and(|retention| retention.until <= now) {
+        return Err(BucketError::RetentionDate);
+    }
+    Ok(())
 }
 
 /// What a new version is protected by, given what its writer asked for.
@@ -149,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn a_date_in_the_past_or_beyond_a_century_is_refused() {
-        for days in [-1, 0, 36_501] {
+    fn a_date_in_the_past_is_refused() {
+        for days in [-1, 0] {
             let next = Some(retention(RetentionMode::Governance, days));
             assert!(matches!(may_retain(None, next, NOW, true), Err(BucketError::RetentionDate)), "{days}");
         }

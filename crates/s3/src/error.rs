@@ -30,7 +30,7 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
             s3_error!(InvalidRequest, "Bucket is missing Object Lock Configuration")
         }
         BucketError::RetentionDate => {
-            s3_error!(InvalidArgument, "The retain until date must be in the future, and within 36500 days.")
+            s3_error!(InvalidArgument, "The retain until date must be in the future!")
         }
         BucketError::VersioningState(reason) => {
             s3_error!(

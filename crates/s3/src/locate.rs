@@ -50,9 +50,12 @@ pub(crate) fn version_id(record: &Record, config: &Config) -> Option<String> {
     versioned.then(|| record.version_name().to_string())
 }
 
-/// What S3 calls a version that was just written.
+/// What S3 calls a version that was just written: nothing, unless the bucket makes versions.
 pub(crate) fn written_version(record: &Record) -> Option<String> {
-    record.version.map(|_| record.version_name().to_string())
+    match record.version_name() {
+        VersionName::Null => None,
+        VersionName::Id(id) => Some(id.to_string()),
+    }
 }
 
 /// Says that it is a delete marker that is there.

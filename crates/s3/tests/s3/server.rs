@@ -76,6 +76,14 @@ impl Authorizer for Keys {
             {
                 Decision::Deny
             }
+            // Rights beside those to the object as it is.
+            Resource::Object { .. }
+                if ["Version", "Tagging", "Bypass"]
+                    .iter()
+                    .any(|kind| request.action.name().contains(kind)) =>
+            {
+                Decision::Deny
+            }
             Resource::Object { .. } => Decision::Allow,
             Resource::Space | Resource::Bucket(_) => Decision::Deny,
         })

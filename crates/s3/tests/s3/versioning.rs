@@ -87,8 +87,10 @@ async fn a_suspended_bucket_replaces_its_null_version_alone() {
     set(&server, "Enabled").await;
     let version = put(&server, "kept").await;
     set(&server, "Suspended").await;
-    assert_eq!(put(&server, "one").await, "null");
-    assert_eq!(put(&server, "two").await, "null");
+    for body in ["one", "two"] {
+        let put = server.put("/bucket/key", body).send().await.expect_status(200);
+        assert!(put.find("x-amz-version-id").is_none());
+    }
     assert_eq!(get(&server, "null").await.text(), "two");
     assert_eq!(get(&server, &version).await.text(), "kept");
     let deleted = server.delete("/bucket/key").send().await.expect_status(204);
@@ -125,7 +127,8 @@ async fn versions_are_listed_newest_first_in_pages() {
     server.delete("/bucket/c").send().await.expect_status(204);
     let all = server.get("/bucket?versions").send().await.expect_status(200);
     assert_eq!(all.elements("VersionId").len(), 9);
-    assert_eq!(all.elements("Key"), ["a", "a", "b/1", "b/1", "b/2", "b/2", "c", "c", "c"]);
+    // Delete markers have a list of their own.
+    assert_eq!(all.elements("Key"), ["c", "a", "a", "b/1", "b/1", "b/2", "b/2", "c", "c"]);
     assert_eq!(all.elements("IsLatest").iter().filter(|latest| *latest == "true").count(), 4);
     assert_eq!(all.text().matches("<DeleteMarker>").count(), 1);
 
