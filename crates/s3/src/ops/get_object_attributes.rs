@@ -10,7 +10,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use crate::checksum::{ChecksumFields, ShowsChecksums, part_sum};
 use crate::error::from_bucket;
 use crate::headers;
-use crate::ops::multipart::{page_size, part_marker};
+use crate::ops::multipart::{next_marker, page_size, part_marker};
 use crate::ops::reading::select;
 use crate::table::{Carob, identity};
 
@@ -72,12 +72,13 @@ async fn parts(
     let Some(list) = object.parts().await.map_err(from_bucket)? else { return Ok(None) };
     let mut rest = list.0.iter().filter(|part| part.number > after);
     let page: Vec<&Part> = rest.by_ref().take(max_parts).collect();
-    let last = page.last().map_or(after, |part| part.number);
+    let truncated = rest.next().is_some();
+    let next = next_marker(page.last().map(|part| part.number), after, truncated);
     Ok(Some(GetObjectAttributesParts {
-        is_truncated: Some(rest.next().is_some()),
+        is_truncated: Some(truncated),
         max_parts: i32::try_from(max_parts).ok(),
         part_number_marker: Some(after.into()),
-        next_part_number_marker: Some(last.into()),
+        next_part_number_marker: Some(next.into()),
         total_parts_count: i32::try_from(list.0.len()).ok(),
         parts: Some(page.into_iter().map(|part| shown(object, part)).collect()),
     }))

@@ -8,7 +8,7 @@ use crate::checksum::{ChecksumFields, ShowsChecksums};
 use crate::error::from_bucket;
 use crate::headers;
 use crate::ops::listing;
-use crate::ops::multipart::{algorithm, page_size, part_marker, upload_id};
+use crate::ops::multipart::{algorithm, next_marker, page_size, part_marker, upload_id};
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -25,14 +25,14 @@ pub(crate) async fn run(
 
     let names = Names::of(&request.extensions, false);
     let owner = carob.owner(&bucket.info().owner);
-    let last = page.parts.last().map_or(after, |(number, _)| *number);
+    let next = next_marker(page.parts.last().map(|(number, _)| *number), after, page.truncated);
     let checksum = page.upload.checksum;
     Ok(S3Response::new(ListPartsOutput {
         bucket: Some(input.bucket),
         key: Some(names.write(&input.key)),
         upload_id: Some(input.upload_id),
         part_number_marker: Some(after.into()),
-        next_part_number_marker: Some(last.into()),
+        next_part_number_marker: Some(next.into()),
         max_parts: i32::try_from(max_parts).ok(),
         is_truncated: Some(page.truncated),
         parts: Some(page.parts.iter().map(|(number, part)| shown(*number, part)).collect()),

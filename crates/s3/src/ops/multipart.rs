@@ -106,3 +106,9 @@ pub(super) fn part_marker(asked: Option<i32>) -> S3Result<u16> {
     })?;
     Ok(u16::try_from(asked).unwrap_or(u16::MAX))
 }
+
+/// What a page of parts gives as `NextPartNumberMarker`. S3 gives one with every page, the last page too; a page
+/// without parts says 0, unless it was asked for none.
+pub(super) fn next_marker(last: Option<u16>, after: u16, truncated: bool) -> u16 {
+    last.unwrap_or(if truncated { after } else { 0 })
+}

@@ -75,6 +75,13 @@ async fn attributes_of_parts_come_in_pages() {
         (second.elements("PartNumber"), second.element("IsTruncated")),
         (vec!["3".into()], "false".into())
     );
+    assert_eq!(second.element("NextPartNumberMarker"), "3", "S3 gives it with the last page too");
+    let beyond = ask("2", "10").await.expect_status(200);
+    assert_eq!(beyond.elements("PartNumber"), Vec::<String>::new());
+    assert_eq!(
+        (beyond.element("NextPartNumberMarker"), beyond.element("IsTruncated")),
+        ("0".into(), "false".into())
+    );
     ask("-1", "0").await.expect_error(400, "InvalidArgument");
     ask("1", "-1").await.expect_error(400, "InvalidArgument");
 }
