@@ -1,4 +1,4 @@
-//! Documents of DeleteObjects, CompleteMultipartUpload and CreateBucket; the first byte says whose.
+//! Every document that an operation reads; the first byte says which.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -3,13 +3,18 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
-use s3s::dto::{CompletedMultipartUpload, CopySource, CreateBucketConfiguration, Delete};
+use s3s::dto::{
+    CompletedMultipartUpload, CopySource, CreateBucketConfiguration, Delete, ObjectLockConfiguration,
+    ObjectLockLegalHold, ObjectLockRetention, Tagging, VersioningConfiguration,
+};
 use s3s::xml::{Deserialize, Deserializer};
 
 use crate::checksum::Declared;
 use crate::conditions::{Conditional, SourceConditional};
 use crate::range::ByteRange;
-use crate::{early, gate, ops, xml};
+use crate::tags::{self, Tagged};
+use crate::xml::Names;
+use crate::{early, gate, ops, protection, xml};
 
 /// A range lies within every body that it can be resolved for, and a part-copy range means what it says.
 pub fn range(bytes: &[u8]) {
@@ -66,20 +71,51 @@ pub fn headers(bytes: &[u8]) {
     gate::hoisting(&uri, headers);
 }
 
-/// A document as an operation gets it: `which` is that of DeleteObjects, CompleteMultipartUpload or CreateBucket.
+/// A document as an operation gets it, and what the operation makes of it before it asks for a bucket: `which` counts
+/// through DeleteObjects, CompleteMultipartUpload, CreateBucket, the two kinds of tagging, versioning, retention, legal
+/// hold and object lock.
 pub fn document(which: u8, bytes: &[u8]) {
     let admitted = xml::admit_references(Bytes::copy_from_slice(bytes));
     assert_eq!(admitted.len(), bytes.len(), "the length that was told stays");
-    match which % 3 {
-        0 => read::<Delete>(&admitted),
-        1 => read::<CompletedMultipartUpload>(&admitted),
-        _ => read::<CreateBucketConfiguration>(&admitted),
+    let document = &admitted[..];
+    match which % 9 {
+        0 => drop(read::<Delete>(document)),
+        1 => drop(read::<CompletedMultipartUpload>(document)),
+        2 => {
+            let tags = read::<CreateBucketConfiguration>(document).and_then(|found| found.tags);
+            let _ = tags.map(|tags| tags::from_tags(tags, Tagged::Bucket));
+        }
+        3 => tagging(document, Tagged::Object),
+        4 => tagging(document, Tagged::Bucket),
+        5 => drop(read::<VersioningConfiguration>(document)),
+        6 => {
+            let found = read::<ObjectLockRetention>(document);
+            if let Ok(Some(retention)) = protection::from_document(found.as_ref()) {
+                // What is kept can be told again.
+                let told = protection::to_document(retention);
+                let back = protection::from_document(Some(&told)).ok().flatten();
+                assert_eq!(back, Some(retention), "{found:?}");
+            }
+        }
+        7 => drop(read::<ObjectLockLegalHold>(document)),
+        _ => {
+            let found = read::<ObjectLockConfiguration>(document);
+            let _ = ops::object_lock(found.as_ref());
+        }
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(document: &'a [u8]) {
+/// Tags that are accepted are told again as they were.
+fn tagging(document: &[u8], of: Tagged) {
+    let Some(Ok(accepted)) = read::<Tagging>(document).map(|found| tags::from_document(found, of)) else {
+        return;
+    };
+    let told = Tagging { tag_set: tags::to_tags(&accepted, Names::new(None, false)) };
+    assert_eq!(tags::from_document(told, of).ok(), Some(accepted));
+}
+
+fn read<'a, T: Deserialize<'a>>(document: &'a [u8]) -> Option<T> {
     let mut deserializer = Deserializer::new(document);
-    if T::deserialize(&mut deserializer).is_ok() {
-        let _ = deserializer.expect_eof();
-    }
+    let found = T::deserialize(&mut deserializer).ok()?;
+    deserializer.expect_eof().ok().map(|()| found)
 }

@@ -18,6 +18,7 @@ use crate::body;
 use crate::conditions::{self, Conditional, SourceConditional};
 use crate::context::RequestContext;
 use crate::error::{access_denied, internal, slow_down};
+use crate::xml;
 
 /// Takes every verified request.
 pub(crate) struct Gate {
@@ -48,14 +49,14 @@ impl S3Route for Gate {
         let context = request.extensions.get::<Arc<RequestContext>>().cloned();
         let context = context.ok_or_else(|| internal("a request without context".into()))?;
         let request = prepare(request, &context)?;
-        let odd = has_control_character(request.uri());
+        let odd = holds_unwritable(request.uri());
         let answered = self.inner.call(request).await;
         if let Some(error) = context.take_body_error() {
             return Err(error);
         }
         // s3s repeats what is wrong with a parameter in its errors, and then cannot write them.
         let response = answered.map_err(|error| match odd {
-            true => s3_error!(InvalidArgument, "A query parameter holds a control character."),
+            true => s3_error!(InvalidArgument, "A query parameter holds a character that XML cannot."),
             false => internal(error.into_std_error()),
         })?;
         let (parts, body) = response.into_parts();
@@ -104,9 +105,9 @@ fn tell_decoded_length(headers: &mut HeaderMap) {
     }
 }
 
-fn has_control_character(uri: &Uri) -> bool {
+fn holds_unwritable(uri: &Uri) -> bool {
     let query = uri.query().unwrap_or_default();
-    form_urlencoded::parse(query.as_bytes()).any(|(_, value)| value.chars().any(|c| c < ' '))
+    form_urlencoded::parse(query.as_bytes()).any(|(_, value)| value.chars().any(xml::needs_reference))
 }
 
 const SIGNATURE_PARAMETERS: [&str; 7] = [

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use s3s::dto::{Tag, Tagging};
 use s3s::{S3Result, s3_error};
 
+use crate::xml::Names;
+
 /// The longest name and value of a tag, in Unicode characters.
 const MAX_NAME: usize = 128;
 const MAX_VALUE: usize = 256;
@@ -55,8 +57,12 @@ pub(crate) fn from_header(header: &str) -> S3Result<BTreeMap<String, String>> {
     check(found, Tagged::Object)
 }
 
-pub(crate) fn to_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
-    let tag = |(name, value): (&String, &String)| Tag { key: Some(name.clone()), value: Some(value.clone()) };
+/// For the answers of GetObjectTagging and GetBucketTagging. Some characters that count as space are none of XML's.
+pub(crate) fn to_tags(tags: &BTreeMap<String, String>, names: Names<'_>) -> Vec<Tag> {
+    let tag = |(name, value): (&String, &String)| Tag {
+        key: Some(names.plain(name)),
+        value: Some(names.plain(value)),
+    };
     tags.iter().map(tag).collect()
 }
 

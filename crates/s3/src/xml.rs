@@ -50,7 +50,7 @@ impl<'a> Names<'a> {
 }
 
 /// Not a character of XML 1.0, or one that a parser would change: a carriage return is read as a line feed.
-fn needs_reference(c: char) -> bool {
+pub(crate) fn needs_reference(c: char) -> bool {
     (c < ' ' && c != '\t' && c != '\n') || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 

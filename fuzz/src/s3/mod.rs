@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each target uses its part")]
 
 #[path = "../../../crates/s3/tests/s3/signer.rs"]
-mod signer;
+pub mod signer;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,8 +12,10 @@ use carob_block::MemoryStore;
 use carob_bucket::{Space, SpaceOptions};
 use carob_identity::{Credentials, ManualClock, RootOnly, SeededEntropy, SpaceKey, Timestamp};
 use carob_s3::{Body, Domains, S3Frontend, S3Options, service};
+use data_encoding::BASE64;
 use http::{HeaderName, HeaderValue, Request};
 use http_body_util::BodyExt;
+use md5::{Digest, Md5};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use signer::{Signer, ToSign, UNSIGNED};
@@ -56,7 +58,9 @@ pub fn split<'a>(mut bytes: &'a [u8], separator: &'a [u8]) -> impl Iterator<Item
 pub struct Server {
     space: Space,
     frontend: S3Frontend,
+    /// The upload that was begun last, and the version that was written last.
     upload: String,
+    version: String,
 }
 
 #[derive(Debug)]
@@ -68,7 +72,7 @@ pub struct Answer {
 }
 
 impl Server {
-    /// With a bucket `bucket` and an object `key` in it.
+    /// With a bucket `bucket` and an object `key` in it, and the same in `locked`, which has object lock.
     pub async fn start() -> Self {
         let entropy = Arc::new(SeededEntropy::new(1));
         let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_500)));
@@ -90,9 +94,19 @@ impl Server {
             region: "us-east-1".to_owned(),
             domains: Domains::default(),
         });
-        let mut server = Self { space, frontend: frontend.expect("options"), upload: String::new() };
-        for request in [&b"PUT /bucket\n\n"[..], b"PUT /bucket/key\n\n0123456789"] {
-            let request = server.request(request, None).expect("a request");
+        let mut server = Self {
+            space,
+            frontend: frontend.expect("options"),
+            upload: String::new(),
+            version: String::new(),
+        };
+        for request in [
+            &b"PUT /bucket\n\n"[..],
+            b"PUT /bucket/key\n\n0123456789",
+            b"PUT /locked\nx-amz-bucket-object-lock-enabled: true\n\n",
+            b"PUT /locked/key\n\n0123456789",
+        ] {
+            let request = server.request(request).expect("a request");
             assert_eq!(server.send(request).await.status, 200);
         }
         server
@@ -102,10 +116,26 @@ impl Server {
         self.space.close().await;
     }
 
-    /// Signs what is a request at all.
-    pub fn request(&self, bytes: &[u8], payload: Option<&str>) -> Option<Request<Body>> {
-        let text = String::from_utf8_lossy(bytes).replace("@ID", &self.upload);
-        let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
+    /// Signs what is a request at all. `@ID` and `@VERSION` stand for the upload and the version that came last,
+    /// `@MD5` in a header for what Content-MD5 has to be.
+    pub fn request(&self, bytes: &[u8]) -> Option<Request<Body>> {
+        let at = bytes.windows(2).position(|pair| pair == b"\n\n");
+        let (head, body) = at.map_or((bytes, &b""[..]), |at| (&bytes[..at], &bytes[at + 2..]));
+        let known = |text: &str| text.replace("@ID", &self.upload).replace("@VERSION", &self.version);
+        let body = std::str::from_utf8(body).map_or_else(|_| body.to_vec(), |text| known(text).into_bytes());
+        let md5 = BASE64.encode(&Md5::digest(&body));
+        let head = known(&String::from_utf8_lossy(head)).replace("@MD5", &md5);
+        self.signed(&head, body, UNSIGNED, |_, _, body| body)
+    }
+
+    /// A request whose body `seal` makes out of what it is given, knowing the signature of the head.
+    pub fn signed(
+        &self,
+        head: &str,
+        body: Vec<u8>,
+        payload: &str,
+        seal: impl FnOnce(&Signer, &str, Vec<u8>) -> Vec<u8>,
+    ) -> Option<Request<Body>> {
         let mut lines = head.lines();
         let (method, target) = lines.next()?.split_once(' ')?;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -121,7 +151,6 @@ impl Server {
                 (name.to_owned(), value.to_owned())
             })
             .collect();
-        let payload = payload.unwrap_or(UNSIGNED);
         let signer = Signer {
             key: "FUZZ".to_owned(),
             secret: SECRET.to_owned(),
@@ -141,6 +170,7 @@ impl Server {
         }
         let to_sign = ToSign { method, path: &path, query: &query, headers: &headers, payload };
         let authorization = signer.authorization(&to_sign);
+        let seed = authorization.rsplit('=').next().unwrap_or_default().to_owned();
         headers.push(("authorization".to_owned(), authorization));
         let query = signer::canonical_query(&query);
         let target = if query.is_empty() { path } else { format!("{path}?{query}") };
@@ -149,7 +179,7 @@ impl Server {
             let name = HeaderName::try_from(name).ok()?;
             request = request.header(name, HeaderValue::try_from(value).ok()?);
         }
-        request.body(Body::from(body.as_bytes().to_vec())).ok()
+        request.body(Body::from(seal(&signer, &seed, body))).ok()
     }
 
     pub async fn send(&mut self, request: Request<Body>) -> Answer {
@@ -159,6 +189,9 @@ impl Server {
         let answer = Answer { head, status: parts.status.as_u16(), headers: parts.headers, body };
         if let Some(id) = answer.text().split("<UploadId>").nth(1).and_then(|rest| rest.split('<').next()) {
             id.clone_into(&mut self.upload);
+        }
+        if !answer.header("x-amz-version-id").is_empty() {
+            answer.header("x-amz-version-id").clone_into(&mut self.version);
         }
         answer
     }
@@ -210,8 +243,8 @@ impl Answer {
                 Event::End(_) => depth -= 1,
                 Event::Empty(_) => roots += i32::from(depth == 0),
                 Event::GeneralRef(reference) => {
-                    let name = reference.decode().expect("text");
-                    let known = ["amp", "lt", "gt", "quot", "apos"].contains(&&*name);
+                    let name: &str = &reference;
+                    let known = ["amp", "lt", "gt", "quot", "apos"].contains(&name);
                     assert!(known || name.starts_with('#'), "{text}");
                 }
                 Event::Eof => break,

@@ -5,6 +5,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::table::Carob;
 use crate::tags;
+use crate::xml::Names;
 
 pub(crate) async fn run(
     carob: &Carob,
@@ -15,5 +16,6 @@ pub(crate) async fn run(
     if config.tags.is_empty() {
         return Err(s3_error!(NoSuchTagSet, "The TagSet does not exist"));
     }
-    Ok(S3Response::new(GetBucketTaggingOutput { tag_set: tags::to_tags(&config.tags) }))
+    let tag_set = tags::to_tags(&config.tags, Names::of(&request.extensions, false));
+    Ok(S3Response::new(GetBucketTaggingOutput { tag_set }))
 }

@@ -48,6 +48,8 @@ pub(crate) mod upload_part_copy;
 #[cfg(feature = "fuzzing")]
 pub(crate) use copying::copied;
 #[cfg(feature = "fuzzing")]
+pub(crate) use put_object_lock_configuration::object_lock;
+#[cfg(feature = "fuzzing")]
 pub(crate) use upload_part_copy::part_copy_range;
 
 /// 404 for a version that nothing protects.

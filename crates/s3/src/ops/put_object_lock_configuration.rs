@@ -33,7 +33,7 @@ pub(crate) async fn run(
 
 /// # Errors
 /// MalformedXML, InvalidArgument, InvalidRetentionPeriod.
-fn object_lock(document: Option<&ObjectLockConfiguration>) -> S3Result<ObjectLock> {
+pub(crate) fn object_lock(document: Option<&ObjectLockConfiguration>) -> S3Result<ObjectLock> {
     let document = document.ok_or_else(malformed_xml)?;
     let enabled = document.object_lock_enabled.as_ref().map(|enabled| enabled.as_str());
     if enabled != Some(ObjectLockEnabled::ENABLED) {

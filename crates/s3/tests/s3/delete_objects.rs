@@ -109,6 +109,20 @@ async fn answers_refer_to_control_characters() {
     let server = Server::start().await;
     let answer = delete(&server, &document(&["a&#x1;b&#13;"], false)).send().await.expect_status(200);
     assert_eq!(answer.element("Key"), "a&#x1;b&#xD;");
+    // No characters of XML, written as they are: a reader of XML stops at them, so the answer refers to them.
+    let long = format!("{}&#0;", "k".repeat(1024));
+    let keys = ["\u{ffff}", "a\u{1}", "a&#xFFFE;\u{ffff}", "\u{7f}\u{85}", &long];
+    let answer = delete(&server, &document(&keys, false)).send().await.expect_status(200);
+    let (shown, refused) = (answer.elements("Key"), format!("{}&#x0;", "k".repeat(1024)));
+    assert_eq!(shown, ["&#xFFFF;", "a&#x1;", "a&#xFFFE;&#xFFFF;", "\u{7f}\u{85}", &refused]);
+    assert_eq!(answer.elements("Code"), ["KeyTooLongError"]);
+    // As a listing writes them.
+    server.fill(&["\u{ffff}", "a\u{1}", "a\u{fffe}\u{ffff}"]).await;
+    let listed = server.get("/bucket").send().await.expect_status(200).elements("Key");
+    assert_eq!(listed, ["a&#x1;", "a&#xFFFE;&#xFFFF;", "&#xFFFF;"]);
+    let quiet = document(&["\u{ffff}", "a\u{1}", "a&#xFFFE;\u{ffff}"], true);
+    delete(&server, &quiet).send().await.expect_status(200);
+    assert_eq!(server.state().await.0, 0, "what was named is what was deleted");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod answer;
 mod attributes;
 mod auth;
 mod buckets;
+mod characters;
 mod client;
 mod conditions;
 mod configuration;

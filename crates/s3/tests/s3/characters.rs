@@ -1,0 +1,39 @@
+//! Characters that XML lacks, wherever an answer repeats them.
+
+use md5::{Digest, Md5};
+
+use crate::put_object::base64;
+use crate::server::Server;
+
+#[tokio::test]
+async fn tags_may_hold_space_that_xml_has_no_character_for() {
+    let server = Server::start().await;
+    let xml = "<Tagging><TagSet><Tag><Key>a&#11;b</Key><Value>&#13;&#xC;</Value></Tag></TagSet></Tagging>";
+    server.put("/bucket/key", "").header("x-amz-tagging", "a%0Bb=%0D%0C").send().await.expect_status(200);
+    for target in ["/bucket/key?tagging", "/bucket?tagging"] {
+        let md5 = base64(&Md5::digest(xml));
+        let put = server.request("PUT", target).header("content-md5", &md5).body(xml);
+        let get = || server.get(target).send();
+        if target.contains("key") {
+            assert_eq!(get().await.expect_status(200).element("Value"), "&#xD;&#xC;");
+        }
+        assert!(put.send().await.status < 300);
+        let tags = get().await.expect_status(200);
+        assert_eq!((tags.element("Key"), tags.element("Value")), ("a&#xB;b".into(), "&#xD;&#xC;".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_an_error_cannot_repeat_is_refused() {
+    let server = Server::start().await;
+    for odd in ["\u{1}", "\u{ffff}", "x\u{fffe}"] {
+        for name in ["max-keys", "encoding-type", "marker", "continuation-token", "key-marker", "uploads"] {
+            let answer = server.get("/bucket").query(name, odd).send().await;
+            assert!([200, 400].contains(&answer.status), "{name}={odd:?}: {}", answer.status);
+        }
+        server.get("/bucket").query("max-keys", odd).send().await.expect_error(400, "InvalidArgument");
+        let uploads = server.get("/bucket?uploads").query("upload-id-marker", odd).send().await;
+        let marker = uploads.expect_status(200).element("UploadIdMarker");
+        assert!(marker.ends_with(';'), "{marker}");
+    }
+}
