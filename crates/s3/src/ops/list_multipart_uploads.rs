@@ -60,7 +60,7 @@ pub(crate) async fn run(
         prefix: Some(names.write(&prefix)),
         delimiter: delimiter.map(|delimiter| names.write(&delimiter)),
         key_marker: Some(names.write(&key_marker.unwrap_or_default())),
-        upload_id_marker: Some(names.plain(&id_marker.unwrap_or_default())),
+        upload_id_marker: Some(id_marker.unwrap_or_default()),
         is_truncated: Some(next_key.is_some()),
         next_key_marker: next_key.map(|key| names.write(&key)),
         next_upload_id_marker: next_id.map(|id| id.to_string()),

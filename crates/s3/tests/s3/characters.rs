@@ -32,8 +32,8 @@ async fn a_parameter_that_an_error_cannot_repeat_is_refused() {
             assert!([200, 400].contains(&answer.status), "{name}={odd:?}: {}", answer.status);
         }
         server.get("/bucket").query("max-keys", odd).send().await.expect_error(400, "InvalidArgument");
-        let uploads = server.get("/bucket?uploads").query("upload-id-marker", odd).send().await;
-        let marker = uploads.expect_status(200).element("UploadIdMarker");
-        assert!(marker.ends_with(';'), "{marker}");
+        // A marker of an upload is nothing without a key's.
+        let uploads = server.get("/bucket?uploads").query("upload-id-marker", odd).send();
+        assert_eq!(uploads.await.expect_status(200).element("UploadIdMarker"), "");
     }
 }
