@@ -62,7 +62,7 @@ pub(crate) fn identify(mut response: Response<Body>, context: &RequestContext) -
 fn finish_xml(response: &mut Response<Body>, context: &RequestContext, place: &Place<'_>) {
     let Some(bytes) = response.body().bytes() else { return };
     let Ok(document) = std::str::from_utf8(&bytes) else { return };
-    let document = xml::reveal(document, context.nonce());
+    let document = xml::refer(xml::reveal(document, context.nonce()));
     let document = if let Some(open) = document.strip_suffix("</Error>") {
         let mut error = open.to_owned();
         if error.contains("<Code>AuthorizationHeaderMalformed</Code>") {

@@ -66,6 +66,15 @@ fn hide(name: &str, nonce: &str) -> String {
     text
 }
 
+/// Refers to what s3s writes though XML lacks it, such as in an error that repeats a parameter.
+pub(crate) fn refer(xml: Cow<'_, str>) -> Cow<'_, str> {
+    if xml.contains(['\u{fffe}', '\u{ffff}']) {
+        Cow::Owned(xml.replace('\u{fffe}', "&#xFFFE;").replace('\u{ffff}', "&#xFFFF;"))
+    } else {
+        xml
+    }
+}
+
 /// Puts the references where the placeholders stand.
 pub(crate) fn reveal<'a>(xml: &'a str, nonce: &str) -> Cow<'a, str> {
     let mut pieces = xml.split(nonce);
