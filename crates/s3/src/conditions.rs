@@ -23,7 +23,7 @@ pub(crate) const HEADERS: [HeaderName; 6] = [
 ];
 
 /// Those of [`SourceConditional`].
-const SOURCE_HEADERS: [HeaderName; 4] = [
+pub(crate) const SOURCE_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-amz-copy-source-if-match"),
     HeaderName::from_static("x-amz-copy-source-if-none-match"),
     HeaderName::from_static("x-amz-copy-source-if-modified-since"),

@@ -10,7 +10,7 @@ use s3s::dto::{
 use s3s::xml::{Deserialize, Deserializer};
 
 use crate::checksum::Declared;
-use crate::conditions::{Conditional, SourceConditional};
+use crate::conditions::{Conditional, SOURCE_HEADERS, SourceConditional};
 use crate::range::ByteRange;
 use crate::tags::{self, Tagged};
 use crate::xml::Names;
@@ -66,7 +66,7 @@ pub fn headers(bytes: &[u8]) {
     }
     let copies = headers.contains_key("x-amz-copy-source");
     let _ = SourceConditional::take(&mut headers);
-    let left = headers.keys().any(|name| name.as_str().starts_with("x-amz-copy-source-if-"));
+    let left = SOURCE_HEADERS.iter().any(|name| headers.contains_key(name));
     assert!(!(copies && left), "conditions on a source are taken off");
     gate::hoisting(&uri, headers);
 }
