@@ -14,8 +14,16 @@ use crate::s3::Credentials;
 const RCLONE: &str = "github.com/rclone/rclone@v1.75.1";
 
 /// Scripts that need Python alone and take seconds.
-pub(super) const FAST: &[&str] =
-    &["boto3_rules", "boto3_listing", "boto3_tree", "boto3_parts", "aws_cli", "minio_py", "s3cmd"];
+pub(super) const FAST: &[&str] = &[
+    "boto3_rules",
+    "boto3_listing",
+    "boto3_tree",
+    "boto3_parts",
+    "boto3_versions",
+    "aws_cli",
+    "minio_py",
+    "s3cmd",
+];
 
 /// Arguments of `xtask conformance clients`.
 #[derive(Debug, clap::Args)]
@@ -60,7 +68,7 @@ enum Client {
 impl Client {
     fn scripts(self) -> &'static [&'static str] {
         match self {
-            Self::Boto3 => &["boto3_rules", "boto3_listing", "boto3_tree", "boto3_parts"],
+            Self::Boto3 => &["boto3_rules", "boto3_listing", "boto3_tree", "boto3_parts", "boto3_versions"],
             Self::Aws => &["aws_cli"],
             Self::AwsLarge => &["aws_sync_large"],
             Self::AwsSdkJs => &["aws_sdk_js"],
@@ -72,6 +80,7 @@ impl Client {
                 "boto3_listing",
                 "boto3_tree",
                 "boto3_parts",
+                "boto3_versions",
                 "aws_cli",
                 "aws_sync_large",
                 "aws_sdk_js",
