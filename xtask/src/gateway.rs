@@ -16,7 +16,7 @@ use crate::cargo::{self, Profile};
 use crate::s3::{Client, Credentials};
 
 /// A start that takes longer than this is a failure, recovery after a crash included.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 /// A drain that takes longer than this is a failure.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::cargo;
 
 const PACKAGES: &str = include_str!("../clients/package.json");
-const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 
 /// Installs the packages into `target/xtask`, unless they are there with these versions; gives the `NODE_PATH`.
 pub(crate) async fn install() -> Result<PathBuf> {

@@ -13,9 +13,9 @@ use crate::s3::Credentials;
 
 /// boto3 and the AWS CLI share botocore, so their versions go together.
 const PACKAGES: &str = include_str!("../clients/requirements.txt");
-const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 /// A client script that takes longer hangs.
-const SCRIPT_LIMIT: Duration = Duration::from_secs(1800);
+const SCRIPT_LIMIT: Duration = Duration::from_mins(30);
 
 /// A virtual environment with the clients in it.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::cargo::{self, Profile};
 use crate::gateway::Gateway;
 use crate::python::Python;
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Runs the shell block under "Use it" against `gateway`, with its address and data directory put in.
 pub(crate) async fn session(gateway: &Gateway, python: &Python) -> Result<()> {

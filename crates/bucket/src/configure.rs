@@ -10,7 +10,9 @@ use crate::committer::Op;
 use crate::{Bucket, BucketError};
 
 /// A change, applied to the configuration as it is when its turn comes; perhaps more than once.
-pub(crate) struct ConfigChange(Box<dyn Fn(&mut Config) -> Result<(), BucketError> + Send + Sync>);
+pub(crate) struct ConfigChange(Box<Change>);
+
+type Change = dyn Fn(&mut Config) -> Result<(), BucketError> + Send + Sync;
 
 impl ConfigChange {
     pub(crate) fn apply(&self, config: &mut Config) -> Result<(), BucketError> {

@@ -23,7 +23,7 @@ fn frame(body: &[u8]) -> Vec<u8> {
 }
 
 fn first_error(car: &[u8]) -> CarError {
-    CarReader::new(car).and_then(|reader| reader.collect::<Result<Vec<_>, _>>()).unwrap_err()
+    CarReader::new(car).and_then(std::iter::Iterator::collect::<Result<Vec<_>, _>>).unwrap_err()
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn every_cut_but_those_between_frames_is_truncation() {
     let (car, start) = car_with(&[frame(&[1; 200]), frame(b""), frame(&[2; 70])].concat());
     let ends = [start, start + 238, start + 238 + 37, car.len() as u64];
     for cut in 0..=car.len() {
-        let blocks = CarReader::new(&car[..cut]).and_then(|reader| reader.collect::<Result<Vec<_>, _>>());
+        let blocks = CarReader::new(&car[..cut]).and_then(std::iter::Iterator::collect::<Result<Vec<_>, _>>);
         if ends.contains(&(cut as u64)) {
             assert!(blocks.is_ok(), "cut at {cut}");
         } else {

@@ -44,10 +44,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
-            head_timeout: Duration::from_secs(60),
+            head_timeout: Duration::from_mins(1),
             head_bytes: 64 * 1024,
-            body_timeout: Duration::from_secs(60),
-            write_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_mins(1),
+            write_timeout: Duration::from_mins(1),
             drain_timeout: Duration::from_secs(8),
         }
     }

@@ -68,7 +68,7 @@ fn counted(source: Source) -> IpAddr {
             let network = u128::from(address) & !u128::from(u64::MAX);
             IpAddr::V6(Ipv6Addr::from(network))
         }
-        v4 => v4,
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -307,7 +307,7 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(rate("100/s").unwrap(), Rate::new(count, second));
         assert_eq!(rate("100/s:500").unwrap(), Rate { burst, ..Rate::new(count, second) });
-        assert_eq!(rate("100/m").unwrap(), Rate::new(count, Duration::from_secs(60)));
+        assert_eq!(rate("100/m").unwrap(), Rate::new(count, Duration::from_mins(1)));
         for bad in ["", "100", "0/s", "100/d", "-1/s", "1.5/s", "100/s:0", "100/s:", "/s", "4294967295/s"] {
             assert!(matches!(rate(bad), Err(IdentityError::InvalidRate)), "{bad}");
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 ///
 /// Nothing written, created, renamed, removed or truncated survives a power cut before it was flushed: file
 /// contents and lengths by [`DiskFile::flush`], names by [`Disk::flush_dir`].
+#[expect(clippy::missing_errors_doc, reason = "each gives what the file system says")]
 pub trait Disk: Send + Sync + Debug {
     /// Creates a directory and its parents, and makes their names durable. Not an error if it exists.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
@@ -39,6 +40,7 @@ pub trait DiskLock: Send + Sync + Debug {}
 
 /// An open file, read and written at positions.
 #[expect(clippy::len_without_is_empty, reason = "it has a length, but is no collection")]
+#[expect(clippy::missing_errors_doc, reason = "each gives what the file system says")]
 pub trait DiskFile: Send + Sync + Debug {
     /// The length in bytes.
     fn len(&self) -> io::Result<u64>;

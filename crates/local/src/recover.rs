@@ -72,7 +72,7 @@ struct Segment {
 /// Opens the segments in order, and removes one that was being made.
 fn open_segments(disk: &dyn Disk, dir: &Path, log: LogId) -> Result<Vec<Segment>, LocalError> {
     let names = disk.list(dir).map_err(LocalError::io("read", dir))?;
-    for name in names.iter().filter(|name| name.ends_with(".tmp")) {
+    for name in names.iter().filter(|name| Path::new(name).extension().is_some_and(|end| end == "tmp")) {
         let path = dir.join(name);
         disk.remove(&path).map_err(LocalError::io("remove", &path))?;
     }

@@ -105,7 +105,7 @@ mod tests {
     /// 256 MiB have pairs for one leaf of outboard, less the last pair.
     #[test]
     fn a_full_leaf_of_outboard_goes_out_while_the_body_streams() {
-        let leaf = Bytes::from_iter((0..LEAF_SIZE).map(|i| (i % 251) as u8));
+        let leaf: Bytes = (0..LEAF_SIZE).map(|i| (i % 251) as u8).collect();
         let (mut assembler, mut blocks) = (Assembler::new(&[]), Vec::new());
         for _ in 0..258 {
             assembler.leaf(leaf.clone()).unwrap();

@@ -15,7 +15,7 @@ use super::{Machine, Target};
 /// After so many cycles a run goes on with an empty store, so that disk use is bounded.
 const CYCLES_PER_STORE: u32 = 25;
 /// An operation that has no answer so long after a cut hangs.
-const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 /// The store's own deep verification runs after every such number of cuts.
 const CYCLES_PER_VERIFY: u32 = 5;
 

@@ -150,9 +150,9 @@ impl<T: Target> Performer<'_, T> {
         match answer {
             Ok(answer) => {
                 if kind == READS {
-                    self.tally.reads += 1
+                    self.tally.reads += 1;
                 } else {
-                    *self.tally.acknowledged.entry(kind).or_default() += 1
+                    *self.tally.acknowledged.entry(kind).or_default() += 1;
                 }
                 Ok(Answer::Good(answer))
             }

@@ -98,7 +98,7 @@ pub(super) async fn read(
             |what: &str| BucketError::damaged(std::io::Error::other(format!("system tree: {what}")));
         match key.split_first() {
             _ if *key == *META => {
-                meta = Some(snapshot::read::<SystemState>(store, tree, &entry.value).await?)
+                meta = Some(snapshot::read::<SystemState>(store, tree, &entry.value).await?);
             }
             Some((&ACCOUNT, id)) => {
                 let id = id.try_into().map_err(|_| malformed("an account's id"))?;

@@ -26,8 +26,10 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let input = &mut request.input;
     let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
-    let replace = replaces(input.metadata_directive.as_ref().map(|d| d.as_str()), "metadata")?;
-    let replace_tags = replaces(input.tagging_directive.as_ref().map(|d| d.as_str()), "tagging")?;
+    let replace =
+        replaces(input.metadata_directive.as_ref().map(s3s::dto::MetadataDirective::as_str), "metadata")?;
+    let replace_tags =
+        replaces(input.tagging_directive.as_ref().map(s3s::dto::TaggingDirective::as_str), "tagging")?;
     let algorithm =
         input.checksum_algorithm.as_ref().map(|name| named_algorithm(name.as_str())).transpose()?;
     let source = Source::of(&input.copy_source)?;

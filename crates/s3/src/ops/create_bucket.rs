@@ -55,7 +55,7 @@ fn check_configuration(configuration: Option<&CreateBucketConfiguration>, region
         if configuration.bucket.is_some() || configuration.location.is_some() {
             return Err(not_implemented("directory buckets"));
         }
-        asked = configuration.location_constraint.as_ref().map(|location| location.as_str());
+        asked = configuration.location_constraint.as_ref().map(s3s::dto::BucketLocationConstraint::as_str);
     }
     match asked.filter(|asked| !asked.is_empty()) {
         None if region == FIRST_REGION => Ok(()),

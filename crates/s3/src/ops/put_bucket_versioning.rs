@@ -16,7 +16,7 @@ pub(crate) async fn run(
     if asked.mfa_delete.is_some_and(|mfa| mfa.as_str() != MFADelete::DISABLED) {
         return Err(not_implemented("MfaDelete"));
     }
-    let versioning = match asked.status.as_ref().map(|status| status.as_str()) {
+    let versioning = match asked.status.as_ref().map(s3s::dto::BucketVersioningStatus::as_str) {
         Some("Enabled") => Versioning::Enabled,
         Some("Suspended") => Versioning::Suspended,
         _ => return Err(malformed_xml()),

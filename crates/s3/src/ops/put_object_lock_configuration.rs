@@ -35,7 +35,7 @@ pub(crate) async fn run(
 /// MalformedXML, InvalidArgument, InvalidRetentionPeriod.
 pub(crate) fn object_lock(document: Option<&ObjectLockConfiguration>) -> S3Result<ObjectLock> {
     let document = document.ok_or_else(malformed_xml)?;
-    let enabled = document.object_lock_enabled.as_ref().map(|enabled| enabled.as_str());
+    let enabled = document.object_lock_enabled.as_ref().map(s3s::dto::ObjectLockEnabled::as_str);
     if enabled != Some(ObjectLockEnabled::ENABLED) {
         return Err(malformed_xml());
     }

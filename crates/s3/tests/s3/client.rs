@@ -63,13 +63,13 @@ impl Request {
 
     /// A path that is sent as it stands.
     pub(crate) fn raw_path(mut self, path: &str) -> Self {
-        self.path = path.to_owned();
+        path.clone_into(&mut self.path);
         self
     }
 
     /// What `Host` says; the connection goes to the server all the same.
     pub(crate) fn host(mut self, host: &str) -> Self {
-        self.host = host.to_owned();
+        host.clone_into(&mut self.host);
         self
     }
 

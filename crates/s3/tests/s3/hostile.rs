@@ -59,7 +59,7 @@ fn rechunked(server: &Server, change: impl FnOnce(Vec<String>) -> Vec<String>) -
     let text = String::from_utf8(body.clone()).unwrap();
     // Size line and data of each chunk, together.
     let lines: Vec<&str> = text.split_inclusive("\r\n").collect();
-    let chunks = lines.chunks(2).map(|pair| pair.concat()).collect();
+    let chunks = lines.chunks(2).map(<[&str]>::concat).collect();
     let new = change(chunks).concat();
     let head = head.replacen(
         &format!("content-length: {}", body.len()),
@@ -83,7 +83,7 @@ corpus! {
     a_flipped_digit_of_the_signature: |s| {
         let (head, _) = put(s).parts();
         let at = head.find("Signature=").unwrap() + 10;
-        let old = &head[at..at + 1];
+        let old = &head[at..=at];
         let new = if old == "0" { "1" } else { "0" };
         changed(&put(s), &format!("Signature={old}"), &format!("Signature={new}"))
     } => ["SignatureDoesNotMatch"];
@@ -108,7 +108,7 @@ corpus! {
     a_scope_that_ends_otherwise: |s| changed(&put(s), "aws4_request", "aws5_request") => [];
     a_scope_of_another_day: |s| {
         let mut old = put(s);
-        old.signer.time -= std::time::Duration::from_secs(86_400 * 3);
+        old.signer.time -= std::time::Duration::from_hours(72);
         let scope = old.signer.scope();
         changed(&put(s), &put(s).signer.scope(), &scope)
     } => [];

@@ -17,7 +17,7 @@ const SCRIPT: &str = "large_resume";
 /// Parts acknowledged to one run of the client when something is killed. There are 640 in all.
 const BEFORE_A_KILL: u32 = 160;
 /// Longest time between two lines of a client that works.
-const STILL: Duration = Duration::from_secs(120);
+const STILL: Duration = Duration::from_mins(2);
 
 pub(super) async fn run(site: &Site) -> Result<()> {
     println!("== resume: 5 GiB in parts");
