@@ -55,6 +55,7 @@ pub(crate) fn run() -> Result<()> {
     findings.extend(unexplained_dependencies(&metadata)?);
     findings.extend(forbidden_words(&files)?);
     findings.extend(unlinked_docs(&files)?);
+    findings.extend(headless_files(&files)?);
     for finding in &findings {
         println!("tidy: {finding}");
     }
@@ -153,6 +154,18 @@ fn unlinked_docs(files: &[PathBuf]) -> Result<Vec<String>> {
     }
     let unlinked = files.iter().filter(pages).filter(|page| !linked.contains(*page));
     Ok(unlinked.map(|page| format!("{} is linked from nowhere", page.display())).collect())
+}
+
+/// Every source file begins with what it is.
+fn headless_files(files: &[PathBuf]) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
+        let text = read(file)?;
+        if !text.starts_with("//!") && !text.starts_with("#!") {
+            findings.push(format!("{} does not begin with what it is (`//!`)", file.display()));
+        }
+    }
+    Ok(findings)
 }
 
 /// Targets of Markdown's inline links, without fragments.

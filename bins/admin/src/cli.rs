@@ -1,3 +1,5 @@
+//! The arguments of `carob`.
+
 use std::path::PathBuf;
 use std::str::FromStr;
 

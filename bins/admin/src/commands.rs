@@ -1,3 +1,5 @@
+//! The commands of `carob`, each a request to the gateway or a read of files.
+
 use std::fs::File;
 use std::io::{BufReader, BufWriter, IsTerminal, StdoutLock, stdout};
 use std::path::Path;

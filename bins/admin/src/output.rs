@@ -1,3 +1,5 @@
+//! Results, as text for people or JSON for programs.
+
 use std::fmt::Write as _;
 use std::io::{self, Write};
 

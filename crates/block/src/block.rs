@@ -1,3 +1,5 @@
+//! A block: bytes that match their CID, by type.
+
 use bytes::Bytes;
 use cid::Cid;
 use multihash::Multihash;

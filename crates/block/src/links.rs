@@ -1,3 +1,5 @@
+//! The links of a block.
+
 use cid::Cid;
 use ipld_core::codec::Links;
 use ipld_dagpb::DagPbCodec;

@@ -1,3 +1,5 @@
+//! A store in memory, stricter than any on disk.
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! The traits of stores: blocks, sessions, heads.
+
 use std::fmt::Debug;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! One bucket: what can be read of it and done to it.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Why a bucket did not do what was asked.
+
 use std::error::Error;
 use std::sync::Arc;
 

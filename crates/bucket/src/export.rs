@@ -1,3 +1,5 @@
+//! All blocks of one state of a bucket, as a stream.
+
 use std::collections::{HashSet, VecDeque};
 
 use carob_block::{Block, Cid, ReadBlocks, Store};

@@ -1,3 +1,5 @@
+//! The commits of a bucket, back in time.
+
 use carob_block::{Cid, Store};
 use carob_commit::Commit;
 use carob_index::{NodeCache, Tree};

@@ -1,3 +1,5 @@
+//! Listings of current objects.
+
 use std::sync::Arc;
 
 use carob_commit::Record;

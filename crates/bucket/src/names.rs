@@ -1,3 +1,5 @@
+//! What a bucket may be called.
+
 use crate::BucketError;
 
 /// Parts of names that stand for past states of a bucket.

@@ -1,3 +1,5 @@
+//! An object as of one commit, and its bytes.
+
 use std::fmt;
 use std::ops::Range;
 use std::pin::Pin;

@@ -1,3 +1,5 @@
+//! What must hold of a key when a write of it is applied.
+
 use carob_commit::ETag;
 
 use crate::BucketError;

@@ -1,3 +1,5 @@
+//! A bucket as of one commit.
+
 use std::sync::Arc;
 
 use carob_block::{Block, Cid, ReadBlocks, Store};

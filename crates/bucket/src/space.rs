@@ -1,3 +1,5 @@
+//! All buckets of one key.
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;

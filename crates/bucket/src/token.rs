@@ -1,3 +1,5 @@
+//! Where a listing goes on.
+
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::BucketError;

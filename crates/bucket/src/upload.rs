@@ -1,3 +1,5 @@
+//! A body on its way into the store.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Frames of a CAR.
+
 use carob_block::{Block, Bytes};
 
 /// One block as a CAR holds it: length, CID, data.

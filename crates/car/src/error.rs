@@ -1,3 +1,5 @@
+//! Why a CAR cannot be read or written.
+
 use carob_block::BlockError;
 
 /// Why a CAR could not be read or written. Offsets are in bytes from its start.

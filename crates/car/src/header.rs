@@ -1,3 +1,5 @@
+//! The header of a CAR.
+
 use carob_block::Cid;
 use serde::{Deserialize, Serialize};
 

@@ -1,3 +1,5 @@
+//! Reading a CAR, each block checked.
+
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 
 use carob_block::{Block, Bytes, Cid, MAX_BLOCK_SIZE};

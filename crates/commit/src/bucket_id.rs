@@ -1,3 +1,5 @@
+//! The identity of a bucket, which outlives its name.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,3 +1,5 @@
+//! Canonical DAG-CBOR blocks, written and read.
+
 use carob_block::{Block, Codec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

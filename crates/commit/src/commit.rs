@@ -1,3 +1,5 @@
+//! The signed state of a bucket.
+
 use carob_block::{Block, Cid};
 use carob_identity::{Did, Hlc, Signature, Signer, verify};
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! Entity tags as S3 has them.
+
 use std::fmt;
 use std::str::FromStr;
 

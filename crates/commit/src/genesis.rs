@@ -1,3 +1,5 @@
+//! What never changes of a bucket.
+
 use carob_block::Block;
 use carob_identity::{Did, Timestamp};
 use serde::{Deserialize, Serialize};

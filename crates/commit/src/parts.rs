@@ -1,3 +1,5 @@
+//! The parts that a multipart object was made of.
+
 use carob_block::{Block, Cid};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;

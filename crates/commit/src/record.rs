@@ -1,3 +1,5 @@
+//! What is known of an object.
+
 use std::collections::BTreeMap;
 
 use carob_block::Cid;

@@ -1,3 +1,5 @@
+//! Bodies of requests and answers.
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 

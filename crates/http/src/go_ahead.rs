@@ -1,3 +1,5 @@
+//! Whether a client was told to send the body that it keeps back.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

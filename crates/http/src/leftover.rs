@@ -1,3 +1,5 @@
+//! The rest of a body that nobody reads.
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Bodies that stand still are cut off.
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;

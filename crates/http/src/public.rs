@@ -1,3 +1,5 @@
+//! What answers on the public listener.
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;

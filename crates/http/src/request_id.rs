@@ -1,3 +1,5 @@
+//! The ids that clients report.
+
 use std::sync::Arc;
 
 use carob_identity::Entropy;

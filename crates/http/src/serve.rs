@@ -1,3 +1,5 @@
+//! Connections, accepted, limited and drained.
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;

@@ -1,3 +1,5 @@
+//! Times as text.
+
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;

@@ -1,3 +1,5 @@
+//! S3 credentials.
+
 use std::fmt;
 use std::str::FromStr;
 

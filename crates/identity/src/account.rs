@@ -1,3 +1,5 @@
+//! Accounts, which own buckets.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,3 +1,5 @@
+//! Who may do what on what: the question and who answers it.
+
 use std::fmt;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! Time, handed in.
+
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 

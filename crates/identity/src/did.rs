@@ -1,3 +1,5 @@
+//! Public keys as did:key.
+
 use std::fmt;
 use std::str::FromStr;
 

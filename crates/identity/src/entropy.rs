@@ -1,3 +1,5 @@
+//! Randomness, handed in.
+
 use std::fmt::Debug;
 
 use parking_lot::Mutex;

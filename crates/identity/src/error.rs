@@ -1,3 +1,5 @@
+//! Why an identity cannot be read, made or checked.
+
 use std::path::PathBuf;
 
 use crate::{AccessKeyId, AccountName};

@@ -1,3 +1,5 @@
+//! What an access key may do at most.
+
 use serde::{Deserialize, Serialize};
 
 use crate::{AccessKeyId, Action, Did, IdentityError, Timestamp};

@@ -1,3 +1,5 @@
+//! Hybrid logical clocks.
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;

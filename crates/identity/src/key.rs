@@ -1,3 +1,5 @@
+//! Signing keys and signatures.
+
 use std::fmt;
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;

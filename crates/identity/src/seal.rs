@@ -1,3 +1,5 @@
+//! Secrets sealed under a master key.
+
 use std::fmt;
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};

@@ -1,3 +1,5 @@
+//! Where a request comes from.
+
 use std::net::IpAddr;
 
 /// Where a request comes from, as whoever accepted its connection saw it. Carried in a request's extensions.

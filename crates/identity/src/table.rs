@@ -1,3 +1,5 @@
+//! All accounts and access keys in memory, deciding for every surface.
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Building a tree from sorted entries.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Decoded nodes, kept within a budget.
+
 use std::sync::Arc;
 
 use carob_block::{Block, ReadBlocks};

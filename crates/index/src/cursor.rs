@@ -1,3 +1,5 @@
+//! A place in a tree, and steps from it.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

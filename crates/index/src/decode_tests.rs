@@ -1,3 +1,5 @@
+//! Nodes that no encoder writes are refused.
+
 use bytes::Bytes;
 use ipld_core::ipld::Ipld;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! The block that is the root of a tree.
+
 use carob_block::{Block, Cid, Codec};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;

@@ -1,3 +1,5 @@
+//! What differs between two trees.
+
 use std::cmp::Ordering;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Writing nodes.
+
 use bytes::Bytes;
 use carob_block::{Block, Codec};
 

@@ -1,3 +1,5 @@
+//! Entries and their values.
+
 use std::ops::AddAssign;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Why a tree cannot be read or changed.
+
 use carob_block::{Cid, StoreError};
 
 use crate::{MAX_KEY, MAX_VALUE};

@@ -1,3 +1,5 @@
+//! A way through a tree that skips what it is not told to enter.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

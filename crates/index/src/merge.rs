@@ -1,3 +1,5 @@
+//! Three-way merge.
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! What decides where nodes end.
+
 use serde::{Deserialize, Serialize};
 
 use crate::{IndexError, MAX_KEY};

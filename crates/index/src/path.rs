@@ -1,3 +1,5 @@
+//! The nodes from the top down to a place.
+
 use std::sync::Arc;
 
 use crate::node::{Digest, Node};

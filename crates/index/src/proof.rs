@@ -1,3 +1,5 @@
+//! Proofs: the nodes that a query touched, and the query run over them.
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,3 +1,5 @@
+//! A tree, opened and asked.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

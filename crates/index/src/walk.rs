@@ -1,3 +1,5 @@
+//! All nodes of a tree, or those that another has not.
+
 use std::sync::Arc;
 
 use carob_block::Block;

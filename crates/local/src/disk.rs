@@ -1,3 +1,5 @@
+//! The file operations that the store is made of.
+
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Why the store cannot be opened, read or written.
+
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+//! The file `FORMAT`, which says what a directory is.
+
 use std::io::ErrorKind;
 use std::path::Path;
 

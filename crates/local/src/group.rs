@@ -1,3 +1,5 @@
+//! What one flush makes durable.
+
 use std::collections::HashSet;
 
 use carob_block::{HeadSwap, StoreError};

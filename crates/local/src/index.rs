@@ -1,3 +1,5 @@
+//! From a block's digest to its place.
+
 use std::collections::HashMap;
 
 use carob_block::{Cid, Codec, sha256_cid};

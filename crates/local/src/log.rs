@@ -1,3 +1,5 @@
+//! The log of segments, appended to.
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;

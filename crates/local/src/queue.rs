@@ -1,3 +1,5 @@
+//! What waits for the writer.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Records in segments: descriptors and heads.
+
 use std::io;
 
 use carob_block::{Block, Cid, Codec, HeadSwap};

@@ -1,3 +1,5 @@
+//! Opening: what is durable, what is torn, what is corrupt.
+
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+//! Looking past damage for a record that proves it to have been durable.
+
 use std::io;
 
 use carob_car::CarReader;

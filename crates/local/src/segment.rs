@@ -1,3 +1,5 @@
+//! One segment file.
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

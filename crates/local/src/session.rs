@@ -1,3 +1,5 @@
+//! A writer's blocks until they are committed.
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};

@@ -1,3 +1,5 @@
+//! The store: reads, sessions, commits.
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+//! The thread that writes and flushes.
+
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;

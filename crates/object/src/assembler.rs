@@ -1,3 +1,5 @@
+//! Leaves made into blocks, with all hashes but MD5.
+
 use bytes::Bytes;
 use carob_block::{Block, Cid, Codec};
 

@@ -1,3 +1,5 @@
+//! Checksums that S3 knows.
+
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;

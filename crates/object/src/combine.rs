@@ -1,3 +1,5 @@
+//! CRCs of joined pieces from the pieces' own.
+
 use crc_fast::{CrcAlgorithm, checksum_combine};
 use md5::{Digest, Md5};
 

@@ -1,3 +1,5 @@
+//! The UnixFS tree over leaves.
+
 use carob_block::Block;
 
 use crate::unixfs::encode_node;

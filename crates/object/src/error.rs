@@ -1,3 +1,5 @@
+//! Why a body cannot be written or read.
+
 use carob_block::{Cid, StoreError};
 
 /// Why a body could not be written or read.

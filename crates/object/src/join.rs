@@ -1,3 +1,5 @@
+//! Bodies joined without reading them.
+
 use std::sync::Arc;
 
 use carob_block::{Block, Cid, Codec, ReadBlocks, Session};

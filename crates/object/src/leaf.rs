@@ -1,3 +1,5 @@
+//! Chunks of any size cut into leaves.
+
 use bytes::Bytes;
 
 use crate::LEAF_SIZE;

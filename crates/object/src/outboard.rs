@@ -1,3 +1,5 @@
+//! Bao outboards, made while the body streams.
+
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
 /// Bytes of the body under one leaf of the outboard: 16 chunks of BLAKE3.

@@ -1,3 +1,5 @@
+//! Reading ranges of a body, each block verified.
+
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;

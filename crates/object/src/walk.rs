@@ -1,3 +1,5 @@
+//! All blocks of a body.
+
 use std::ops::Range;
 use std::sync::Arc;
 

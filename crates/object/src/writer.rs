@@ -1,3 +1,5 @@
+//! Writing a body as it streams in.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

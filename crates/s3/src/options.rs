@@ -1,3 +1,5 @@
+//! What the service is made of.
+
 use std::fmt;
 use std::sync::Arc;
 

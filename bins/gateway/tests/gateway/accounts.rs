@@ -1,3 +1,5 @@
+//! Accounts of the real binary: across restarts, and in no file in the clear.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Starting, stopping and restarting the real binary.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

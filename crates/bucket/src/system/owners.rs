@@ -1,3 +1,5 @@
+//! Who owns a bucket, for the authorizer.
+
 use async_trait::async_trait;
 use carob_identity::{BucketOwners, Did, IdentityError};
 

@@ -1,3 +1,5 @@
+//! The admin API's accounts and access keys.
+
 use carob_bucket::{NewKey, SystemError};
 use carob_identity::{
     Account, AccountNumber, Action, Credentials, Grant, IdentityError, Resource, Scope, Timestamp,

@@ -1,3 +1,5 @@
+//! Answers and refusals of the admin API.
+
 use carob_bucket::BucketError;
 use carob_identity::IdentityError;
 use http::{Response, StatusCode};

@@ -1,3 +1,5 @@
+//! The admin API's export of a bucket.
+
 use bytes::Bytes;
 use carob_block::Block;
 use carob_bucket::BucketError;

@@ -1,3 +1,5 @@
+//! Query parameters of the admin API.
+
 use percent_encoding::percent_decode_str;
 
 use super::answer::Refusal;

@@ -1,3 +1,5 @@
+//! The admin API's reads: status, listings, usage, objects, history.
+
 use std::collections::BTreeMap;
 
 use carob_bucket::{

@@ -1,3 +1,5 @@
+//! The Unix socket of the admin API, for the data directory's owner alone.
+
 use std::ffi::OsStr;
 use std::fs::Permissions;
 use std::io;

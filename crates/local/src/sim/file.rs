@@ -1,3 +1,5 @@
+//! A file of the simulated disk.
+
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 

@@ -1,3 +1,5 @@
+//! Names of the simulated disk.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,5 @@
+//! Tenants: what one may do, and that another learns nothing.
+
 use std::time::Duration;
 
 use carob_identity::{AccountNumber, Scope, Timestamp};

@@ -1,3 +1,5 @@
+//! Signatures, dates and presigned URLs.
+
 use std::time::Duration;
 
 use crate::server::Server;

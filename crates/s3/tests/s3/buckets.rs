@@ -1,3 +1,5 @@
+//! Buckets: made, headed, listed, deleted.
+
 use std::sync::Arc;
 
 use carob_block::MemoryStore;

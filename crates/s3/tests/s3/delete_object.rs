@@ -1,3 +1,5 @@
+//! DeleteObject.
+
 use crate::server::Server;
 
 #[tokio::test]

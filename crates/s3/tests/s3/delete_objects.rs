@@ -1,3 +1,5 @@
+//! DeleteObjects.
+
 use md5::{Digest, Md5};
 
 use crate::client::Request;

@@ -1,3 +1,5 @@
+//! GetObject and HeadObject.
+
 use carob_identity::AccountNumber;
 
 use crate::server::{NOW_HTTP, Server};

@@ -1,3 +1,5 @@
+//! ListObjects, version 1.
+
 use crate::server::Server;
 
 const KEYS: [&str; 6] = ["a", "b/1", "b/2", "c", "d/1", "e"];

@@ -1,3 +1,5 @@
+//! ListObjectsV2.
+
 use crate::server::Server;
 
 const KEYS: [&str; 8] = ["a", "a/b", "b/1", "b/2", "b/c/3", "d", "e/", "f"];

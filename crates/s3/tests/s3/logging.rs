@@ -1,3 +1,5 @@
+//! What is logged, and what never is.
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 

@@ -1,3 +1,5 @@
+//! PutObject.
+
 use crate::server::Server;
 
 /// `printf hello | ipfs add --cid-version=1 --raw-leaves`, one raw block.

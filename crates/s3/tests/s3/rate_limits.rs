@@ -1,3 +1,5 @@
+//! Rate limits over HTTP.
+
 use carob_identity::LimitOptions;
 
 use crate::server::ROOT;

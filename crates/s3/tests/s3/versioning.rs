@@ -151,7 +151,7 @@ async fn versions_are_listed_newest_first_in_pages() {
     expected.sort();
     assert_eq!(found, expected);
 
-    let rolled = server.get("/bucket?versions&delimiter=%2F").send().await.expect_status(200);
+    let rolled = server.get("/bucket?versions&delimiter=/").send().await.expect_status(200);
     assert_eq!(rolled.elements("Prefix").iter().filter(|prefix| *prefix == "b/").count(), 1);
     let lone = server.get("/bucket?versions&version-id-marker=null").send().await;
     lone.expect_error(400, "InvalidArgument");

@@ -1,3 +1,5 @@
+//! The standard library's map: the floor in memory.
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 

@@ -1,3 +1,5 @@
+//! Our own tree.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 

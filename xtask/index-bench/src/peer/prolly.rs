@@ -1,3 +1,5 @@
+//! prollytree.
+
 use prollytree::config::TreeConfig;
 use prollytree::storage::InMemoryNodeStorage;
 use prollytree::streaming_chunker::NodeCursor;

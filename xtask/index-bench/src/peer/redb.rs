@@ -1,3 +1,5 @@
+//! redb.
+
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, TableDefinition};
 
