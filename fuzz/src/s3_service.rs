@@ -6,7 +6,7 @@
 
 mod s3;
 
-use s3::{Answer, Server};
+use s3::Server;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     s3::run(async {

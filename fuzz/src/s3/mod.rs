@@ -10,7 +10,10 @@ use std::time::SystemTime;
 
 use carob_block::MemoryStore;
 use carob_bucket::{Space, SpaceOptions};
-use carob_identity::{Credentials, ManualClock, RootOnly, SeededEntropy, SpaceKey, Timestamp};
+use carob_identity::{
+    Account, Clock, Credentials, LimitOptions, ManualClock, RateLimits, RootOnly, SeededEntropy, SoleAccount,
+    SpaceKey, Timestamp,
+};
 use carob_s3::{Body, Domains, S3Frontend, S3Options, service};
 use data_encoding::BASE64;
 use http::{HeaderName, HeaderValue, Request};
@@ -75,7 +78,7 @@ impl Server {
     /// With a bucket `bucket` and an object `key` in it, and the same in `locked`, which has object lock.
     pub async fn start() -> Self {
         let entropy = Arc::new(SeededEntropy::new(1));
-        let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_500)));
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp(1_700_000_000_500)));
         let space = Space::open(SpaceOptions {
             store: Arc::new(MemoryStore::new()),
             signer: Arc::new(SpaceKey::generate(&*entropy)),
@@ -84,11 +87,15 @@ impl Server {
             cache_bytes: 1 << 20,
         });
         let space = space.await.expect("an empty store");
-        let root = Arc::new(RootOnly::new(Credentials::parse("FUZZ", SECRET).expect("a key")));
+        let root = Credentials::parse("FUZZ", SECRET).expect("a key");
+        let limits = RateLimits::new(LimitOptions::default(), root.id.clone(), &clock);
+        let root = Arc::new(RootOnly::new(root));
         let frontend = service(S3Options {
             space: space.clone(),
             keys: root.clone(),
             authorizer: root,
+            directory: Arc::new(SoleAccount(Account::root(*space.did()))),
+            limits: Arc::new(limits),
             clock,
             entropy,
             region: "us-east-1".to_owned(),
