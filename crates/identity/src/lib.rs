@@ -29,6 +29,7 @@ mod entropy;
 mod error;
 #[cfg(feature = "system")]
 pub mod files;
+#[cfg_attr(not(feature = "accounts"), expect(dead_code, reason = "decided only where there are accounts"))]
 mod grant;
 mod hlc;
 mod key;
