@@ -133,6 +133,7 @@ struct Verified {
     time: String,
     author: String,
     objects: u64,
+    noncurrent: u64,
     bytes: u64,
     blocks: u64,
 }
@@ -152,6 +153,7 @@ async fn verify(path: &Path, space: Option<&Did>) -> anyhow::Result<Verified> {
         time: rfc3339(commit.time.millis),
         author: commit.author.to_string(),
         objects: report.objects,
+        noncurrent: report.noncurrent,
         bytes: report.bytes,
         blocks: report.blocks,
     })
@@ -167,6 +169,7 @@ fn verified(report: &Verified) -> Vec<(&'static str, String)> {
         ("seq", report.seq.to_string()),
         ("time", report.time.clone()),
         ("objects", report.objects.to_string()),
+        ("noncurrent", report.noncurrent.to_string()),
         ("size", bytes(report.bytes)),
         ("blocks", report.blocks.to_string()),
     ]

@@ -3,13 +3,13 @@
 use std::collections::{HashSet, VecDeque};
 
 use carob_block::{Block, Cid, ReadBlocks, Store};
-use carob_commit::{Inline, PartList, Record, TreeValue, Version};
+use carob_commit::{PartList, Record, TreeValue, Version};
 use carob_index::{Tree, Value};
 use futures::{Stream, StreamExt, TryStreamExt};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-use crate::snapshot::block;
+use crate::snapshot::{block, read_with_block};
 use crate::{BucketError, Snapshot};
 
 /// How many blocks wait for a slow reader of an export.
@@ -89,15 +89,11 @@ impl Out<'_> {
         tree: &Tree,
         value: &Value,
     ) -> Result<T, BucketError> {
-        match T::from_value(value, tree.root())? {
-            Inline::Here(thing) => Ok(*thing),
-            Inline::Linked(cid) => {
-                let found = block(&**store, &cid).await?;
-                let thing = T::from_block(&found)?;
-                self.send(found).await;
-                Ok(thing)
-            }
+        let (thing, own) = read_with_block(store, tree, value).await?;
+        if let Some(block) = own {
+            self.send(block).await;
         }
+        Ok(thing)
     }
 
     /// Body, part list and outboards.

@@ -174,19 +174,23 @@ impl Builder<'_> {
         blocks.extend(edited.blocks);
         let versions = self.edit_versions(versions, &mut blocks).await?;
         let trees = Trees { objects: edited.tree, versions };
-        let config = match self.config.take() {
-            Some(config) => Arc::new(config),
-            None => Arc::clone(self.tip.snapshot.config()),
-        };
-        let config_block = config.to_block()?;
         let parent = self.tip.snapshot.commit();
+        let (config, config_link) = match self.config.take() {
+            Some(config) => {
+                let block = config.to_block()?;
+                let link = block.as_ref().map(|block| *block.cid());
+                blocks.extend(block);
+                (Arc::new(config), link)
+            }
+            None => (Arc::clone(self.tip.snapshot.config()), parent.config),
+        };
         let next = Unsigned {
             space: parent.space,
             bucket: parent.bucket,
             name: parent.name.clone(),
             objects: trees.objects.root(),
             versions: trees.versions.as_ref().map(Tree::root),
-            config: config_block.as_ref().map(|block| *block.cid()),
+            config: config_link,
             parents: vec![parent.cid()],
             skip: self.tip.skips.skip(),
             seq: parent.seq + 1,
@@ -194,9 +198,6 @@ impl Builder<'_> {
             author: parent.author,
         };
         let (commit, block) = next.sign(&*self.space.signer)?;
-        if commit.config != parent.config {
-            blocks.extend(config_block);
-        }
         blocks.push(block);
         self.session.put(blocks).await?;
         self.tip.skips.push(commit.seq, commit.cid());

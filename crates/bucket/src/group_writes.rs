@@ -7,13 +7,12 @@ use carob_commit::{
     Config, DeleteMarker, Lock, Record, TreeValue, Version, VersionId, VersionName, Versioning,
 };
 use carob_identity::Timestamp;
-use carob_index::{Entry, Tree};
+use carob_index::Entry;
 
 use crate::amend::Amendment;
 use crate::bucket::{DeleteOptions, check_key};
 use crate::configure::ConfigChange;
 use crate::group::{Builder, Outcomes};
-use crate::snapshot::read;
 use crate::{BucketError, Found, Precondition, lock, versions};
 
 /// What came of a deletion.
@@ -118,11 +117,10 @@ impl Builder<'_> {
         current: Option<&Record>,
         options: &DeleteOptions,
     ) -> Outcomes<Removed> {
-        let is_current = current.is_some_and(|record| record.version_name() == name);
-        let found = match self.tip.snapshot.find(key, Some(name)).await? {
-            Found::Object(object) => Some(Version::Object(Box::new(object.record().clone()))),
-            Found::DeleteMarker(marker) => Some(Version::DeleteMarker(marker)),
-            Found::Nothing => None,
+        let named = current.filter(|record| record.version_name() == name);
+        let found = match named {
+            Some(record) => Some(Version::Object(Box::new(record.clone()))),
+            None => self.tip.snapshot.noncurrent_version(key, name).await?,
         };
         let etag = match &found {
             Some(Version::Object(record)) => Some(record.etag),
@@ -141,12 +139,12 @@ impl Builder<'_> {
         {
             return Ok(Err(error));
         }
-        if is_current {
+        if named.is_some() {
             self.set_absent(key);
         } else {
             self.version_edits.insert(versions::place(key, name), None);
         }
-        if current.is_none() || is_current {
+        if current.is_none() || named.is_some() {
             self.promote(key, &found).await?;
         }
         self.touched.insert(key.to_owned());
@@ -229,11 +227,7 @@ impl Builder<'_> {
 
     /// Takes the key's `null` version or delete marker away, if nothing protects it: another takes its place.
     async fn remove_null(&mut self, key: &str, current: Option<&Record>) -> Outcomes<()> {
-        let place = versions::place(key, VersionName::Null);
-        let noncurrent = match self.tip.snapshot.versions() {
-            Some(tree) => self.version_at(tree, &place).await?,
-            None => None,
-        };
+        let noncurrent = self.tip.snapshot.noncurrent_version(key, VersionName::Null).await?;
         let current = current.filter(|record| record.version_name() == VersionName::Null);
         let noncurrent = match &noncurrent {
             Some(Version::Object(record)) => Some(&**record),
@@ -244,7 +238,7 @@ impl Builder<'_> {
                 return Ok(Err(error));
             }
         }
-        self.version_edits.insert(place, None);
+        self.version_edits.insert(versions::place(key, VersionName::Null), None);
         Ok(Ok(()))
     }
 
@@ -293,13 +287,6 @@ impl Builder<'_> {
 
     async fn current(&self, key: &str) -> Result<Option<Arc<Record>>, BucketError> {
         Ok(self.tip.snapshot.get(key).await?.map(|object| object.record))
-    }
-
-    async fn version_at(&self, tree: &Tree, place: &Bytes) -> Result<Option<Version>, BucketError> {
-        match tree.get(place).await? {
-            Some(entry) => read(&self.space.store, tree, &entry.value).await.map(Some),
-            None => Ok(None),
-        }
     }
 
     fn new_version(&self) -> VersionId {

@@ -33,6 +33,7 @@ mod amend;
 mod bucket;
 mod committer;
 mod configure;
+mod delimiter;
 mod error;
 mod escape;
 mod export;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use carob_commit::Record;
 use carob_index::Cursor;
 
+use crate::delimiter::rolled_up;
 use crate::token::{Resume, after_prefix};
 use crate::{BucketError, Snapshot};
 
@@ -100,7 +101,7 @@ impl<'a> Walk<'a> {
             snapshot,
             cursor: snapshot.tree().cursor(),
             prefix: &query.prefix,
-            delimiter: query.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()),
+            delimiter: query.delimiter.as_deref(),
             marker: None,
             done: false,
         };
@@ -130,7 +131,7 @@ impl<'a> Walk<'a> {
                 break;
             }
             let key = String::from_utf8(key.to_vec()).map_err(BucketError::damaged)?;
-            let Some(common) = self.rolled_up(&key) else {
+            let Some(common) = rolled_up(&key, self.prefix, self.delimiter).map(str::to_owned) else {
                 let record = self.snapshot.record(&entry.value).await?;
                 let resume = Resume::AfterKey(key.clone());
                 return Ok(Some((ListEntry::Object { key, record }, resume)));
@@ -145,14 +146,6 @@ impl<'a> Walk<'a> {
         }
         self.done = true;
         Ok(None)
-    }
-
-    /// The key up to and including the delimiter, if it has one behind the prefix.
-    fn rolled_up(&self, key: &str) -> Option<String> {
-        let delimiter = self.delimiter?;
-        let rest = key.get(self.prefix.len()..)?;
-        let end = self.prefix.len() + rest.find(delimiter)? + delimiter.len();
-        key.get(..end).map(str::to_owned)
     }
 }
 

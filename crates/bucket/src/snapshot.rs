@@ -141,18 +141,28 @@ impl Snapshot {
             return Ok(Found::Object(object));
         }
         let found = match (self.versions(), version) {
-            (None, _) => None,
+            (_, Some(name)) => self.noncurrent_version(key, name).await?,
             (Some(tree), None) => versions::newest(&self.store, tree, key).await?,
-            (Some(tree), Some(name)) => match tree.get(&versions::place(key, name)).await? {
-                Some(entry) => Some(read(&self.store, tree, &entry.value).await?),
-                None => None,
-            },
+            (None, None) => None,
         };
         Ok(match found {
             Some(Version::Object(record)) => Found::Object(self.object(Arc::new(*record))),
             Some(Version::DeleteMarker(marker)) => Found::DeleteMarker(marker),
             None => Found::Nothing,
         })
+    }
+
+    /// The version of this name, unless it is the current object.
+    pub(crate) async fn noncurrent_version(
+        &self,
+        key: &str,
+        name: VersionName,
+    ) -> Result<Option<Version>, BucketError> {
+        let Some(tree) = self.versions() else { return Ok(None) };
+        match tree.get(&versions::place(key, name)).await? {
+            Some(entry) => read(&self.store, tree, &entry.value).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     fn object(&self, record: Arc<Record>) -> Object {
@@ -187,9 +197,21 @@ pub(crate) async fn read<T: TreeValue>(
     tree: &Tree,
     value: &Value,
 ) -> Result<T, BucketError> {
+    Ok(read_with_block(store, tree, value).await?.0)
+}
+
+/// As [`read`], with the block that the value has of its own, if it has one.
+pub(crate) async fn read_with_block<T: TreeValue>(
+    store: &Arc<dyn Store>,
+    tree: &Tree,
+    value: &Value,
+) -> Result<(T, Option<Block>), BucketError> {
     match T::from_value(value, tree.root())? {
-        Inline::Here(thing) => Ok(*thing),
-        Inline::Linked(cid) => Ok(T::from_block(&block(&**store, &cid).await?)?),
+        Inline::Here(thing) => Ok((*thing, None)),
+        Inline::Linked(cid) => {
+            let block = block(&**store, &cid).await?;
+            Ok((T::from_block(&block)?, Some(block)))
+        }
     }
 }
 

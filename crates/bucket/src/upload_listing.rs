@@ -2,6 +2,8 @@
 
 use carob_commit::{PartState, UploadId, UploadState};
 
+use crate::delimiter::rolled_up;
+use crate::escape::unterminated;
 use crate::snapshot::read;
 use crate::token::after_prefix;
 use crate::uploads::{self, Place};
@@ -67,7 +69,6 @@ impl Bucket {
         self.snapshot().await?;
         let tree = self.space().uploads(self.info()).await?;
         let Some(tree) = tree.filter(|_| query.max_uploads > 0) else { return Ok(page) };
-        let delimiter = query.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
         let mut cursor = tree.cursor();
         cursor.seek(&start(query)).await?;
         let mut last = None;
@@ -76,10 +77,7 @@ impl Bucket {
             if !key.starts_with(&query.prefix) {
                 break;
             }
-            let common = delimiter.and_then(|delimiter| {
-                let found = key.get(query.prefix.len()..)?.find(delimiter)?;
-                key.get(..query.prefix.len() + found + delimiter.len())
-            });
+            let common = rolled_up(&key, &query.prefix, query.delimiter.as_deref());
             let rolled_up_before =
                 common.zip(query.after.as_ref()).is_some_and(|(common, (key, _))| *common <= **key);
             if !rolled_up_before && page.entries.len() == query.max_uploads {
@@ -91,7 +89,7 @@ impl Bucket {
                     page.entries.push(UploadsEntry::Prefix(common.to_owned()));
                     last = Some((common.to_owned(), None));
                 }
-                let Some(bound) = after_prefix(&uploads::keys_from(common)) else { break };
+                let Some(bound) = after_prefix(&unterminated(common)) else { break };
                 cursor.seek(&bound).await?;
                 continue;
             }
@@ -137,7 +135,7 @@ impl Bucket {
 
 /// Where the first upload that a query means may stand.
 fn start(query: &UploadsQuery) -> Vec<u8> {
-    let from = uploads::keys_from(&query.prefix);
+    let from = unterminated(&query.prefix);
     let after = match &query.after {
         None => Vec::new(),
         Some((key, Some(id))) => uploads::part_key(key, *id, u16::MAX).to_vec(),

@@ -6,18 +6,13 @@
 use bytes::Bytes;
 use carob_commit::UploadId;
 
-use crate::escape::{escaped, unescaped, unterminated};
+use crate::escape::{escaped, unescaped};
 
 /// Before what completed uploads came to.
 const COMPLETED: u8 = 0xff;
 
 /// The entry of an upload, before its parts.
 const OWN: u16 = 0;
-
-/// Before all uploads of keys that start with `prefix`.
-pub(crate) fn keys_from(prefix: &str) -> Vec<u8> {
-    unterminated(prefix)
-}
 
 /// Before an upload's own entry and its parts.
 pub(crate) fn upload_prefix(key: &str, id: UploadId) -> Vec<u8> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use carob_commit::{DeleteMarker, Record, Version, VersionId, VersionName};
 use carob_index::Cursor;
 
+use crate::delimiter::rolled_up;
 use crate::escape::unterminated;
 use crate::snapshot::read;
 use crate::token::after_prefix;
@@ -125,7 +126,7 @@ impl<'a> Walk<'a> {
         let mut walk = Self {
             snapshot,
             prefix: &query.prefix,
-            delimiter: query.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()),
+            delimiter: query.delimiter.as_deref(),
             marker: None,
             objects: snapshot.tree().cursor(),
             versions: snapshot.versions().map(carob_index::Tree::cursor),
@@ -135,7 +136,8 @@ impl<'a> Walk<'a> {
         };
         match &query.start {
             VersionStart::AfterVersion(key, name)
-                if key.starts_with(&query.prefix) && walk.rolled_up(key).is_none() =>
+                if key.starts_with(&query.prefix)
+                    && rolled_up(key, &query.prefix, query.delimiter.as_deref()).is_none() =>
             {
                 walk.marker = Some(key.clone());
                 walk.seek_within(key, *name).await?;
@@ -197,7 +199,7 @@ impl<'a> Walk<'a> {
             if !key.starts_with(self.prefix) {
                 return Ok(None);
             }
-            let Some(common) = self.rolled_up(&key) else {
+            let Some(common) = rolled_up(&key, self.prefix, self.delimiter).map(str::to_owned) else {
                 self.begin(key).await?;
                 continue;
             };
@@ -305,14 +307,6 @@ impl<'a> Walk<'a> {
             None => None,
         };
         Ok(())
-    }
-
-    /// The key up to and including the delimiter, if it has one behind the prefix.
-    fn rolled_up(&self, key: &str) -> Option<String> {
-        let delimiter = self.delimiter?;
-        let rest = key.get(self.prefix.len()..)?;
-        let end = self.prefix.len() + rest.find(delimiter)? + delimiter.len();
-        key.get(..end).map(str::to_owned)
     }
 }
 

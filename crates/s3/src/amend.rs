@@ -7,7 +7,7 @@ use carob_identity::{Action, Identity, Resource};
 use s3s::S3Result;
 
 use crate::error::{access_denied, from_bucket};
-use crate::locate::{Located, version_id};
+use crate::locate::{find, version_id};
 use crate::table::Carob;
 use crate::target::Target;
 
@@ -45,12 +45,12 @@ impl Carob {
     /// # Errors
     /// As [`Carob::object`]; InvalidRequest in a bucket without object lock.
     pub(crate) async fn lock(&self, target: Target<'_>) -> S3Result<Lock> {
-        let config = self.config(target.bucket, target.expected_owner).await?;
-        if config.object_lock.is_none() {
+        let bucket = self.bucket(target.bucket, target.expected_owner).await?;
+        let snapshot = bucket.snapshot().await.map_err(from_bucket)?;
+        if snapshot.config().object_lock.is_none() {
             return Err(from_bucket(BucketError::LockNotEnabled));
         }
-        let Located { object, .. } = self.object(target).await?;
-        Ok(object.record().lock)
+        Ok(find(&snapshot, target.key, target.version).await?.object.record().lock)
     }
 
     /// Whether governance is bypassed: asked for, and allowed.

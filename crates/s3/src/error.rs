@@ -19,9 +19,7 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
             s3_error!(InvalidBucketName, "The specified bucket is not valid: {reason}.")
         }
         BucketError::NoSuchKey(_) => no_such_key(),
-        BucketError::NoSuchVersion { .. } => {
-            s3_error!(NoSuchVersion, "The specified version does not exist.")
-        }
+        BucketError::NoSuchVersion { .. } => no_such_version(),
         BucketError::IsDeleteMarker(_) => method_not_allowed(),
         BucketError::Locked => {
             s3_error!(AccessDenied, "Access Denied because object protected by object lock.")
@@ -42,11 +40,7 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
         BucketError::KeyLength(_) => s3_error!(KeyTooLongError, "Your key is too long"),
         BucketError::MetadataTooLarge(_) => metadata_too_large(),
         BucketError::PreconditionFailed(_) => precondition_failed(),
-        BucketError::NoSuchUpload(_) => s3_error!(
-            NoSuchUpload,
-            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted \
-             or completed."
-        ),
+        BucketError::NoSuchUpload(_) => no_such_upload(),
         BucketError::InvalidPart(_) => s3_error!(
             InvalidPart,
             "One or more of the specified parts could not be found. The part may not have been uploaded, or the \
@@ -105,6 +99,18 @@ pub(crate) fn access_denied() -> S3Error {
 
 pub(crate) fn no_such_key() -> S3Error {
     s3_error!(NoSuchKey, "The specified key does not exist.")
+}
+
+pub(crate) fn no_such_version() -> S3Error {
+    s3_error!(NoSuchVersion, "The specified version does not exist.")
+}
+
+pub(crate) fn no_such_upload() -> S3Error {
+    s3_error!(
+        NoSuchUpload,
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or \
+         completed."
+    )
 }
 
 pub(crate) fn method_not_allowed() -> S3Error {

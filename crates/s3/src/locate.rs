@@ -2,9 +2,9 @@
 
 use carob_bucket::{Config, DeleteMarker, Found, Object, Record, Snapshot, VersionName, Versioning};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use s3s::{S3Error, S3Result, s3_error};
+use s3s::{S3Error, S3Result};
 
-use crate::error::{from_bucket, method_not_allowed, no_such_key};
+use crate::error::{from_bucket, method_not_allowed, no_such_key, no_such_version};
 use crate::table::Carob;
 use crate::target::Target;
 
@@ -28,7 +28,8 @@ impl Carob {
     }
 }
 
-async fn find(snapshot: &Snapshot, key: &str, version: Option<VersionName>) -> S3Result<Located> {
+/// As [`Carob::object`], in a state of a bucket.
+pub(crate) async fn find(snapshot: &Snapshot, key: &str, version: Option<VersionName>) -> S3Result<Located> {
     match snapshot.find(key, version).await.map_err(from_bucket)? {
         Found::Object(object) => {
             let version_id = version_id(object.record(), snapshot.config());
@@ -37,9 +38,7 @@ async fn find(snapshot: &Snapshot, key: &str, version: Option<VersionName>) -> S
         Found::DeleteMarker(marker) => {
             Err(deleted(marker, if version.is_some() { method_not_allowed() } else { no_such_key() }))
         }
-        Found::Nothing if version.is_some() => {
-            Err(s3_error!(NoSuchVersion, "The specified version does not exist."))
-        }
+        Found::Nothing if version.is_some() => Err(no_such_version()),
         Found::Nothing => Err(no_such_key()),
     }
 }

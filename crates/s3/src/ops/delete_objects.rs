@@ -7,7 +7,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::checksum::Declared;
 use crate::conditions::etag_condition;
-use crate::error::{access_denied, from_bucket, malformed_xml, not_implemented};
+use crate::error::{access_denied, from_bucket, malformed_xml, no_such_version, not_implemented};
 use crate::table::{Carob, identity};
 use crate::xml::Names;
 
@@ -118,7 +118,7 @@ async fn admit(
     let version = match object.version_id.as_deref().map(str::parse) {
         None => None,
         Some(Ok(name)) => Some(name),
-        Some(Err(_)) => return Err(s3_error!(NoSuchVersion, "The specified version does not exist.")),
+        Some(Err(_)) => return Err(no_such_version()),
     };
     if object.last_modified_time.is_some() || object.size.is_some() {
         return Err(not_implemented("LastModifiedTime or Size as a condition"));

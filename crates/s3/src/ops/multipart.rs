@@ -1,9 +1,9 @@
 //! What the operations on multipart uploads share.
 
 use carob_bucket::{Bucket, BucketError, Checksum, ChecksumAlgorithm, UploadId, UploadState};
-use s3s::{S3Error, S3Result, dto, s3_error};
+use s3s::{S3Result, dto, s3_error};
 
-use crate::error::from_bucket;
+use crate::error::{from_bucket, no_such_upload};
 
 /// Reads an upload's name.
 ///
@@ -11,15 +11,6 @@ use crate::error::from_bucket;
 /// NoSuchUpload for what is no name of ours.
 pub(super) fn upload_id(text: &str) -> S3Result<UploadId> {
     text.parse().map_err(|_| no_such_upload())
-}
-
-/// As [`carob_bucket::BucketError::NoSuchUpload`] is answered.
-fn no_such_upload() -> S3Error {
-    s3_error!(
-        NoSuchUpload,
-        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or \
-         completed."
-    )
 }
 
 /// The upload, if it is under way.
