@@ -50,6 +50,9 @@ pub trait DiskFile: Send + Sync + Debug {
     /// Reads up to `buf.len()` bytes at `offset`; 0 only at the end of the file.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
 
+    /// As [`DiskFile::read_at`], but only what needs no waiting for the disk; `None` if nothing is at hand.
+    fn read_cached_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<Option<usize>>;
+
     /// Writes all of `bytes` at `offset`, growing the file as needed. After an error any part of them may
     /// have been written.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use carob_block::{HeadSwap, StoreError};
 
-use crate::index::Key;
+use crate::index::{Held, Key};
 use crate::queue::Commit;
 use crate::record::{Position, Swap};
 use crate::store::Shared;
@@ -75,9 +75,7 @@ fn record_size(swaps: &[HeadSwap]) -> usize {
 }
 
 fn check(commit: &Commit, shared: &Shared) -> Result<(), StoreError> {
-    if commit.holds.iter().any(|hold| hold.is_lost()) {
-        return Err(StoreError::SessionLost);
-    }
+    commit.holds.iter().try_for_each(|hold| hold.check())?;
     for (at, swap) in commit.swaps.iter().enumerate() {
         let actual = shared.head(&swap.name);
         let repeated = commit.swaps[..at].iter().any(|earlier| earlier.name == swap.name);
@@ -87,7 +85,8 @@ fn check(commit: &Commit, shared: &Shared) -> Result<(), StoreError> {
     }
     for swap in &commit.swaps {
         let Some(next) = swap.next else { continue };
-        if Key::of(&next).and_then(|key| shared.index.get(&key)).is_none() {
+        // All that the commit may rely on was written before it was looked at.
+        if !matches!(Key::of(&next).and_then(|key| shared.index.get(&key)), Some(Held::At(_))) {
             return Err(StoreError::Dangling { name: swap.name.clone(), missing: next });
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use carob_block::{Cid, Codec, sha256_cid};
+use carob_block::{Block, Cid, Codec, sha256_cid};
 use parking_lot::RwLock;
 
 use crate::record::Position;
@@ -32,13 +32,22 @@ pub(crate) struct Place {
     pub(crate) len: u32,
 }
 
+/// A block that is held.
+#[derive(Debug, Clone)]
+pub(crate) enum Held {
+    /// It waits to be written.
+    Queued(Box<Block>),
+    /// It is in the log.
+    At(Place),
+}
+
 /// Which blocks are held and where.
 ///
 /// In shards, so that lookups do not wait for each other. A lookup that pins does so under the shard's lock:
 /// whoever takes a block out of the index afterwards finds the pin.
 #[derive(Debug)]
 pub(crate) struct Index {
-    shards: [RwLock<HashMap<Key, Place>>; SHARDS],
+    shards: [RwLock<HashMap<Key, Held>>; SHARDS],
 }
 
 impl Index {
@@ -46,31 +55,48 @@ impl Index {
         Self { shards: std::array::from_fn(|_| RwLock::default()) }
     }
 
-    fn shard(&self, key: &Key) -> &RwLock<HashMap<Key, Place>> {
+    fn shard(&self, key: &Key) -> &RwLock<HashMap<Key, Held>> {
         &self.shards[usize::from(key.0[0]) % SHARDS]
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<Place> {
-        self.shard(key).read().get(key).copied()
+    pub(crate) fn get(&self, key: &Key) -> Option<Held> {
+        self.shard(key).read().get(key).cloned()
     }
 
-    /// Whether the block is held; if so, `hold` depends on it from now on.
-    pub(crate) fn pin(&self, key: &Key, hold: &Hold) -> bool {
+    /// As [`Index::get`]; if the block is in the log, `hold` depends on it from now on.
+    pub(crate) fn pin(&self, key: &Key, hold: &Hold) -> Option<Held> {
         let shard = self.shard(key).read();
-        let place = shard.get(key);
-        if let Some(place) = place {
+        let held = shard.get(key);
+        if let Some(Held::At(place)) = held {
             hold.depend_on(place.at);
         }
-        place.is_some()
+        held.cloned()
     }
 
-    /// Adds a block; the first place of one that is already held stays.
+    /// Makes a block readable that waits to be written.
+    pub(crate) fn queue(&self, key: Key, block: &Block) {
+        self.shard(&key).write().entry(key).or_insert_with(|| Held::Queued(Box::new(block.clone())));
+    }
+
+    /// Adds a block in the log; the first place of one that is already there stays.
     pub(crate) fn insert(&self, key: Key, place: Place) {
-        self.shard(&key).write().entry(key).or_insert(place);
+        let mut shard = self.shard(&key).write();
+        let held = shard.entry(key).or_insert(Held::At(place));
+        if matches!(held, Held::Queued(_)) {
+            *held = Held::At(place);
+        }
     }
 
     pub(crate) fn remove(&self, key: &Key) {
         self.shard(key).write().remove(key);
+    }
+
+    /// Takes a block back that waits to be written.
+    pub(crate) fn unqueue(&self, key: &Key) {
+        let mut shard = self.shard(key).write();
+        if matches!(shard.get(key), Some(Held::Queued(_))) {
+            shard.remove(key);
+        }
     }
 
     pub(crate) fn len(&self) -> u64 {

@@ -35,11 +35,13 @@
 
 mod disk;
 mod error;
+mod failure;
 mod format;
 mod group;
 mod index;
 mod log;
 mod queue;
+mod read;
 mod real;
 mod record;
 mod recover;

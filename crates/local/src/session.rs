@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
 use carob_block::{Block, Cid, Session, SessionId, StoreError};
 use parking_lot::Mutex;
 
-use crate::index::Key;
+use crate::failure::Failure;
+use crate::index::{Held, Key};
 use crate::record::{HeadRecord, Position};
 use crate::store::Shared;
 
@@ -21,6 +22,8 @@ pub(crate) struct Hold {
     id: SessionId,
     reach: AtomicU64,
     lost: AtomicBool,
+    /// Why its own blocks could not be written, if it was that.
+    failure: OnceLock<Failure>,
     sessions: Arc<Sessions>,
 }
 
@@ -37,6 +40,21 @@ impl Hold {
 
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::SeqCst)
+    }
+
+    /// Its own blocks could not be written.
+    pub(crate) fn lose(&self, failure: &Failure) {
+        let _ = self.failure.set(failure.clone());
+        self.lost.store(true, Ordering::SeqCst);
+    }
+
+    /// Fails if it is lost.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        match self.failure.get() {
+            Some(failure) => Err(failure.to_store_error()),
+            None if self.is_lost() => Err(StoreError::SessionLost),
+            None => Ok(()),
+        }
     }
 }
 
@@ -56,8 +74,8 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) fn open(self: &Arc<Self>) -> Arc<Hold> {
         let id = SessionId(self.last.fetch_add(1, Ordering::SeqCst) + 1);
-        let (reach, lost) = (AtomicU64::new(0), AtomicBool::new(false));
-        let hold = Arc::new(Hold { id, reach, lost, sessions: Arc::clone(self) });
+        let (reach, lost, failure) = (AtomicU64::new(0), AtomicBool::new(false), OnceLock::new());
+        let hold = Arc::new(Hold { id, reach, lost, failure, sessions: Arc::clone(self) });
         self.held.lock().insert(id, Arc::downgrade(&hold));
         hold
     }
@@ -87,8 +105,21 @@ impl LocalSession {
         Self { hold: shared.sessions.open(), shared: Arc::clone(shared) }
     }
 
-    fn check(&self) -> Result<(), StoreError> {
-        if self.hold.is_lost() { Err(StoreError::SessionLost) } else { Ok(()) }
+    /// Leaves `blocks` to the writer. They are readable as soon as this returns.
+    async fn queue(&self, blocks: Vec<Block>) -> Result<(), StoreError> {
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        let room = self.shared.queue.room_for(&blocks).await?;
+        let keys: Vec<Key> = blocks.iter().filter_map(|block| Key::of(block.cid())).collect();
+        for (key, block) in keys.iter().zip(&blocks) {
+            self.shared.index.queue(*key, block);
+        }
+        let queued = self.shared.queue.put(&self.hold, blocks, room);
+        if queued.is_err() {
+            keys.iter().for_each(|key| self.shared.index.unqueue(key));
+        }
+        queued
     }
 }
 
@@ -99,24 +130,32 @@ impl Session for LocalSession {
     }
 
     async fn put(&self, mut blocks: Vec<Block>) -> Result<(), StoreError> {
-        self.check()?;
+        self.hold.check()?;
         if blocks.iter().any(|block| HeadRecord::looks_alike(block, self.shared.log)) {
             let source = "it begins like a head record of this store".into();
             return Err(StoreError::Unavailable { context: "refusing a block", source });
         }
-        // What is there already need not wait for the writer, who looks again at the rest.
-        blocks
-            .retain(|block| Key::of(block.cid()).is_none_or(|key| !self.shared.index.pin(&key, &self.hold)));
-        if blocks.is_empty() {
-            return self.check();
-        }
-        self.shared.queue.put(&self.hold, blocks).await
+        // What is in the log already need not be written, what waits to be may yet fail to.
+        blocks.retain(|block| {
+            let held = Key::of(block.cid()).and_then(|key| self.shared.index.pin(&key, &self.hold));
+            !matches!(held, Some(Held::At(_)))
+        });
+        self.queue(blocks).await?;
+        self.hold.check()
     }
 
     async fn missing(&self, cids: &[Cid]) -> Result<Vec<Cid>, StoreError> {
-        let held = |cid: &Cid| Key::of(cid).is_some_and(|key| self.shared.index.pin(&key, &self.hold));
-        let missing = cids.iter().filter(|cid| !held(cid)).copied().collect();
-        self.check()?;
+        let (mut missing, mut queued) = (Vec::new(), Vec::new());
+        for cid in cids {
+            match Key::of(cid).and_then(|key| self.shared.index.pin(&key, &self.hold)) {
+                Some(Held::At(_)) => {}
+                // It may yet fail to be written: then this session, too, has to hear of it.
+                Some(Held::Queued(block)) => queued.push(*block),
+                None => missing.push(*cid),
+            }
+        }
+        self.queue(queued).await?;
+        self.hold.check()?;
         Ok(missing)
     }
 }

@@ -8,26 +8,23 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use async_trait::async_trait;
-use carob_block::{Block, Bytes, Cid, HeadSwap, Heads, ReadBlocks, Session, Store, StoreError};
+use carob_block::{Cid, HeadSwap, Heads, Session, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
-use quick_cache::sync::Cache;
 
-use crate::disk::{Disk, DiskFile, DiskLock};
+use crate::disk::{Disk, DiskLock};
 use crate::error::LocalError;
 use crate::format;
 use crate::group;
-use crate::index::{Index, Key, Place};
+use crate::index::Index;
 use crate::log::Log;
 use crate::queue::Queue;
+use crate::read::Segments;
 use crate::real::RealDisk;
 use crate::record::{LogId, Swap};
 use crate::recover::{Recovered, recover};
-use crate::segment::{self, MAX_SEGMENT_SIZE, MIN_SEGMENT_SIZE};
+use crate::segment::{MAX_SEGMENT_SIZE, MIN_SEGMENT_SIZE};
 use crate::session::{LocalSession, Sessions};
 use crate::writer::Writer;
-
-/// How many segment files are kept open for reading.
-const OPEN_FILES: usize = 128;
 
 /// How to open a [`LocalStore`].
 #[derive(Debug, Clone)]
@@ -70,7 +67,7 @@ pub struct LocalStats {
 /// All writing is done by one thread. Everyone who waits for a commit shares one flush.
 #[derive(Debug)]
 pub struct LocalStore {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<io::Result<()>>>>,
     /// Released last, when the writer is gone.
     _lock: Box<dyn DiskLock>,
@@ -85,9 +82,7 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) counts: Counts,
     heads: RwLock<BTreeMap<String, Cid>>,
-    disk: Arc<dyn Disk>,
-    segments: PathBuf,
-    files: Cache<u32, Arc<dyn DiskFile>>,
+    pub(crate) segments: Segments,
 }
 
 /// Figures that only the writer changes.
@@ -142,9 +137,7 @@ impl LocalStore {
             queue: Queue::new(),
             counts: Counts::default(),
             heads: RwLock::new(heads),
-            disk,
-            segments,
-            files: Cache::new(OPEN_FILES),
+            segments: Segments::new(disk, segments),
         });
         let writer = Writer::new(Arc::clone(&shared), log, seq, finished);
         let thread = Builder::new().name("carob-log".into()).spawn(move || writer.run());
@@ -209,55 +202,6 @@ impl Shared {
                 None => heads.remove(&swap.name),
             };
         }
-    }
-
-    /// Reads a block. Blocking.
-    fn read(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
-        let Some(key) = Key::of(cid) else { return Ok(None) };
-        loop {
-            let Some(place) = self.index.get(&key) else { return Ok(None) };
-            match self.read_place(cid, place) {
-                Ok(block) => return Ok(Some(block)),
-                Err(error) if self.index.get(&key) == Some(place) => return Err(error),
-                // It was taken away meanwhile, by a failed flush.
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn read_place(&self, cid: &Cid, place: Place) -> Result<Block, StoreError> {
-        let data = self.read_bytes(place);
-        let data =
-            data.map_err(|e| StoreError::Unavailable { context: "reading a segment", source: e.into() })?;
-        Ok(Block::verify(*cid, data)?)
-    }
-
-    /// The bytes at `place`, or fewer if the file ends before.
-    fn read_bytes(&self, place: Place) -> io::Result<Bytes> {
-        let open = || self.disk.open(&segment::path(&self.segments, place.at.segment));
-        let file = self.files.get_or_insert_with(&place.at.segment, open)?;
-        let mut data = vec![0; place.len as usize];
-        let mut filled = 0;
-        while filled < data.len() {
-            match file.read_at(u64::from(place.at.offset) + filled as u64, &mut data[filled..])? {
-                0 => break,
-                read => filled += read,
-            }
-        }
-        data.truncate(filled);
-        Ok(data.into())
-    }
-}
-
-#[async_trait]
-impl ReadBlocks for LocalStore {
-    async fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
-        if Key::of(cid).and_then(|key| self.shared.index.get(&key)).is_none() {
-            return Ok(None);
-        }
-        let (shared, cid) = (Arc::clone(&self.shared), *cid);
-        let read = tokio::task::spawn_blocking(move || shared.read(&cid)).await;
-        read.map_err(|e| StoreError::Unavailable { context: "reading a segment", source: e.into() })?
     }
 }
 

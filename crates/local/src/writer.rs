@@ -1,14 +1,13 @@
 //! The thread that writes and flushes.
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carob_block::StoreError;
-
+use crate::failure::Failure;
 use crate::group::Group;
-use crate::index::{Key, Place};
+use crate::index::{Held, Key, Place};
 use crate::log::Log;
 use crate::queue::{Commit, Put, Request};
 use crate::record::Swap;
@@ -84,7 +83,7 @@ impl Writer {
                     Request::Commit(commit) => commits.push(commit),
                 }
             }
-            self.put(puts);
+            self.put(&puts);
             let enough =
                 commits.len() >= self.last_group || self.log.bytes().saturating_sub(begin) > PATIENCE_BYTES;
             if commits.is_empty() || enough {
@@ -102,26 +101,27 @@ impl Writer {
         }
     }
 
-    fn put(&mut self, puts: Vec<Put>) {
+    fn put(&mut self, puts: &[Put]) {
         if puts.is_empty() {
             return;
         }
-        let written = self.write_blocks(&puts);
-        let error = written.map_err(|error| self.fail(error)).err();
-        self.publish_counts();
-        for put in puts {
-            let lost = put.hold.is_lost().then_some(StoreError::SessionLost);
-            let outcome = error.as_ref().map(Failure::to_store_error).or(lost).map_or(Ok(()), Err);
-            let _ = put.reply.send(outcome);
+        if let Err(error) = self.write_blocks(puts) {
+            let failure = self.fail(error);
+            self.give_up(puts, &failure);
         }
+        self.publish_counts();
     }
 
     fn write_blocks(&mut self, puts: &[Put]) -> io::Result<()> {
         let (mut fresh, durable) = (HashMap::new(), self.log.durable());
-        for put in puts.iter().filter(|put| !put.hold.is_lost()) {
+        for put in puts {
             for block in &put.blocks {
                 let Some(key) = Key::of(block.cid()) else { continue };
-                if self.shared.index.pin(&key, &put.hold) {
+                if put.hold.is_lost() {
+                    self.shared.index.unqueue(&key);
+                    continue;
+                }
+                if let Some(Held::At(_)) = self.shared.index.pin(&key, &put.hold) {
                     continue;
                 }
                 let place = match fresh.get(&key) {
@@ -146,6 +146,15 @@ impl Writer {
             self.unflushed.retain(|(_, place)| place.at > durable);
         }
         Ok(())
+    }
+
+    /// Loses the sessions of blocks that will not be written.
+    fn give_up(&self, puts: &[Put], failure: &Failure) {
+        for put in puts {
+            let keys = put.blocks.iter().filter_map(|block| Key::of(block.cid()));
+            keys.for_each(|key| self.shared.index.unqueue(&key));
+            put.hold.lose(failure);
+        }
     }
 
     fn commit(&mut self, commits: Vec<Commit>) {
@@ -185,17 +194,23 @@ impl Writer {
     /// After a failed write or flush: nothing that was not durable before counts any more.
     fn fail(&mut self, error: io::Error) -> Failure {
         tracing::error!(%error, "writing the log failed; what was not durable is given up");
+        let failure = Failure::new(error);
         let durable = self.log.durable();
+        // What waits may have been found by sessions that rely on what is lost now.
+        self.give_up(&self.shared.queue.take_puts(), &failure);
         // First out of the index, then the sessions: one that finds a block before is marked here.
         for (key, place) in self.unflushed.drain(..).filter(|(_, place)| place.at > durable) {
-            debug_assert_eq!(self.shared.index.get(&key), Some(place), "an unflushed block moved");
+            debug_assert!(
+                matches!(self.shared.index.get(&key), Some(Held::At(at)) if at == place),
+                "an unflushed block moved"
+            );
             self.shared.index.remove(&key);
         }
         self.shared.sessions.lose_past(durable);
         // Before anyone hears of the failure, so that what failed cannot come back.
         self.log.fence();
         self.publish_counts();
-        Failure(Arc::new(error))
+        failure
     }
 
     /// Ends the log with a record of no swaps. It shows that everything before it was once durable, so that
@@ -212,20 +227,5 @@ impl Writer {
 
     fn publish_counts(&self) {
         self.shared.counts.publish(self.log.durable().segment, self.log.bytes(), self.log.flushes());
-    }
-}
-
-/// One error for everyone who waited.
-#[derive(Debug)]
-struct Failure(Arc<io::Error>);
-
-impl Failure {
-    fn to_store_error(&self) -> StoreError {
-        match self.0.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full,
-            _ => {
-                StoreError::Unavailable { context: "writing the log", source: Box::new(Arc::clone(&self.0)) }
-            }
-        }
     }
 }

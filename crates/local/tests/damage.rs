@@ -94,6 +94,7 @@ async fn a_log_cut_anywhere_opens_at_a_commit_before_the_cut() {
     let fresh = open(&disk).unwrap();
     let session = fresh.session();
     put(&*session, &raw("")).await.unwrap();
+    fresh.commit(&[&*session], &[]).await.unwrap();
     let start = used(read(&disk, &segment(1))).len();
     let heads = history(&fresh, 8, 100).await;
     let bytes = used(read(&disk, &segment(1)));
@@ -157,6 +158,7 @@ async fn frames_behind_a_cut_do_not_come_back() {
     assert_eq!(store.head("h").await.unwrap(), heads[1]);
     let session = store.session();
     put(&*session, &numbered(2, 100)).await.unwrap();
+    store.commit(&[&*session], &[]).await.unwrap();
     let store = open(&disk.image()).unwrap();
     assert_eq!(store.head("h").await.unwrap(), heads[1]);
     assert!(store.get(numbered(2, 100).cid()).await.unwrap().is_some());

@@ -37,6 +37,40 @@ async fn concurrent_commits_share_flushes() {
     assert_eq!(store.stats().heads, 65);
 }
 
+/// Small blocks are written with the commit that needs them, in one write, and readable before.
+#[tokio::test]
+async fn blocks_wait_for_a_commit_and_are_readable_meanwhile() {
+    let disk = SimDisk::new(1);
+    let store = open(&disk).unwrap();
+    set(&store, "first", None, &raw("first")).await.unwrap();
+    let before = disk.calls(SimOp::Write);
+    let session = store.session();
+    let blocks: Vec<_> = (0..8).map(|number| numbered(number, 100)).collect();
+    for block in &blocks {
+        put(&*session, block).await.unwrap();
+        assert_eq!(store.get(block.cid()).await.unwrap().as_ref(), Some(block));
+    }
+    assert_eq!(disk.calls(SimOp::Write), before, "nothing is written yet");
+    store.commit(&[&*session], &[swap("h", None, Some(*blocks[7].cid()))]).await.unwrap();
+    assert!(disk.calls(SimOp::Write) - before <= 2, "blocks and head record are written together");
+    let cut = open(&disk.power_cut(1)).unwrap();
+    for block in &blocks {
+        assert_eq!(cut.get(block.cid()).await.unwrap().as_ref(), Some(block));
+    }
+}
+
+/// Whoever needs all the room there is gets it, although too little waits to be written by itself.
+#[tokio::test]
+async fn blocks_that_fill_the_queue_do_not_wait_for_a_commit() {
+    let store = open_on("/store".as_ref(), Arc::new(SimDisk::new(1)), 1 << 30).unwrap();
+    let session = store.session();
+    put(&*session, &raw("small")).await.unwrap();
+    let blocks: Vec<_> = (0..40).map(|number| numbered(number, 1 << 20)).collect();
+    let put = session.put(blocks.clone());
+    tokio::time::timeout(Duration::from_secs(60), put).await.expect("there is room in the end").unwrap();
+    assert_eq!(store.get(blocks[39].cid()).await.unwrap().as_ref(), Some(&blocks[39]));
+}
+
 #[tokio::test]
 async fn the_second_commit_of_a_head_in_a_group_is_judged_after_the_first() {
     let disk = SimDisk::new(1);

@@ -131,6 +131,14 @@ impl DiskFile for SimFile {
         Ok(read)
     }
 
+    /// Half of the time nothing is at hand.
+    fn read_cached_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        if self.disk.state.lock().rng.bool() {
+            return Ok(None);
+        }
+        self.read_at(offset, buf).map(Some)
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.disk.state.lock();
         let dead = state.dead;
