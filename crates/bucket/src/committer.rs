@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::amend::Amendment;
 use crate::configure::ConfigChange;
+use crate::flushing::{Flushing, Lost};
 use crate::group::Group;
 use crate::history::SkipChain;
 use crate::space::Inner;
@@ -66,7 +67,7 @@ pub(crate) enum Op {
 
 impl Op {
     /// What holds the blocks that the change needs.
-    fn session(&self) -> Option<&dyn Session> {
+    pub(crate) fn session(&self) -> Option<&dyn Session> {
         match self {
             Self::Put { session, .. } | Self::Part { session, .. } | Self::Complete { session, .. } => {
                 Some(&**session)
@@ -121,25 +122,27 @@ impl Tip {
     }
 }
 
+/// The one writer of a bucket. While a group becomes durable, the next one is applied to what that will make of
+/// the bucket; it is committed, and its callers hear of it, only when that has happened.
 pub(crate) struct Committer {
     space: Arc<Inner>,
     bucket: BucketInfo,
     ops: mpsc::Receiver<Op>,
-    /// Unknown at first, and after any failure.
+    /// Where the bucket will be once the group under way is durable. Unknown at first, and after any failure.
     tip: Option<Tip>,
+    /// The group under way.
+    flushing: Option<Flushing>,
 }
 
 impl Committer {
     pub(crate) fn new(space: Arc<Inner>, bucket: BucketInfo) -> (mpsc::Sender<Op>, Self) {
         let (sender, ops) = mpsc::channel(GROUP_LIMIT);
-        (sender, Self { space, bucket, ops, tip: None })
+        (sender, Self { space, bucket, ops, tip: None, flushing: None })
     }
 
     /// Runs until the space is closed or the bucket deleted.
     pub(crate) async fn run(mut self) {
-        let mut waiting = Vec::new();
-        while self.ops.recv_many(&mut waiting, GROUP_LIMIT).await > 0 {
-            let mut group = std::mem::take(&mut waiting);
+        while let Some(mut group) = self.next_ops().await {
             // A deletion of the bucket ends its group, so that what follows finds the bucket gone or whole.
             while !group.is_empty() {
                 let deletion = group.iter().position(|op| matches!(op, Op::DeleteBucket { .. }));
@@ -149,6 +152,7 @@ impl Committer {
                 }
                 let mut later = later.into_iter();
                 if let Some(Op::DeleteBucket { reply }) = later.next() {
+                    self.settle().await;
                     let result = self.delete_bucket().await;
                     let deleted = result.is_ok();
                     _ = reply.send(result);
@@ -161,42 +165,101 @@ impl Committer {
                 group = later.collect();
             }
         }
+        self.settle().await;
+    }
+
+    /// What waits. While a group is under way, about half as much again is worth waiting for: those who were
+    /// answered by the one before are on their way back, and every group costs a flush.
+    async fn next_ops(&mut self) -> Option<Vec<Op>> {
+        let mut ops = Vec::new();
+        if let Some(flushing) = &mut self.flushing {
+            let enough = flushing.ops.div_ceil(2);
+            let mut open = true;
+            while open && ops.len() < enough {
+                let room = GROUP_LIMIT - ops.len();
+                tokio::select! {
+                    () = flushing.done() => break,
+                    received = self.ops.recv_many(&mut ops, room) => open = received > 0,
+                }
+            }
+            if ops.len() < enough {
+                self.settle().await;
+            }
+        }
+        if ops.is_empty() {
+            self.ops.recv_many(&mut ops, GROUP_LIMIT).await;
+        }
+        (!ops.is_empty()).then_some(ops)
     }
 
     async fn commit(&mut self, ops: Vec<Op>) {
-        match self.try_commit(&ops).await {
-            Ok(group) => group.answer(ops),
-            Err(error) => {
-                self.tip = None;
-                tracing::debug!(bucket = %self.bucket.name, %error, "group failed");
-                ops.into_iter().for_each(|op| op.fail(error.clone()));
+        for _ in 0..ATTEMPTS {
+            let applied = self.apply(&ops).await;
+            if !self.settle().await {
+                // It was applied to what has not come to be.
+                continue;
             }
+            return match applied {
+                Ok((group, swaps)) if swaps.is_empty() => group.answer(ops),
+                Ok((group, swaps)) => {
+                    self.tip = Some(group.tip.clone());
+                    self.flushing = Some(Flushing::start(&self.space, group, swaps, ops));
+                }
+                Err(error) => self.fail(ops, &error),
+            };
         }
+        self.fail(ops, &BucketError::Contention);
     }
 
-    /// Applies and makes durable; nothing has changed if it fails.
-    async fn try_commit(&mut self, ops: &[Op]) -> Result<Group, BucketError> {
+    /// Applies to the tip, and says what heads that moves.
+    async fn apply(&mut self, ops: &[Op]) -> Result<(Group, Vec<HeadSwap>), BucketError> {
+        let tip = self.tip().await?;
+        let before = tip.heads();
+        let group = Group::apply(&self.space, tip, ops).await?;
+        let swaps = self.swaps(before, group.tip.heads());
+        Ok((group, swaps))
+    }
+
+    /// Waits for the group under way. `false` if it did not become durable as it was.
+    async fn settle(&mut self) -> bool {
+        let Some(flushing) = self.flushing.take() else { return true };
+        let Err(lost) = flushing.end().await else { return true };
+        self.tip = None;
+        match lost {
+            Lost::Conflict(ops) => self.commit_anew(ops).await,
+            Lost::Error(error, ops) => self.fail(ops, &error),
+        }
+        false
+    }
+
+    /// Commits what another process was ahead of, and waits for it.
+    async fn commit_anew(&mut self, mut ops: Vec<Op>) {
         for _ in 0..ATTEMPTS {
-            let tip = self.tip().await?;
-            let durable = tip.heads();
-            let group = Group::apply(&self.space, tip, ops).await?;
-            let swaps = self.swaps(durable, group.tip.heads());
-            if swaps.is_empty() {
-                return Ok(group);
-            }
-            let mut sessions: Vec<&dyn Session> = vec![&*group.session];
-            sessions.extend(ops.iter().filter_map(Op::session));
-            match self.space.store.commit(&sessions, &swaps).await {
-                Ok(()) => {
-                    self.space.remember(&group.tip.snapshot);
-                    self.tip = Some(group.tip.clone());
-                    return Ok(group);
+            let lost = match self.apply(&ops).await {
+                Ok((group, swaps)) if swaps.is_empty() => return group.answer(ops),
+                Ok((group, swaps)) => {
+                    let tip = group.tip.clone();
+                    let Err(lost) = Flushing::start(&self.space, group, swaps, ops).end().await else {
+                        self.tip = Some(tip);
+                        return;
+                    };
+                    lost
                 }
-                Err(StoreError::Conflict { .. }) => self.tip = None,
-                Err(other) => return Err(other.into()),
+                Err(error) => Lost::Error(error, ops),
+            };
+            self.tip = None;
+            match lost {
+                Lost::Conflict(again) => ops = again,
+                Lost::Error(error, ops) => return self.fail(ops, &error),
             }
         }
-        Err(BucketError::Contention)
+        self.fail(ops, &BucketError::Contention);
+    }
+
+    fn fail(&mut self, ops: Vec<Op>, error: &BucketError) {
+        self.tip = None;
+        tracing::debug!(bucket = %self.bucket.name, %error, "group failed");
+        ops.into_iter().for_each(|op| op.fail(error.clone()));
     }
 
     /// What moves the bucket from one pair of heads to another.

@@ -37,6 +37,7 @@ mod delimiter;
 mod error;
 mod escape;
 mod export;
+mod flushing;
 mod group;
 mod group_uploads;
 mod group_writes;
