@@ -15,6 +15,11 @@ mod config;
 mod gateway;
 mod keys;
 
+/// Requests allocate much and briefly, on many threads: the C library's allocator takes a seventh of the time of a
+/// small request, and keeps what its arenas once held.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let flags = match Flags::try_parse() {
         Ok(flags) => flags,
