@@ -32,4 +32,4 @@ mod read;
 pub use encode::Frame;
 pub use error::CarError;
 pub use header::{MAX_HEADER_SIZE, header};
-pub use read::CarReader;
+pub use read::{CarReader, FrameStart};

@@ -123,6 +123,28 @@ impl<R: Read> CarReader<R> {
     }
 }
 
+/// How a frame begins: before its data stand its length and CID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameStart {
+    /// The CID of the block, not checked.
+    pub cid: Cid,
+    /// How many bytes stand before the data.
+    pub prefix: usize,
+    /// How many bytes of data follow.
+    pub data: usize,
+}
+
+impl FrameStart {
+    /// Reads the start of a frame of which `bytes` are the first, 40 of them or more; `None` if that is none.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let (body, rest) = unsigned_varint::decode::usize(bytes).ok()?;
+        let mut after = rest;
+        let cid = Cid::read_bytes(&mut after).ok()?;
+        let data = body.checked_sub(rest.len() - after.len()).filter(|data| *data <= MAX_BLOCK_SIZE)?;
+        Some(Self { cid, prefix: bytes.len() - after.len(), data })
+    }
+}
+
 /// A header's or frame's place: where it begins, and the bytes of its length and of its body.
 #[derive(Clone, Copy)]
 struct Length {

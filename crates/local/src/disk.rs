@@ -95,3 +95,10 @@ impl io::Read for FileReader<'_> {
         Ok(read)
     }
 }
+
+/// All of a file of up to `limit` bytes; what lies beyond is left out.
+pub(crate) fn read_whole(file: &dyn DiskFile, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut FileReader::new(file, 0, limit), &mut bytes)?;
+    Ok(bytes)
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, read_whole};
 use crate::error::LocalError;
 use crate::record::LogId;
 use crate::segment;
@@ -14,7 +14,7 @@ use crate::segment;
 const VERSION: u64 = 1;
 
 /// The largest format file read.
-const MAX_SIZE: usize = 64 * 1024;
+const MAX_SIZE: u64 = 64 * 1024;
 
 /// The file `FORMAT`: a line of JSON, so that people can read what a directory is.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<LogId>, LocalEr
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.map_err(io())?,
     };
-    let text = read_whole(&*file).map_err(io())?;
+    let text = read_whole(&*file, MAX_SIZE).map_err(io())?;
     // The version is looked at first: another version may have other fields.
     let json: serde_json::Value =
         serde_json::from_slice(&text).map_err(|e| LocalError::damaged(&path, 0, e))?;
@@ -71,17 +71,4 @@ pub(crate) fn create(disk: &dyn Disk, dir: &Path, segments: &Path, log: LogId) -
         disk.flush_dir(dir)
     };
     write().map_err(LocalError::io("write", &path))
-}
-
-fn read_whole(file: &dyn DiskFile) -> std::io::Result<Vec<u8>> {
-    let mut text = vec![0; MAX_SIZE];
-    let mut len = 0;
-    loop {
-        match file.read_at(len as u64, &mut text[len..])? {
-            0 => break,
-            read => len += read,
-        }
-    }
-    text.truncate(len);
-    Ok(text)
 }

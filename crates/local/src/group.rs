@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use carob_block::{HeadSwap, StoreError};
+use carob_block::{Cid, HeadSwap, StoreError};
 
 use crate::index::{Held, Key};
 use crate::queue::Commit;
+use crate::read::unavailable;
 use crate::record::{Position, Swap};
 use crate::store::Shared;
 
@@ -86,9 +87,18 @@ fn check(commit: &Commit, shared: &Shared) -> Result<(), StoreError> {
     for swap in &commit.swaps {
         let Some(next) = swap.next else { continue };
         // All that the commit may rely on was written before it was looked at.
-        if !matches!(Key::of(&next).and_then(|key| shared.index.get(&key)), Some(Held::At(_))) {
+        if !is_written(&next, shared)? {
             return Err(StoreError::Dangling { name: swap.name.clone(), missing: next });
         }
     }
     Ok(())
+}
+
+fn is_written(cid: &Cid, shared: &Shared) -> Result<bool, StoreError> {
+    let Some(key) = Key::of(cid) else { return Ok(false) };
+    match shared.index.get(&key) {
+        Some(Held::At(_)) => Ok(true),
+        Some(Held::Sealed(segments)) => shared.segments.hold(&key, &segments).map_err(unavailable),
+        Some(Held::Queued(_)) | None => Ok(false),
+    }
 }

@@ -7,6 +7,8 @@ use parking_lot::RwLock;
 
 use crate::record::Position;
 use crate::session::Hold;
+use crate::sidecar::Entry;
+use crate::table::{PREFIX, Table};
 
 const SHARDS: usize = 64;
 
@@ -23,6 +25,25 @@ impl Key {
         let digest = cid.hash().digest().try_into().ok()?;
         (sha256_cid(codec, digest) == *cid).then_some(Self(digest))
     }
+
+    #[cfg(test)]
+    pub(crate) fn from_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The bytes that [`Table`] goes by.
+    pub(crate) fn prefix(&self) -> [u8; PREFIX] {
+        self.0.first_chunk().copied().unwrap_or_default()
+    }
+
+    /// The first bytes, as a number that compares as the digest does.
+    pub(crate) fn leading(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+    }
 }
 
 /// Where a block's data lies.
@@ -32,58 +53,78 @@ pub(crate) struct Place {
     pub(crate) len: u32,
 }
 
-/// A block that is held.
+/// A block that is held, or may be.
 #[derive(Debug, Clone)]
 pub(crate) enum Held {
     /// It waits to be written.
     Queued(Box<Block>),
     /// It is in the log.
     At(Place),
+    /// It is in one of these sealed segments, if at all: their indexes know.
+    Sealed(Vec<u32>),
 }
 
 /// Which blocks are held and where.
 ///
-/// In shards, so that lookups do not wait for each other. A lookup that pins does so under the shard's lock:
-/// whoever takes a block out of the index afterwards finds the pin.
+/// Those of the open segment are here one by one, in shards, so that lookups do not wait for each other. A lookup
+/// that pins does so under the shard's lock: whoever takes a block out of the index afterwards finds the pin. Of
+/// those in sealed segments, which nothing takes away, only the segment is known here.
 #[derive(Debug)]
 pub(crate) struct Index {
-    shards: [RwLock<HashMap<Key, Held>>; SHARDS],
+    recent: [RwLock<HashMap<Key, Recent>>; SHARDS],
+    sealed: Table,
+}
+
+/// A block of the open segment.
+#[derive(Debug, Clone)]
+enum Recent {
+    Queued(Box<Block>),
+    At(Place),
 }
 
 impl Index {
     pub(crate) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| RwLock::default()) }
+        Self { recent: std::array::from_fn(|_| RwLock::default()), sealed: Table::new() }
     }
 
-    fn shard(&self, key: &Key) -> &RwLock<HashMap<Key, Held>> {
-        &self.shards[usize::from(key.0[0]) % SHARDS]
+    fn shard(&self, key: &Key) -> &RwLock<HashMap<Key, Recent>> {
+        &self.recent[usize::from(key.0[0]) % SHARDS]
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<Held> {
-        self.shard(key).read().get(key).cloned()
+        self.look(key, |_| {})
     }
 
     /// As [`Index::get`]; if the block is in the log, `hold` depends on it from now on.
     pub(crate) fn pin(&self, key: &Key, hold: &Hold) -> Option<Held> {
-        let shard = self.shard(key).read();
-        let held = shard.get(key);
-        if let Some(Held::At(place)) = held {
-            hold.depend_on(place.at);
+        self.look(key, |place| hold.depend_on(place.at))
+    }
+
+    fn look(&self, key: &Key, pin: impl FnOnce(Place)) -> Option<Held> {
+        match self.shard(key).read().get(key) {
+            Some(Recent::Queued(block)) => return Some(Held::Queued(block.clone())),
+            Some(Recent::At(place)) => {
+                pin(*place);
+                return Some(Held::At(*place));
+            }
+            // A block leaves the one after it came to the other.
+            None => {}
         }
-        held.cloned()
+        let segments = self.sealed.candidates(key.prefix());
+        (!segments.is_empty()).then_some(Held::Sealed(segments))
     }
 
     /// Makes a block readable that waits to be written.
     pub(crate) fn queue(&self, key: Key, block: &Block) {
-        self.shard(&key).write().entry(key).or_insert_with(|| Held::Queued(Box::new(block.clone())));
+        self.shard(&key).write().entry(key).or_insert_with(|| Recent::Queued(Box::new(block.clone())));
     }
 
     /// Adds a block in the log; the first place of one that is already there stays.
     pub(crate) fn insert(&self, key: Key, place: Place) {
         let mut shard = self.shard(&key).write();
-        let held = shard.entry(key).or_insert(Held::At(place));
-        if matches!(held, Held::Queued(_)) {
-            *held = Held::At(place);
+        let held = shard.entry(key).or_insert(Recent::At(place));
+        if matches!(held, Recent::Queued(_)) {
+            *held = Recent::At(place);
         }
     }
 
@@ -94,12 +135,29 @@ impl Index {
     /// Takes a block back that waits to be written.
     pub(crate) fn unqueue(&self, key: &Key) {
         let mut shard = self.shard(key).write();
-        if matches!(shard.get(key), Some(Held::Queued(_))) {
+        if matches!(shard.get(key), Some(Recent::Queued(_))) {
             shard.remove(key);
         }
     }
 
+    /// Adds a block of a sealed segment that has its index.
+    pub(crate) fn insert_sealed(&self, prefix: [u8; PREFIX], segment: u32) {
+        self.sealed.insert(prefix, segment);
+    }
+
+    /// Leaves the blocks of a segment to the index that it has now.
+    pub(crate) fn seal(&self, segment: u32, entries: &[Entry]) {
+        for (key, _) in entries {
+            self.insert_sealed(key.prefix(), segment);
+            let mut shard = self.shard(key).write();
+            if matches!(shard.get(key), Some(Recent::At(place)) if place.at.segment == segment) {
+                shard.remove(key);
+            }
+        }
+    }
+
     pub(crate) fn len(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.read().len() as u64).sum()
+        let recent: usize = self.recent.iter().map(|shard| shard.read().len()).sum();
+        recent as u64 + self.sealed.len()
     }
 }

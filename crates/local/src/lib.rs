@@ -33,12 +33,14 @@
 //! # }
 //! ```
 
+mod checkpoint;
 mod disk;
 mod error;
 mod failure;
 mod format;
 mod group;
 mod index;
+mod indexer;
 mod log;
 mod queue;
 mod read;
@@ -47,10 +49,13 @@ mod record;
 mod recover;
 mod scan;
 mod segment;
+mod segments;
 mod session;
+mod sidecar;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod store;
+mod table;
 mod writer;
 
 pub use disk::{Disk, DiskFile, DiskLock};

@@ -8,9 +8,10 @@ use carob_block::Block;
 use carob_car::Frame;
 
 use crate::disk::{Disk, DiskFile};
-use crate::index::Place;
+use crate::index::{Key, Place};
 use crate::record::{HeadRecord, LogId, Position, Swap};
 use crate::segment;
+use crate::sidecar::Entry;
 
 /// How many bytes are collected before they are written.
 const STAGE: usize = 4 * 1024 * 1024;
@@ -33,6 +34,31 @@ pub(crate) struct Log {
     /// Bytes in all segments before the open one.
     sealed_bytes: u64,
     flushes: u64,
+    /// The blocks of the open segment.
+    entries: Vec<Entry>,
+    sealed: Vec<Sealed>,
+}
+
+/// A segment that has a successor.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    /// Where it ends.
+    pub(crate) end: Position,
+    /// Its blocks, those before the end.
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// Where a log ends.
+#[derive(Debug)]
+pub(crate) struct LogEnd {
+    /// All before is durable.
+    pub(crate) durable: Position,
+    /// The segment to go on with; without one, a new one is begun.
+    pub(crate) tail: Option<Tail>,
+    /// Bytes in all other segments.
+    pub(crate) sealed_bytes: u64,
+    /// The blocks of the last segment.
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// The open segment.
@@ -46,17 +72,16 @@ pub(crate) struct Tail {
 }
 
 impl Log {
-    /// Goes on after `durable`: in the open segment `tail`, or in a new one when there is none.
-    pub(crate) fn new(
-        disk: Arc<dyn Disk>,
-        dir: PathBuf,
-        id: LogId,
-        size: u32,
-        durable: Position,
-        tail: Option<Tail>,
-        sealed_bytes: u64,
-    ) -> Self {
-        Self { disk, dir, id, size, durable, tail, staged: Vec::new(), sealed_bytes, flushes: 0 }
+    /// Goes on where the log ends.
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, id: LogId, size: u32, end: LogEnd) -> Self {
+        let LogEnd { durable, tail, sealed_bytes, entries } = end;
+        let (staged, sealed) = (Vec::new(), Vec::new());
+        Self { disk, dir, id, size, durable, tail, staged, sealed_bytes, flushes: 0, entries, sealed }
+    }
+
+    /// The segments that got a successor since this was last asked.
+    pub(crate) fn take_sealed(&mut self) -> Vec<Sealed> {
+        std::mem::take(&mut self.sealed)
     }
 
     /// The end of what is known to be durable.
@@ -79,6 +104,7 @@ impl Log {
         let frame = Frame::of(block);
         let mut at = self.make_room(frame.len())?;
         frame.append_to(&mut self.staged);
+        self.entries.extend(Key::of(block.cid()).map(|key| (key, at.offset)));
         at.offset = length(at.offset, frame.prefix().len())?;
         Ok(Place { at, len: length(0, block.data().len())? })
     }
@@ -122,6 +148,7 @@ impl Log {
     pub(crate) fn fence(&mut self) {
         self.staged.clear();
         let fence = self.durable;
+        self.entries.retain(|(_, frame)| *frame < fence.offset);
         let abandoned = self.tail.take();
         if abandoned.is_some() {
             self.sealed_bytes += u64::from(fence.offset);
@@ -172,6 +199,10 @@ impl Log {
             self.durable.segment.checked_add(1).ok_or_else(|| io::Error::other("segments ran out"))?;
         let prev = self.durable.offset;
         let (file, end) = segment::create(&*self.disk, &self.dir, self.id, number, prev, self.size)?;
+        if self.durable.segment > 0 {
+            let entries = std::mem::take(&mut self.entries);
+            self.sealed.push(Sealed { end: self.durable, entries });
+        }
         self.tail = Some(Tail { file, start: end, end });
         self.durable = Position { segment: number, offset: end };
         Ok(())

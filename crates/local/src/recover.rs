@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use carob_block::{Block, Cid};
 use carob_car::{CarError, CarReader, Frame};
 
+use crate::checkpoint::Checkpoint;
 use crate::disk::{Disk, DiskFile, FileReader};
 use crate::error::LocalError;
 use crate::index::{Index, Key, Place};
 use crate::log::Tail;
 use crate::record::{HeadRecord, LogId, Position};
-use crate::{scan, segment};
+use crate::sidecar::{Entry, Of, Sidecar};
+use crate::{scan, segment, sidecar};
 
 /// What the segments of a store say.
 #[derive(Debug)]
@@ -30,16 +31,25 @@ pub(crate) struct Recovered {
     pub(crate) sealed_bytes: u64,
     /// Whether the log is empty or ends with a record of no swaps.
     pub(crate) finished: bool,
+    /// The blocks of the segment that was read last.
+    pub(crate) entries: Vec<Entry>,
     /// The last completed flush that a record tells of.
     upto: Position,
 }
 
-/// Reads all segments in `dir`, cuts off an unfinished write, and makes the rest durable.
+/// Reads the segments in `dir` from the checkpoint in `root` on, cuts off an unfinished write, and makes the rest
+/// durable. Of the segments before, only the indexes are read.
 ///
 /// Two kinds of bad bytes are told apart. Whatever a later segment or a later head record shows to have been
 /// durable once is damage: nothing is changed, and opening fails. What comes after that is the end of a write
 /// that power or process did not outlive, and was never acknowledged.
-pub(crate) fn recover(disk: &dyn Disk, dir: &Path, log: LogId, size: u32) -> Result<Recovered, LocalError> {
+pub(crate) fn recover(
+    disk: &dyn Disk,
+    root: &Path,
+    dir: &Path,
+    log: LogId,
+    size: u32,
+) -> Result<Recovered, LocalError> {
     let mut recovered = Recovered {
         index: Index::new(),
         heads: BTreeMap::new(),
@@ -48,13 +58,28 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path, log: LogId, size: u32) -> Res
         tail: None,
         sealed_bytes: 0,
         finished: true,
+        entries: Vec::new(),
         upto: Position::default(),
     };
-    let segments = open_segments(disk, dir, log)?;
+    let segments = list_segments(disk, dir, log)?;
+    let checkpoint =
+        Checkpoint::read(disk, root, log).map_err(LocalError::io("read the checkpoint in", root))?;
+    // One that the log does not bear out is of no use: then everything is read.
+    let checkpoint = checkpoint.filter(|checkpoint| {
+        let next = segments.get(checkpoint.upto.segment as usize);
+        next.is_some_and(|next| next.prev == checkpoint.upto.offset)
+    });
+    let known = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.upto.segment);
     for (at, current) in segments.iter().enumerate() {
         match segments.get(at + 1) {
-            Some(next) => recovered.read_sealed(current, next.prev, log)?,
-            None => recovered.read_last(current, log, size)?,
+            Some(next) if current.number <= known => recovered.load(disk, dir, current, next.prev, log)?,
+            Some(next) => recovered.read_sealed(disk, dir, current, next.prev, log)?,
+            None => recovered.read_last(disk, current, log, size)?,
+        }
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|_| current.number == known) {
+            (recovered.seq, recovered.upto) = (checkpoint.seq, checkpoint.upto);
+            recovered.heads.clone_from(&checkpoint.heads);
+            recovered.finished = false;
         }
     }
     // The names, too, may so far have been known to the page cache alone.
@@ -62,17 +87,39 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path, log: LogId, size: u32) -> Res
     Ok(recovered)
 }
 
+/// The blocks of a segment that ends where `of` says, all checked. Blocking.
+pub(crate) fn entries(file: &dyn DiskFile, path: &Path, of: Of) -> Result<Vec<Entry>, LocalError> {
+    let opened = segment::open(file, of.end.into(), of.log).map_err(|e| LocalError::frame(path, e))?;
+    let Some((_, mut reader)) = opened else {
+        return Err(LocalError::damaged(path, 0, "it is not a segment of this store"));
+    };
+    let mut entries = Vec::new();
+    loop {
+        let at = reader.offset();
+        let Some(block) = reader.next_block().map_err(|e| LocalError::frame(path, e))? else { break };
+        let offset = u32::try_from(at).map_err(|e| LocalError::damaged(path, at, e))?;
+        let begin = Position { segment: of.segment, offset };
+        if HeadRecord::read(&block, of.log, begin).is_none() {
+            entries.extend(Key::of(block.cid()).map(|key| (key, offset)));
+        }
+    }
+    if reader.offset() == u64::from(of.end) {
+        Ok(entries)
+    } else {
+        Err(LocalError::damaged(path, reader.offset(), "the segment is cut short"))
+    }
+}
+
 /// A segment whose descriptor was read.
 struct Segment {
     number: u32,
     path: PathBuf,
-    file: Arc<dyn DiskFile>,
     /// Where the one before ends.
     prev: u32,
 }
 
-/// Opens the segments in order, and removes one that was being made.
-fn open_segments(disk: &dyn Disk, dir: &Path, log: LogId) -> Result<Vec<Segment>, LocalError> {
+/// Reads the descriptors of the segments in order, and removes what was being made.
+fn list_segments(disk: &dyn Disk, dir: &Path, log: LogId) -> Result<Vec<Segment>, LocalError> {
     let names = disk.list(dir).map_err(LocalError::io("read", dir))?;
     for name in names.iter().filter(|name| Path::new(name).extension().is_some_and(|end| end == "tmp")) {
         let path = dir.join(name);
@@ -91,15 +138,56 @@ fn open_segments(disk: &dyn Disk, dir: &Path, log: LogId) -> Result<Vec<Segment>
         let Some((descriptor, _)) = opened.filter(|(descriptor, _)| descriptor.seg == number) else {
             return Err(LocalError::damaged(&path, 0, "it is not this segment of this store"));
         };
-        segments.push(Segment { number, path, prev: descriptor.prev, file });
+        segments.push(Segment { number, path, prev: descriptor.prev });
     }
     Ok(segments)
 }
 
 impl Recovered {
+    /// Takes a segment from its index, which is made anew if there is none.
+    fn load(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        segment: &Segment,
+        fence: u32,
+        log: LogId,
+    ) -> Result<(), LocalError> {
+        let Segment { number, path, .. } = segment;
+        let of = Of { log, segment: *number, end: fence };
+        let file = disk.open(path).map_err(LocalError::io("open", path))?;
+        if file.len().map_err(LocalError::io("read", path))? < u64::from(fence) {
+            return Err(LocalError::damaged(path, fence.into(), "the segment is cut short"));
+        }
+        let read = || Sidecar::open(disk, dir, *number)?.map_or(Ok(None), |sidecar| sidecar.prefixes(of));
+        match read().map_err(LocalError::io("read the index of", path))? {
+            Some(prefixes) => {
+                let (prefixes, _) = prefixes.as_chunks();
+                prefixes.iter().for_each(|prefix| self.index.insert_sealed(*prefix, *number));
+            }
+            None => {
+                let mut entries = entries(&*file, path, of)?;
+                sidecar::write(disk, dir, of, &mut entries)
+                    .map_err(LocalError::io("write the index of", path))?;
+                self.index.seal(*number, &entries);
+            }
+        }
+        self.end = Position { segment: *number, offset: fence };
+        self.sealed_bytes += u64::from(fence);
+        Ok(())
+    }
+
     /// Reads a segment that has a successor, which says where it ends. All before that was durable.
-    fn read_sealed(&mut self, segment: &Segment, fence: u32, log: LogId) -> Result<(), LocalError> {
-        let end = self.read_frames(segment, u64::from(fence), log)?;
+    fn read_sealed(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        segment: &Segment,
+        fence: u32,
+        log: LogId,
+    ) -> Result<(), LocalError> {
+        let file = disk.open(&segment.path).map_err(LocalError::io("open", &segment.path))?;
+        let end = self.read_frames(segment, &*file, u64::from(fence), log)?;
         if let Some(error) = end.error {
             return Err(LocalError::frame(&segment.path, error));
         }
@@ -111,21 +199,34 @@ impl Recovered {
             ));
         }
         let io = || LocalError::io("cut", &segment.path);
-        if segment.file.len().map_err(io())? > u64::from(fence) {
-            segment.file.set_len(fence.into()).and_then(|()| segment.file.flush_all()).map_err(io())?;
+        if file.len().map_err(io())? > u64::from(fence) {
+            file.set_len(fence.into()).and_then(|()| file.flush_all()).map_err(io())?;
         }
         self.sealed_bytes += u64::from(fence);
+        let of = Of { log, segment: segment.number, end: fence };
+        match sidecar::write(disk, dir, of, &mut self.entries) {
+            Ok(()) => self.index.seal(segment.number, &self.entries),
+            // Memory can do what the disk has no room for.
+            Err(error) => tracing::warn!(%error, segment = segment.number, "no index for this segment"),
+        }
         Ok(())
     }
 
     /// Reads the last segment up to where its frames end, and readies it for more.
-    fn read_last(&mut self, segment: &Segment, log: LogId, size: u32) -> Result<(), LocalError> {
-        let read = self.read_frames(segment, u64::MAX, log)?;
+    fn read_last(
+        &mut self,
+        disk: &dyn Disk,
+        segment: &Segment,
+        log: LogId,
+        size: u32,
+    ) -> Result<(), LocalError> {
+        let file = disk.open(&segment.path).map_err(LocalError::io("open", &segment.path))?;
+        let read = self.read_frames(segment, &*file, u64::MAX, log)?;
         match read.error {
             None => {}
             Some(CarError::Io(e)) => return Err(LocalError::io("read", &segment.path)(e)),
             Some(error) => {
-                let later = scan::find_later_record(&*segment.file, log, self.end);
+                let later = scan::find_later_record(&*file, log, self.end);
                 if let Some(upto) = later.map_err(LocalError::io("read", &segment.path))? {
                     let upto = upto.offset;
                     tracing::error!(upto, "a later head record shows that this was durable");
@@ -136,15 +237,22 @@ impl Recovered {
         }
         let end = self.end.offset;
         let durable = if self.upto.segment == segment.number { self.upto.offset } else { read.start };
-        settle(&*segment.file, durable, end, size).map_err(|e| LocalError::frame(&segment.path, e))?;
-        self.tail = Some(Tail { file: Arc::clone(&segment.file), start: read.start, end });
+        settle(&*file, durable, end, size).map_err(|e| LocalError::frame(&segment.path, e))?;
+        self.tail = Some(Tail { file, start: read.start, end });
         Ok(())
     }
 
     /// Follows the frames up to `end` as far as they verify, and leaves [`Recovered::end`] there.
-    fn read_frames(&mut self, segment: &Segment, end: u64, log: LogId) -> Result<Frames, LocalError> {
-        let Segment { number, path, file, .. } = segment;
-        let opened = segment::open(&**file, end, log).map_err(|e| LocalError::frame(path, e))?;
+    fn read_frames(
+        &mut self,
+        segment: &Segment,
+        file: &dyn DiskFile,
+        end: u64,
+        log: LogId,
+    ) -> Result<Frames, LocalError> {
+        let Segment { number, path, .. } = segment;
+        self.entries.clear();
+        let opened = segment::open(file, end, log).map_err(|e| LocalError::frame(path, e))?;
         let Some((_, mut reader)) = opened else {
             return Err(LocalError::damaged(path, 0, "it is not a segment of this store"));
         };
@@ -190,6 +298,7 @@ impl Recovered {
         if let Some(key) = Key::of(block.cid()) {
             let at = Position { segment: next.segment, offset: next.offset - len };
             self.index.insert(key, Place { at, len });
+            self.entries.push((key, self.end.offset));
         }
         Ok(())
     }

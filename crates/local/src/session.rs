@@ -1,6 +1,7 @@
 //! A writer's blocks until they are committed.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -10,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::failure::Failure;
 use crate::index::{Held, Key};
+use crate::read::unavailable;
 use crate::record::{HeadRecord, Position};
 use crate::store::Shared;
 
@@ -105,6 +107,21 @@ impl LocalSession {
         Self { hold: shared.sessions.open(), shared: Arc::clone(shared) }
     }
 
+    /// Pins a block that is held, and makes sure that it is.
+    async fn find(&self, key: Key) -> Result<Option<Held>, StoreError> {
+        let held = self.shared.index.pin(&key, &self.hold);
+        let Some(Held::Sealed(segments)) = &held else { return Ok(held) };
+        let found = match self.shared.segments.hold_cached(&key, segments) {
+            Some(found) => found,
+            None => {
+                let (shared, segments) = (Arc::clone(&self.shared), segments.clone());
+                let look = tokio::task::spawn_blocking(move || shared.segments.hold(&key, &segments));
+                look.await.map_err(io::Error::other).flatten().map_err(unavailable)?
+            }
+        };
+        Ok(held.filter(|_| found))
+    }
+
     /// Leaves `blocks` to the writer. They are readable as soon as this returns.
     async fn queue(&self, blocks: Vec<Block>) -> Result<(), StoreError> {
         if blocks.is_empty() {
@@ -129,26 +146,36 @@ impl Session for LocalSession {
         self.hold.id
     }
 
-    async fn put(&self, mut blocks: Vec<Block>) -> Result<(), StoreError> {
+    async fn put(&self, blocks: Vec<Block>) -> Result<(), StoreError> {
         self.hold.check()?;
         if blocks.iter().any(|block| HeadRecord::looks_alike(block, self.shared.log)) {
             let source = "it begins like a head record of this store".into();
             return Err(StoreError::Unavailable { context: "refusing a block", source });
         }
         // What is in the log already need not be written, what waits to be may yet fail to.
-        blocks.retain(|block| {
-            let held = Key::of(block.cid()).and_then(|key| self.shared.index.pin(&key, &self.hold));
-            !matches!(held, Some(Held::At(_)))
-        });
-        self.queue(blocks).await?;
+        let mut fresh = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            let held = match Key::of(block.cid()) {
+                Some(key) => self.find(key).await?,
+                None => None,
+            };
+            if !matches!(held, Some(Held::At(_) | Held::Sealed(_))) {
+                fresh.push(block);
+            }
+        }
+        self.queue(fresh).await?;
         self.hold.check()
     }
 
     async fn missing(&self, cids: &[Cid]) -> Result<Vec<Cid>, StoreError> {
         let (mut missing, mut queued) = (Vec::new(), Vec::new());
         for cid in cids {
-            match Key::of(cid).and_then(|key| self.shared.index.pin(&key, &self.hold)) {
-                Some(Held::At(_)) => {}
+            let held = match Key::of(cid) {
+                Some(key) => self.find(key).await?,
+                None => None,
+            };
+            match held {
+                Some(Held::At(_) | Held::Sealed(_)) => {}
                 // It may yet fail to be written: then this session, too, has to hear of it.
                 Some(Held::Queued(block)) => queued.push(*block),
                 None => missing.push(*cid),

@@ -16,13 +16,14 @@ use crate::error::LocalError;
 use crate::format;
 use crate::group;
 use crate::index::Index;
-use crate::log::Log;
+use crate::indexer::Indexer;
+use crate::log::{Log, LogEnd};
 use crate::queue::Queue;
-use crate::read::Segments;
 use crate::real::RealDisk;
 use crate::record::{LogId, Swap};
 use crate::recover::{Recovered, recover};
 use crate::segment::{MAX_SEGMENT_SIZE, MIN_SEGMENT_SIZE};
+use crate::segments::Segments;
 use crate::session::{LocalSession, Sessions};
 use crate::writer::Writer;
 
@@ -102,8 +103,8 @@ impl Counts {
 }
 
 impl LocalStore {
-    /// Opens the store in a directory, or creates it. Blocks: it reads and checks every segment, and makes
-    /// what it found durable.
+    /// Opens the store in a directory, or creates it. Blocks: it reads and checks the segments since the last
+    /// checkpoint, and makes what it found durable.
     ///
     /// # Errors
     /// [`LocalError`]. Damage to what was once durable is never repaired or cut off, only reported.
@@ -126,10 +127,11 @@ impl LocalStore {
         disk.create_dir(&segments).map_err(LocalError::io("create", &segments))?;
         // An earlier process may have been killed between creating these and flushing their names.
         disk.flush_dir(&dir).map_err(LocalError::io("flush", &dir))?;
-        let recovered = recover(&*disk, &segments, log_id, size)?;
+        let recovered = recover(&*disk, &dir, &segments, log_id, size)?;
 
-        let Recovered { index, heads, seq, end, tail, sealed_bytes, finished, .. } = recovered;
-        let log = Log::new(Arc::clone(&disk), segments.clone(), log_id, size, end, tail, sealed_bytes);
+        let Recovered { index, heads, seq, end, tail, sealed_bytes, finished, entries, .. } = recovered;
+        let end = LogEnd { durable: end, tail, sealed_bytes, entries };
+        let log = Log::new(Arc::clone(&disk), segments.clone(), log_id, size, end);
         let shared = Arc::new(Shared {
             log: log_id,
             index,
@@ -137,9 +139,11 @@ impl LocalStore {
             queue: Queue::new(),
             counts: Counts::default(),
             heads: RwLock::new(heads),
-            segments: Segments::new(disk, segments),
+            segments: Segments::new(Arc::clone(&disk), segments.clone(), log_id),
         });
-        let writer = Writer::new(Arc::clone(&shared), log, seq, finished);
+        let indexer = Indexer::start(Arc::clone(&shared), disk, dir.clone(), segments);
+        let indexer = indexer.map_err(LocalError::io("start the indexer of", &dir))?;
+        let writer = Writer::new(Arc::clone(&shared), log, indexer, seq, finished);
         let thread = Builder::new().name("carob-log".into()).spawn(move || writer.run());
         let thread = thread.map_err(LocalError::io("start the writer of", &dir))?;
         Ok(Self { shared, writer: Mutex::new(Some(thread)), _lock: lock })
@@ -191,6 +195,10 @@ impl Drop for LocalStore {
 impl Shared {
     pub(crate) fn head(&self, name: &str) -> Option<Cid> {
         self.heads.read().get(name).copied()
+    }
+
+    pub(crate) fn heads(&self) -> BTreeMap<String, Cid> {
+        self.heads.read().clone()
     }
 
     /// Lets readers see heads that are durable.

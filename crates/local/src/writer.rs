@@ -5,12 +5,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::checkpoint::Checkpoint;
 use crate::failure::Failure;
 use crate::group::Group;
 use crate::index::{Held, Key, Place};
+use crate::indexer::Indexer;
 use crate::log::Log;
 use crate::queue::{Commit, Put, Request};
 use crate::record::Swap;
+use crate::session::Hold;
 use crate::store::Shared;
 
 /// How long a group waits for commits that the one before it suggests are about to come. Short beside a
@@ -20,11 +23,20 @@ const PATIENCE: Duration = Duration::from_micros(200);
 /// How many bytes may be written while commits wait for others.
 const PATIENCE_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Heads are written down once the log has grown by so many times what they take.
+const CHECKPOINT_SHARE: u64 = 16;
+
+/// What a head takes, about.
+const HEAD_SIZE: u64 = 100;
+
 /// The only one that writes: a thread that turns what waits into groups, each with one flush.
 #[derive(Debug)]
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     log: Log,
+    indexer: Indexer,
+    /// Bytes sealed since the heads were last written down.
+    since_checkpoint: u64,
     /// The sequence number of the last durable record.
     seq: u64,
     /// Whether the log ends with the record that [`Writer::finish`] writes.
@@ -47,9 +59,18 @@ impl Drop for Stopping<'_> {
 }
 
 impl Writer {
-    pub(crate) fn new(shared: Arc<Shared>, log: Log, seq: u64, finished: bool) -> Self {
-        let (unflushed, deferred) = (Vec::new(), Vec::new());
-        let writer = Self { shared, log, seq, finished, unflushed, deferred, last_group: 0 };
+    pub(crate) fn new(shared: Arc<Shared>, log: Log, indexer: Indexer, seq: u64, finished: bool) -> Self {
+        let writer = Self {
+            shared,
+            log,
+            indexer,
+            since_checkpoint: 0,
+            seq,
+            finished,
+            unflushed: Vec::new(),
+            deferred: Vec::new(),
+            last_group: 0,
+        };
         writer.publish_counts();
         writer
     }
@@ -121,7 +142,7 @@ impl Writer {
                     self.shared.index.unqueue(&key);
                     continue;
                 }
-                if let Some(Held::At(_)) = self.shared.index.pin(&key, &put.hold) {
+                if self.is_written(&key, &put.hold) {
                     continue;
                 }
                 let place = match fresh.get(&key) {
@@ -145,7 +166,29 @@ impl Writer {
             let durable = self.log.durable();
             self.unflushed.retain(|(_, place)| place.at > durable);
         }
+        self.index_sealed();
         Ok(())
+    }
+
+    /// Whether a block is in the log; if so, `hold` depends on it. Should that not be readable, it is written again.
+    fn is_written(&self, key: &Key, hold: &Hold) -> bool {
+        match self.shared.index.pin(key, hold) {
+            Some(Held::At(_)) => true,
+            Some(Held::Sealed(segments)) => self.shared.segments.hold(key, &segments).unwrap_or(false),
+            Some(Held::Queued(_)) | None => false,
+        }
+    }
+
+    /// Hands on the segments that got a successor. The heads must be those of all records in them.
+    fn index_sealed(&mut self) {
+        for sealed in self.log.take_sealed() {
+            self.since_checkpoint += u64::from(sealed.end.offset);
+            let heads = self.shared.heads();
+            let due = self.since_checkpoint >= CHECKPOINT_SHARE * HEAD_SIZE * heads.len() as u64;
+            let checkpoint = due.then(|| Checkpoint::new(self.shared.log, sealed.end, self.seq, heads));
+            self.since_checkpoint *= u64::from(checkpoint.is_none());
+            self.indexer.index(sealed, checkpoint);
+        }
     }
 
     /// Loses the sessions of blocks that will not be written.
@@ -183,6 +226,8 @@ impl Writer {
     fn make_durable(&mut self, swaps: &[Swap]) -> io::Result<()> {
         if !swaps.is_empty() {
             self.log.append_record(self.seq + 1, swaps.to_vec())?;
+            // Before the record counts, which stands in the segment after these.
+            self.index_sealed();
             self.finished = false;
         }
         self.log.flush()?;
@@ -209,6 +254,7 @@ impl Writer {
         self.shared.sessions.lose_past(durable);
         // Before anyone hears of the failure, so that what failed cannot come back.
         self.log.fence();
+        self.index_sealed();
         self.publish_counts();
         failure
     }

@@ -58,7 +58,7 @@ async fn no_flipped_bit_in_a_closed_store_loses_anything() {
     let store = open(&disk).unwrap();
     let heads = history(&store, 50, 300).await;
     store.close().await.unwrap();
-    let (mut refused, mut opened) = (0, 0);
+    let (mut refused, mut told, mut unnoticed) = (0, 0, 0);
     for number in 1..=2 {
         let path = segment(number);
         let bytes = read(&disk, &path);
@@ -67,13 +67,22 @@ async fn no_flipped_bit_in_a_closed_store_loses_anything() {
             bytes[at] ^= 1 << (at % 8);
             let disk = with(&disk, &path, &bytes);
             match open(&disk) {
-                // Only the record that ends the log and the codecs in CIDs can change unnoticed.
+                // The blocks of the first segment, which has an index, are looked at when they are read.
                 Ok(store) => {
                     assert_eq!(store.head("h").await.unwrap(), heads[50], "{number} {at}");
-                    for head in heads.iter().flatten() {
-                        assert!(store.get(head).await.unwrap().is_some(), "{number} {at}");
+                    let mut damaged = 0;
+                    for (round, head) in heads.iter().flatten().enumerate() {
+                        match store.get(head).await {
+                            Ok(block) => {
+                                assert_eq!(block, Some(numbered(round as u64, 300)), "{number} {at}")
+                            }
+                            Err(StoreError::Damaged(_) | StoreError::Unavailable { .. }) => damaged += 1,
+                            Err(other) => panic!("{other}"),
+                        }
                     }
-                    opened += 1;
+                    assert!(damaged <= i32::from(number == 1), "{number} {at}");
+                    told += damaged;
+                    unnoticed += 1 - damaged;
                 }
                 Err(LocalError::Damaged { path: named, offset, .. }) => {
                     assert_eq!(named, path);
@@ -85,7 +94,8 @@ async fn no_flipped_bit_in_a_closed_store_loses_anything() {
             }
         }
     }
-    assert!(refused > 700 && opened < 20, "{refused} {opened}");
+    // Only the head records behind the checkpoint, the one that ends the log, and the codecs in CIDs do not matter.
+    assert!(refused > 250 && told > 300 && unnoticed < 220, "{refused} {told} {unnoticed}");
 }
 
 #[tokio::test]

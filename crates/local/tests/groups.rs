@@ -67,7 +67,7 @@ async fn blocks_that_fill_the_queue_do_not_wait_for_a_commit() {
     put(&*session, &raw("small")).await.unwrap();
     let blocks: Vec<_> = (0..40).map(|number| numbered(number, 1 << 20)).collect();
     let put = session.put(blocks.clone());
-    tokio::time::timeout(Duration::from_secs(60), put).await.expect("there is room in the end").unwrap();
+    tokio::time::timeout(Duration::from_mins(1), put).await.expect("there is room in the end").unwrap();
     assert_eq!(store.get(blocks[39].cid()).await.unwrap().as_ref(), Some(&blocks[39]));
 }
 

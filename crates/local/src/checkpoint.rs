@@ -1,0 +1,91 @@
+//! Where the heads were when a segment was sealed, so that opening need not read what lies before.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use carob_block::Cid;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteArray;
+use sha2::{Digest, Sha256};
+
+use crate::disk::{Disk, read_whole};
+use crate::record::{LogId, Position};
+
+const NAME: &str = "CHECKPOINT";
+
+/// Bounds what is read: a hundred million heads would not come near.
+const MAX_SIZE: u64 = 1 << 34;
+
+/// What the log says up to the end of a sealed segment. Fields are in canonical order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Checkpoint {
+    v: u64,
+    log: ByteArray<16>,
+    /// The sequence number of the last record.
+    pub(crate) seq: u64,
+    /// The segment, and where it ends.
+    pub(crate) upto: Position,
+    pub(crate) heads: BTreeMap<String, Cid>,
+}
+
+impl Checkpoint {
+    pub(crate) fn new(log: LogId, upto: Position, seq: u64, heads: BTreeMap<String, Cid>) -> Self {
+        Self { v: 1, log: ByteArray::new(log), seq, upto, heads }
+    }
+
+    /// Replaces the checkpoint in `dir`.
+    pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+        let mut bytes = serde_ipld_dagcbor::to_vec(self).map_err(io::Error::other)?;
+        let sum = Sha256::digest(&bytes);
+        bytes.extend(sum);
+        let draft = dir.join(format!("{NAME}.tmp"));
+        let file = disk.create(&draft)?;
+        file.write_at(0, &bytes)?;
+        file.flush_all()?;
+        disk.rename(&draft, &dir.join(NAME))
+    }
+
+    /// The checkpoint in `dir`, if there is a whole one of this log.
+    pub(crate) fn read(disk: &dyn Disk, dir: &Path, log: LogId) -> io::Result<Option<Self>> {
+        let file = match disk.open(&dir.join(NAME)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let bytes = read_whole(&*file, MAX_SIZE)?;
+        let Some((text, sum)) = bytes.split_last_chunk::<32>() else { return Ok(None) };
+        let read = || -> Option<Self> {
+            (Sha256::digest(text).as_slice() == sum).then(|| serde_ipld_dagcbor::from_slice(text).ok())?
+        };
+        Ok(read().filter(|read| read.v == 1 && *read.log == log))
+    }
+}
+
+#[cfg(all(test, feature = "sim"))]
+mod tests {
+    use super::*;
+    use crate::sim::SimDisk;
+    use carob_block::{Block, Codec};
+
+    #[test]
+    fn it_is_read_back_whole_or_not_at_all() {
+        let (disk, dir, log) = (SimDisk::new(1), Path::new("/store"), *b"0123456789abcdef");
+        disk.create_dir(dir).unwrap();
+        assert_eq!(Checkpoint::read(&disk, dir, log).unwrap(), None);
+        let cid = *Block::new(Codec::Raw, "x".into()).unwrap().cid();
+        let heads = BTreeMap::from([("b".to_owned(), cid), ("aa".to_owned(), cid)]);
+        let checkpoint = Checkpoint::new(log, (3, 1000).into(), 9, heads);
+        checkpoint.write(&disk, dir).unwrap();
+        assert_eq!(Checkpoint::read(&disk, dir, log).unwrap(), Some(checkpoint));
+        assert_eq!(Checkpoint::read(&disk, dir, [0; 16]).unwrap(), None);
+        let file = disk.open(&dir.join(NAME)).unwrap();
+        for at in 0..file.len().unwrap() {
+            let mut byte = [0];
+            file.read_at(at, &mut byte).unwrap();
+            file.write_at(at, &[byte[0] ^ 1]).unwrap();
+            assert_eq!(Checkpoint::read(&disk, dir, log).unwrap(), None, "{at}");
+            file.write_at(at, &byte).unwrap();
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The segment files and their indexes, to read from.
+
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use carob_block::{Bytes, Cid};
+use carob_car::FrameStart;
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+
+use crate::disk::{Disk, DiskFile};
+use crate::index::{Key, Place};
+use crate::record::LogId;
+use crate::sidecar::{Found, Of, Sidecar};
+use crate::{recover, segment, sidecar};
+
+/// How many files of each kind are kept open.
+const OPEN_FILES: usize = 256;
+
+/// How much of a frame is read before its length is known: small blocks come whole.
+const FIRST: usize = 6 * 1024;
+
+/// Frames of up to so many bytes are read without moving to another thread, if the page cache has them.
+const INLINE_LIMIT: usize = 16 * 1024;
+
+/// The files that blocks are read from.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    log: LogId,
+    files: Cache<u32, Arc<dyn DiskFile>>,
+    sidecars: Cache<u32, Arc<Sidecar>>,
+    /// Held while an index is made anew.
+    mending: Mutex<()>,
+}
+
+/// What came of looking for a frame.
+#[derive(Debug)]
+pub(crate) enum Frame {
+    /// Its CID, not checked against its data.
+    Read(Cid, Bytes),
+    /// What is there is none.
+    Malformed,
+    Absent,
+    /// Knowing would take waiting for the disk.
+    Waits,
+}
+
+impl Frame {
+    fn is_of(&self, key: &Key) -> bool {
+        matches!(self, Self::Read(cid, _) if Key::of(cid).as_ref() == Some(key))
+    }
+}
+
+impl Segments {
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, log: LogId) -> Self {
+        let (files, sidecars) = (Cache::new(OPEN_FILES), Cache::new(OPEN_FILES));
+        Self { disk, dir, log, files, sidecars, mending: Mutex::new(()) }
+    }
+
+    fn file(&self, segment: u32) -> io::Result<Arc<dyn DiskFile>> {
+        let open = || self.disk.open(&segment::path(&self.dir, segment));
+        self.files.get_or_insert_with(&segment, open)
+    }
+
+    /// The bytes at `place`, or fewer if the file ends before. Blocking.
+    pub(crate) fn read(&self, place: Place) -> io::Result<Bytes> {
+        let mut data = vec![0; place.len as usize];
+        let read = fill(&*self.file(place.at.segment)?, place.at.offset.into(), &mut data)?;
+        data.truncate(read);
+        Ok(data.into())
+    }
+
+    /// The bytes at `place`, if there are few and that takes no waiting.
+    pub(crate) fn read_cached(&self, place: Place) -> Option<Bytes> {
+        let file = self.files.get(&place.at.segment).filter(|_| place.len as usize <= INLINE_LIMIT)?;
+        let mut data = vec![0; place.len as usize];
+        let read = file.read_cached_at(place.at.offset.into(), &mut data).ok()??;
+        (read == data.len()).then(|| data.into())
+    }
+
+    /// Whether one of the sealed `segments` holds a block. Blocking.
+    pub(crate) fn hold(&self, key: &Key, segments: &[u32]) -> io::Result<bool> {
+        for segment in segments {
+            if matches!(self.find(key, *segment, true)?, Found::Frame(_)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// As [`Segments::hold`], if that takes no waiting.
+    pub(crate) fn hold_cached(&self, key: &Key, segments: &[u32]) -> Option<bool> {
+        for segment in segments {
+            match self.find(key, *segment, false) {
+                Ok(Found::Frame(_)) => return Some(true),
+                Ok(Found::Absent) => {}
+                Ok(Found::Waits) | Err(_) => return None,
+            }
+        }
+        Some(false)
+    }
+
+    /// Reads the frame of a block from a sealed segment.
+    pub(crate) fn read_sealed(&self, key: &Key, segment: u32, wait: bool) -> io::Result<Frame> {
+        let at = match self.find(key, segment, wait)? {
+            Found::Frame(at) => at,
+            Found::Absent => return Ok(Frame::Absent),
+            Found::Waits => return Ok(Frame::Waits),
+        };
+        let frame = self.read_frame(segment, at, wait)?;
+        if !wait || frame.is_of(key) {
+            return Ok(frame);
+        }
+        // Whose bytes are wrong, those of the segment or of its index?
+        self.mend_unless_sound(segment)?;
+        match self.sidecar(segment)?.find(key, true)? {
+            Found::Frame(at) => self.read_frame(segment, at, true),
+            Found::Absent | Found::Waits => Ok(Frame::Absent),
+        }
+    }
+
+    fn find(&self, key: &Key, segment: u32, wait: bool) -> io::Result<Found> {
+        if !wait {
+            let Some(sidecar) = self.sidecars.get(&segment) else { return Ok(Found::Waits) };
+            return Ok(match sidecar.find(key, false)? {
+                Found::Absent if !sidecar.is_known_sound() => Found::Waits,
+                found => found,
+            });
+        }
+        let found = self.sidecar(segment)?.find(key, true)?;
+        if found == Found::Absent {
+            self.mend_unless_sound(segment)?;
+            return self.sidecar(segment)?.find(key, true);
+        }
+        Ok(found)
+    }
+
+    fn sidecar(&self, segment: u32) -> io::Result<Arc<Sidecar>> {
+        let open = || Sidecar::open(&*self.disk, &self.dir, segment);
+        self.sidecars.get_or_insert_with(&segment, || match open()? {
+            Some(sidecar) => Ok(Arc::new(sidecar)),
+            None => self.mend(segment),
+        })
+    }
+
+    /// Makes sure that the index of a segment says what it said when it was written.
+    fn mend_unless_sound(&self, segment: u32) -> io::Result<()> {
+        if !self.sidecar(segment)?.is_sound()? {
+            self.sidecars.insert(segment, self.mend(segment)?);
+        }
+        Ok(())
+    }
+
+    /// Makes the index of a segment anew.
+    fn mend(&self, segment: u32) -> io::Result<Arc<Sidecar>> {
+        let _mending = self.mending.lock();
+        tracing::warn!(segment, "the index of a segment is missing or damaged: making it anew");
+        let next = self.file(segment + 1)?;
+        let opened = segment::open(&*next, u64::MAX, self.log).map_err(io::Error::other)?;
+        let (descriptor, _) = opened.ok_or_else(|| io::Error::from(ErrorKind::InvalidData))?;
+        let of = Of { log: self.log, segment, end: descriptor.prev };
+        let path = segment::path(&self.dir, segment);
+        let entries = recover::entries(&*self.file(segment)?, &path, of).map_err(io::Error::other)?;
+        sidecar::write(&*self.disk, &self.dir, of, &mut { entries })?;
+        let sidecar = Sidecar::open(&*self.disk, &self.dir, segment)?;
+        sidecar.map(Arc::new).ok_or_else(|| ErrorKind::InvalidData.into())
+    }
+
+    fn read_frame(&self, segment: u32, at: u32, wait: bool) -> io::Result<Frame> {
+        let file = match self.files.get(&segment) {
+            None if !wait => return Ok(Frame::Waits),
+            None => self.file(segment)?,
+            Some(file) => file,
+        };
+        let read = |offset: u64, buf: &mut [u8]| {
+            if wait { fill(&*file, offset, buf).map(Some) } else { file.read_cached_at(offset, buf) }
+        };
+        let mut frame = vec![0; FIRST];
+        let Some(filled) = read(at.into(), &mut frame)? else { return Ok(Frame::Waits) };
+        let Some(start) = FrameStart::read(&frame[..filled]) else { return Ok(Frame::Malformed) };
+        let len = start.prefix + start.data;
+        if len > filled {
+            if !wait && len > INLINE_LIMIT {
+                return Ok(Frame::Waits);
+            }
+            frame.resize(len, 0);
+            match read(u64::from(at) + filled as u64, &mut frame[filled..])? {
+                Some(rest) => frame.truncate(filled + rest),
+                None => return Ok(Frame::Waits),
+            }
+        }
+        frame.truncate(len);
+        frame.shrink_to_fit();
+        Ok(Frame::Read(start.cid, Bytes::from(frame).slice(start.prefix..)))
+    }
+}
+
+/// Fills `buf` as far as the file goes.
+fn fill(file: &dyn DiskFile, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match file.read_at(offset + filled as u64, &mut buf[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,140 @@
+//! Which segments may hold a block: a compact table in memory.
+
+use parking_lot::RwLock;
+
+/// How many bytes of a digest the table goes by. Among ten million blocks, one lookup in a hundred thousand
+/// finds a segment that does not hold the block after all.
+pub(crate) const PREFIX: usize = 5;
+
+const SHARDS: usize = 256;
+
+/// How full a shard gets: seven eighths.
+const FULL: (usize, usize) = (7, 8);
+
+/// From the first bytes of digests to the segments of their blocks: 9 to 12 bytes of memory a block.
+///
+/// The first byte of a digest chooses a shard, the next four where in it a slot is looked for, one after the
+/// other until an empty one. Digests are spread evenly, so shards fill and grow alike, a little at a time.
+#[derive(Debug)]
+pub(crate) struct Table {
+    shards: Vec<RwLock<Shard>>,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    /// Four bytes of a digest, then a segment's number, which is never 0; 0 when empty.
+    slots: Vec<u64>,
+    used: usize,
+}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+    }
+
+    /// The segments that may hold the block whose digest begins with `prefix`; mostly one or none.
+    pub(crate) fn candidates(&self, prefix: [u8; PREFIX]) -> Vec<u32> {
+        let (shard, bits) = split(prefix);
+        let shard = self.shards[shard].read();
+        let mut found = Vec::new();
+        let mut at = shard.home(bits);
+        while let Some(slot) = shard.slots.get(at).copied().filter(|slot| *slot != 0) {
+            if slot >> 32 == u64::from(bits) {
+                found.push(slot as u32);
+            }
+            at = shard.after(at);
+        }
+        found
+    }
+
+    /// Adds a block of `segment`, whose number is not 0.
+    pub(crate) fn insert(&self, prefix: [u8; PREFIX], segment: u32) {
+        let (shard, bits) = split(prefix);
+        let mut shard = self.shards[shard].write();
+        if (shard.used + 1) * FULL.1 > shard.slots.len() * FULL.0 {
+            let more = shard.slots.len() / 4;
+            let len = shard.slots.len() + more.max(16);
+            shard.resize(len);
+        }
+        shard.insert(u64::from(bits) << 32 | u64::from(segment));
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.read().used as u64).sum()
+    }
+}
+
+fn split(prefix: [u8; PREFIX]) -> (usize, u32) {
+    let [first, rest @ ..] = prefix;
+    (first.into(), u32::from_be_bytes(rest))
+}
+
+impl Shard {
+    /// Where the search for `bits` begins.
+    fn home(&self, bits: u32) -> usize {
+        ((u64::from(bits) * self.slots.len() as u64) >> 32) as usize
+    }
+
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+    }
+
+    /// Adds a slot where there is room.
+    fn insert(&mut self, slot: u64) {
+        let mut at = self.home((slot >> 32) as u32);
+        while self.slots[at] != 0 {
+            at = self.after(at);
+        }
+        self.slots[at] = slot;
+        self.used += 1;
+    }
+
+    fn resize(&mut self, len: usize) {
+        let old = std::mem::replace(&mut self.slots, vec![0; len]);
+        self.used = 0;
+        old.into_iter().filter(|slot| *slot != 0).for_each(|slot| self.insert(slot));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn it_finds_what_a_map_finds() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let (table, mut map) = (Table::new(), HashMap::<_, Vec<u32>>::new());
+        for segment in 1..=50_000 {
+            // Crowded in places, so that runs are long, wrap around, and some prefixes come again.
+            let prefix = if rng.bool() {
+                [7, 0xff, 0xff, rng.u8(..), rng.u8(..)]
+            } else {
+                rng.u64(..).to_be_bytes()[..PREFIX].try_into().unwrap()
+            };
+            table.insert(prefix, segment);
+            map.entry(prefix).or_default().push(segment);
+        }
+        assert_eq!(table.len(), 50_000);
+        assert!(map.values().any(|segments| segments.len() > 1));
+        for (prefix, segments) in &map {
+            let mut found = table.candidates(*prefix);
+            found.sort_unstable();
+            assert_eq!(found, *segments);
+        }
+        for _ in 0..50_000 {
+            let prefix = [7, 0xff, 0xff, rng.u8(..), rng.u8(..)];
+            assert_eq!(table.candidates(prefix).is_empty(), !map.contains_key(&prefix));
+        }
+    }
+
+    #[test]
+    fn ten_million_blocks_take_less_than_120_megabytes() {
+        let (table, mut rng) = (Table::new(), fastrand::Rng::with_seed(2));
+        for _ in 0..500_000 {
+            table.insert(rng.u64(..).to_be_bytes()[..PREFIX].try_into().unwrap(), 1);
+        }
+        let slots: usize = table.shards.iter().map(|shard| shard.read().slots.capacity()).sum();
+        assert!(slots * 8 <= 500_000 * 12, "{slots}");
+    }
+}
