@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use carob_block::{Block, Cid, Heads, ReadBlocks, Store};
 use carob_local::sim::{SimDisk, SimOp};
@@ -41,13 +41,13 @@ fn index(number: u32) -> PathBuf {
     format!("/store/segments/{number:08}.idx").into()
 }
 
-fn flip(disk: &SimDisk, path: &PathBuf, at: u64) {
+fn flip(disk: &SimDisk, path: &Path, at: u64) {
     let (file, mut byte) = (disk.open(path).unwrap(), [0]);
     file.read_at(at, &mut byte).unwrap();
     file.write_at(at, &[byte[0] ^ 0x20]).unwrap();
 }
 
-fn len(disk: &SimDisk, path: &PathBuf) -> u64 {
+fn len(disk: &SimDisk, path: &Path) -> u64 {
     disk.open(path).unwrap().len().unwrap()
 }
 
