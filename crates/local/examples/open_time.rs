@@ -12,7 +12,7 @@ use carob_block::{Block, Codec, HeadSwap, ReadBlocks, Store};
 use carob_local::{LocalOptions, LocalStore};
 
 /// Bytes of a block; each is another.
-const BLOCK: usize = 64;
+const BLOCK: usize = 256;
 
 /// Blocks in a commit.
 const BATCH: u64 = 10_000;

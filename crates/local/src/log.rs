@@ -16,6 +16,9 @@ use crate::sidecar::Entry;
 /// How many bytes are collected before they are written.
 const STAGE: usize = 4 * 1024 * 1024;
 
+/// A store that is closed in order leaves a segment behind that is filled to one part in so many, or more.
+const WORTH_INDEXING: u32 = 8;
+
 /// The end of the log: appends frames, flushes them, goes on to new segments.
 ///
 /// After any error of [`Log::append`], [`Log::append_record`], [`Log::write`] or [`Log::flush`] the caller
@@ -34,8 +37,8 @@ pub(crate) struct Log {
     /// Bytes in all segments before the open one.
     sealed_bytes: u64,
     flushes: u64,
-    /// The blocks of the open segment.
-    entries: Vec<Entry>,
+    /// The blocks of the last segment; none if it has its index.
+    entries: Option<Vec<Entry>>,
     sealed: Vec<Sealed>,
 }
 
@@ -57,8 +60,8 @@ pub(crate) struct LogEnd {
     pub(crate) tail: Option<Tail>,
     /// Bytes in all other segments.
     pub(crate) sealed_bytes: u64,
-    /// The blocks of the last segment.
-    pub(crate) entries: Vec<Entry>,
+    /// The blocks of the last segment; none if it has its index.
+    pub(crate) entries: Option<Vec<Entry>>,
 }
 
 /// The open segment.
@@ -104,7 +107,9 @@ impl Log {
         let frame = Frame::of(block);
         let mut at = self.make_room(frame.len())?;
         frame.append_to(&mut self.staged);
-        self.entries.extend(Key::of(block.cid()).map(|key| (key, at.offset)));
+        if let (Some(entries), Some(key)) = (&mut self.entries, Key::of(block.cid())) {
+            entries.push((key, at.offset));
+        }
         at.offset = length(at.offset, frame.prefix().len())?;
         Ok(Place { at, len: length(0, block.data().len())? })
     }
@@ -148,7 +153,9 @@ impl Log {
     pub(crate) fn fence(&mut self) {
         self.staged.clear();
         let fence = self.durable;
-        self.entries.retain(|(_, frame)| *frame < fence.offset);
+        if let Some(entries) = &mut self.entries {
+            entries.retain(|(_, frame)| *frame < fence.offset);
+        }
         let abandoned = self.tail.take();
         if abandoned.is_some() {
             self.sealed_bytes += u64::from(fence.offset);
@@ -175,6 +182,16 @@ impl Log {
         tail.file.flush_all()
     }
 
+    /// Ends the log for now. The last segment is handed out to be indexed if it is worth a file of its own: then it
+    /// is not gone on with.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.seal()?;
+        if self.durable.offset >= self.size / WORTH_INDEXING {
+            self.sealed.extend(self.entries.take().map(|entries| Sealed { end: self.durable, entries }));
+        }
+        Ok(())
+    }
+
     /// Makes sure that a frame of `len` bytes fits, and returns where it will begin.
     fn make_room(&mut self, len: usize) -> io::Result<Position> {
         if self.staged.len() >= STAGE {
@@ -199,8 +216,7 @@ impl Log {
             self.durable.segment.checked_add(1).ok_or_else(|| io::Error::other("segments ran out"))?;
         let prev = self.durable.offset;
         let (file, end) = segment::create(&*self.disk, &self.dir, self.id, number, prev, self.size)?;
-        if self.durable.segment > 0 {
-            let entries = std::mem::take(&mut self.entries);
+        if let Some(entries) = self.entries.replace(Vec::new()).filter(|_| self.durable.segment > 0) {
             self.sealed.push(Sealed { end: self.durable, entries });
         }
         self.tail = Some(Tail { file, start: end, end });

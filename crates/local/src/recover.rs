@@ -31,8 +31,8 @@ pub(crate) struct Recovered {
     pub(crate) sealed_bytes: u64,
     /// Whether the log is empty or ends with a record of no swaps.
     pub(crate) finished: bool,
-    /// The blocks of the segment that was read last.
-    pub(crate) entries: Vec<Entry>,
+    /// The blocks of the segment that was read last, if it was.
+    pub(crate) entries: Option<Vec<Entry>>,
     /// The last completed flush that a record tells of.
     upto: Position,
 }
@@ -58,33 +58,53 @@ pub(crate) fn recover(
         tail: None,
         sealed_bytes: 0,
         finished: true,
-        entries: Vec::new(),
+        entries: Some(Vec::new()),
         upto: Position::default(),
     };
     let segments = list_segments(disk, dir, log)?;
     let checkpoint =
         Checkpoint::read(disk, root, log).map_err(LocalError::io("read the checkpoint in", root))?;
     // One that the log does not bear out is of no use: then everything is read.
-    let checkpoint = checkpoint.filter(|checkpoint| {
-        let next = segments.get(checkpoint.upto.segment as usize);
-        next.is_some_and(|next| next.prev == checkpoint.upto.offset)
-    });
-    let known = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.upto.segment);
+    let checkpoint = match checkpoint {
+        Some(checkpoint) if borne_out(disk, &segments, checkpoint.upto)? => Some(checkpoint),
+        _ => None,
+    };
+    let known = checkpoint.as_ref().map_or(Position::default(), |checkpoint| checkpoint.upto);
     for (at, current) in segments.iter().enumerate() {
         match segments.get(at + 1) {
-            Some(next) if current.number <= known => recovered.load(disk, dir, current, next.prev, log)?,
+            Some(next) if current.number <= known.segment => {
+                recovered.load(disk, dir, current, next.prev, log)?;
+            }
             Some(next) => recovered.read_sealed(disk, dir, current, next.prev, log)?,
+            None if current.number == known.segment => {
+                recovered.load(disk, dir, current, known.offset, log)?;
+            }
             None => recovered.read_last(disk, current, log, size)?,
         }
-        if let Some(checkpoint) = checkpoint.as_ref().filter(|_| current.number == known) {
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|_| current.number == known.segment) {
             (recovered.seq, recovered.upto) = (checkpoint.seq, checkpoint.upto);
             recovered.heads.clone_from(&checkpoint.heads);
-            recovered.finished = false;
+            // If nothing comes after it, the log was closed in order.
+            recovered.finished = true;
         }
     }
     // The names, too, may so far have been known to the page cache alone.
     disk.flush_dir(dir).map_err(LocalError::io("flush", dir))?;
     Ok(recovered)
+}
+
+/// Whether a segment ends at `upto`: it has a successor that says so, or it was cut there when the log was closed.
+fn borne_out(disk: &dyn Disk, segments: &[Segment], upto: Position) -> Result<bool, LocalError> {
+    if let Some(next) = segments.get(upto.segment as usize) {
+        return Ok(next.prev == upto.offset);
+    }
+    match segments.last() {
+        Some(last) if last.number == upto.segment => {
+            let len = disk.open(&last.path).and_then(|file| file.len());
+            Ok(len.map_err(LocalError::io("read", &last.path))? == u64::from(upto.offset))
+        }
+        _ => Ok(false),
+    }
 }
 
 /// The blocks of a segment that ends where `of` says, all checked. Blocking.
@@ -174,6 +194,7 @@ impl Recovered {
         }
         self.end = Position { segment: *number, offset: fence };
         self.sealed_bytes += u64::from(fence);
+        self.entries = None;
         Ok(())
     }
 
@@ -204,8 +225,9 @@ impl Recovered {
         }
         self.sealed_bytes += u64::from(fence);
         let of = Of { log, segment: segment.number, end: fence };
-        match sidecar::write(disk, dir, of, &mut self.entries) {
-            Ok(()) => self.index.seal(segment.number, &self.entries),
+        let entries = self.entries.get_or_insert_default();
+        match sidecar::write(disk, dir, of, entries) {
+            Ok(()) => self.index.seal(segment.number, entries),
             // Memory can do what the disk has no room for.
             Err(error) => tracing::warn!(%error, segment = segment.number, "no index for this segment"),
         }
@@ -251,7 +273,7 @@ impl Recovered {
         log: LogId,
     ) -> Result<Frames, LocalError> {
         let Segment { number, path, .. } = segment;
-        self.entries.clear();
+        self.entries = Some(Vec::new());
         let opened = segment::open(file, end, log).map_err(|e| LocalError::frame(path, e))?;
         let Some((_, mut reader)) = opened else {
             return Err(LocalError::damaged(path, 0, "it is not a segment of this store"));
@@ -298,7 +320,7 @@ impl Recovered {
         if let Some(key) = Key::of(block.cid()) {
             let at = Position { segment: next.segment, offset: next.offset - len };
             self.index.insert(key, Place { at, len });
-            self.entries.push((key, self.end.offset));
+            self.entries.get_or_insert_default().push((key, self.end.offset));
         }
         Ok(())
     }

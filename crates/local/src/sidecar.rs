@@ -153,7 +153,8 @@ impl Sidecar {
                 }
                 _ => span / 2,
             };
-            let width = (4 * span.isqrt()).clamp(16, 1024);
+            // Two standard deviations to either side.
+            let width = (2 * span.isqrt()).clamp(16, 1024);
             let from = low + at.min(span).saturating_sub(width / 2);
             let to = from.saturating_add(width).min(high);
             window.resize((to - from) as usize * ENTRY, 0);
@@ -242,7 +243,8 @@ mod tests {
         let mut summary = [[0x11; 5], [0x22; 5]].concat();
         summary.extend(b"carobidx\x01\0\0\x000123456789abcdef\x07\0\0\0\x88\x13\0\0\x02\0\0\0");
         summary.extend(Sha256::digest(&sorted));
-        summary.extend(Sha256::digest(&summary.clone()));
+        let sum = Sha256::digest(&summary);
+        summary.extend(sum);
         assert_eq!(bytes, [sorted, summary].concat());
     }
 

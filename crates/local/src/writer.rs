@@ -265,8 +265,13 @@ impl Writer {
         if !self.finished {
             self.log.flush()?;
             self.log.append_record(self.seq + 1, Vec::new())?;
+            self.index_sealed();
+            self.seq += 1;
         }
-        self.log.seal()?;
+        self.log.end()?;
+        // However little there is since the last time: whoever opens the store next need not read it.
+        self.since_checkpoint = u64::MAX / 2;
+        self.index_sealed();
         self.publish_counts();
         Ok(())
     }

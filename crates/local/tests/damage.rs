@@ -67,20 +67,20 @@ async fn no_flipped_bit_in_a_closed_store_loses_anything() {
             bytes[at] ^= 1 << (at % 8);
             let disk = with(&disk, &path, &bytes);
             match open(&disk) {
-                // The blocks of the first segment, which has an index, are looked at when they are read.
+                // Both segments have indexes: blocks are looked at when they are read.
                 Ok(store) => {
                     assert_eq!(store.head("h").await.unwrap(), heads[50], "{number} {at}");
                     let mut damaged = 0;
                     for (round, head) in heads.iter().flatten().enumerate() {
                         match store.get(head).await {
                             Ok(block) => {
-                                assert_eq!(block, Some(numbered(round as u64, 300)), "{number} {at}")
+                                assert_eq!(block, Some(numbered(round as u64, 300)), "{number} {at}");
                             }
                             Err(StoreError::Damaged(_) | StoreError::Unavailable { .. }) => damaged += 1,
                             Err(other) => panic!("{other}"),
                         }
                     }
-                    assert!(damaged <= i32::from(number == 1), "{number} {at}");
+                    assert!(damaged <= 1, "{number} {at}");
                     told += damaged;
                     unnoticed += 1 - damaged;
                 }
@@ -94,8 +94,8 @@ async fn no_flipped_bit_in_a_closed_store_loses_anything() {
             }
         }
     }
-    // Only the head records behind the checkpoint, the one that ends the log, and the codecs in CIDs do not matter.
-    assert!(refused > 250 && told > 300 && unnoticed < 220, "{refused} {told} {unnoticed}");
+    // The head records before the checkpoint and the codecs in CIDs do not matter any more.
+    assert!(refused > 5 && told > 400 && unnoticed < 350, "{refused} {told} {unnoticed}");
 }
 
 #[tokio::test]
