@@ -140,15 +140,16 @@ impl Index {
         }
     }
 
-    /// Adds a block of a sealed segment that has its index.
-    pub(crate) fn insert_sealed(&self, prefix: [u8; PREFIX], segment: u32) {
-        self.sealed.insert(prefix, segment);
+    /// Adds the blocks of a sealed segment that has its index.
+    pub(crate) fn insert_sealed(&self, prefixes: &[[u8; PREFIX]], segment: u32) {
+        self.sealed.insert(prefixes, segment);
     }
 
     /// Leaves the blocks of a segment to the index that it has now.
     pub(crate) fn seal(&self, segment: u32, entries: &[Entry]) {
+        let prefixes: Vec<_> = entries.iter().map(|(key, _)| key.prefix()).collect();
+        self.insert_sealed(&prefixes, segment);
         for (key, _) in entries {
-            self.insert_sealed(key.prefix(), segment);
             let mut shard = self.shard(key).write();
             if matches!(shard.get(key), Some(Recent::At(place)) if place.at.segment == segment) {
                 shard.remove(key);

@@ -182,8 +182,7 @@ impl Recovered {
         let read = || Sidecar::open(disk, dir, *number)?.map_or(Ok(None), |sidecar| sidecar.prefixes(of));
         match read().map_err(LocalError::io("read the index of", path))? {
             Some(prefixes) => {
-                let (prefixes, _) = prefixes.as_chunks();
-                prefixes.iter().for_each(|prefix| self.index.insert_sealed(*prefix, *number));
+                self.index.insert_sealed(prefixes.as_chunks().0, *number);
             }
             None => {
                 let mut entries = entries(&*file, path, of)?;
