@@ -25,6 +25,9 @@ pub(super) struct Checked {
     pub(super) parts: usize,
     /// Completions that were repeated, or made of an upload that was begun before a cut.
     pub(super) completions: usize,
+    pub(super) versions: usize,
+    /// Those of them that could not be deleted, as their locks say.
+    pub(super) locked: usize,
 }
 
 impl std::ops::AddAssign for Checked {
@@ -34,6 +37,8 @@ impl std::ops::AddAssign for Checked {
         self.uploads += other.uploads;
         self.parts += other.parts;
         self.completions += other.completions;
+        self.versions += other.versions;
+        self.locked += other.locked;
     }
 }
 

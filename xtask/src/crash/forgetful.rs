@@ -5,13 +5,16 @@ use std::ops::Range;
 use anyhow::Result;
 use async_trait::async_trait;
 use bytes::Bytes;
-use carob_bucket::Space;
+use carob_bucket::{Space, Versioning};
 use md5::{Digest, Md5};
 
 use super::content::Content;
 use super::model::Condition;
 use super::plan::Plan;
 use super::target::{Failure, Found, Listed, ListedPart, Name, Source, Target, UploadName};
+use super::versions::{
+    Deleted, Found as FoundVersion, ListedVersion, Lock, Retention, Tags, VersionedTarget,
+};
 use super::{power_cut, run};
 
 /// What is acknowledged and not done.
@@ -28,6 +31,17 @@ enum Fault {
     Abort,
     /// Uploads under way are not listed.
     Uploads,
+    /// No delete marker is made.
+    Marker,
+    Version,
+    Tags,
+    Retention,
+    Hold,
+    Switch,
+    /// A version written with a lock has none.
+    Lock,
+    /// Versions that are not current are not listed.
+    Noncurrent,
     None,
 }
 
@@ -160,6 +174,105 @@ impl Target for Forgetful {
     }
 }
 
+#[async_trait]
+impl VersionedTarget for Forgetful {
+    async fn create_locked(&self, bucket: &str) -> Result<(), Failure> {
+        self.space.create_locked(bucket).await
+    }
+
+    async fn set_versioning(&self, bucket: &str, versioning: Versioning) -> Result<(), Failure> {
+        // What the run begins with is not to be forgotten.
+        match (self.fault, versioning) {
+            (Fault::Switch, Versioning::Suspended) => Ok(()),
+            _ => self.space.set_versioning(bucket, versioning).await,
+        }
+    }
+
+    async fn versioning(&self, bucket: &str) -> Result<Versioning, Failure> {
+        self.space.versioning(bucket).await
+    }
+
+    async fn put_version(
+        &self,
+        name: &Name,
+        op: u64,
+        body: Bytes,
+        tags: &Tags,
+        lock: Lock,
+    ) -> Result<String, Failure> {
+        let lock = if matches!(self.fault, Fault::Lock) { Lock::default() } else { lock };
+        self.space.put_version(name, op, body, tags, lock).await
+    }
+
+    async fn delete_version(
+        &self,
+        name: &Name,
+        version: Option<&str>,
+        bypass: bool,
+    ) -> Result<Deleted, Failure> {
+        match (self.fault, version) {
+            (Fault::Marker, None) => Ok(Deleted { version: None, marker: false }),
+            (Fault::Version, Some(version)) => {
+                Ok(Deleted { version: Some(version.to_owned()), marker: false })
+            }
+            _ => self.space.delete_version(name, version, bypass).await,
+        }
+    }
+
+    async fn read_version(
+        &self,
+        name: &Name,
+        version: Option<&str>,
+        head: bool,
+    ) -> Result<FoundVersion, Failure> {
+        self.space.read_version(name, version, head).await
+    }
+
+    async fn list_versions(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        page: u32,
+    ) -> Result<Vec<Vec<ListedVersion>>, Failure> {
+        let mut pages = self.space.list_versions(bucket, prefix, page).await?;
+        if matches!(self.fault, Fault::Noncurrent) {
+            pages.iter_mut().for_each(|page| page.retain(|version| version.latest));
+        }
+        Ok(pages)
+    }
+
+    async fn tags(&self, name: &Name, version: Option<&str>) -> Result<Tags, Failure> {
+        self.space.tags(name, version).await
+    }
+
+    async fn put_tags(&self, name: &Name, version: Option<&str>, tags: &Tags) -> Result<(), Failure> {
+        match self.fault {
+            Fault::Tags => self.space.tags(name, version).await.map(drop),
+            _ => self.space.put_tags(name, version, tags).await,
+        }
+    }
+
+    async fn retain(
+        &self,
+        name: &Name,
+        version: Option<&str>,
+        retention: Option<Retention>,
+        bypass: bool,
+    ) -> Result<(), Failure> {
+        match self.fault {
+            Fault::Retention => self.space.tags(name, version).await.map(drop),
+            _ => self.space.retain(name, version, retention, bypass).await,
+        }
+    }
+
+    async fn hold(&self, name: &Name, version: Option<&str>, on: bool) -> Result<(), Failure> {
+        match self.fault {
+            Fault::Hold => self.space.tags(name, version).await.map(drop),
+            _ => self.space.hold(name, version, on).await,
+        }
+    }
+}
+
 fn refused(code: &str) -> Failure {
     let (status, message) = (http::StatusCode::NOT_FOUND, String::new());
     Failure::Refused { status, code: code.into(), message }
@@ -180,6 +293,14 @@ async fn operations_acknowledged_and_not_done_are_caught() {
         Fault::Repeat,
         Fault::Abort,
         Fault::Uploads,
+        Fault::Marker,
+        Fault::Version,
+        Fault::Tags,
+        Fault::Retention,
+        Fault::Hold,
+        Fault::Switch,
+        Fault::Lock,
+        Fault::Noncurrent,
     ] {
         let caught = run_with(fault, 20).await.expect_err(&format!("{fault:?} was not noticed"));
         println!("{fault:?}: {caught:#}");

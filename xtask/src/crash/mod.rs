@@ -8,7 +8,8 @@
 //! A kind of operation is an [`plan::Action`], a method of [`Target`], a step ([`objects`], [`multipart`]) and, where it
 //! changes something new, a [`register::Register`] of the model. A step tells the model what it sends before it sends
 //! it, and then what was answered: a success must have been possible, and so must a refusal. No answer leaves both
-//! open until the check after the cut reads what happened.
+//! open until the check after the cut reads what happened. Versions, object lock and tags have a model of their own,
+//! in [`versions`].
 
 mod check;
 mod check_uploads;
@@ -31,6 +32,7 @@ mod run;
 mod space;
 mod target;
 mod uploads;
+mod versions;
 mod worker;
 
 use anyhow::Result;

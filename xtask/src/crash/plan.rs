@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Name;
 use super::content::Bodies;
+use super::versions;
 
 const BUCKETS: usize = 3;
 const KEYS: usize = 32;
@@ -75,6 +76,8 @@ pub(super) enum Action {
     Abort {
         name: Name,
     },
+    /// Something about a bucket that makes versions.
+    Version(versions::Action),
 }
 
 /// The condition of a write.
@@ -121,8 +124,13 @@ impl Plan {
         Bodies::new(self.seed)
     }
 
+    /// The buckets that make no versions.
     pub(super) fn buckets(&self) -> Vec<String> {
         (0..BUCKETS).map(bucket).collect()
+    }
+
+    pub(super) fn all_buckets(&self) -> Vec<String> {
+        self.buckets().into_iter().chain(versions::Kind::ALL.map(versions::Kind::bucket)).collect()
     }
 
     /// How long the workers of a cycle run before the cut.
@@ -163,6 +171,10 @@ impl Portion {
 }
 
 fn action(rng: &mut fastrand::Rng) -> Action {
+    // Two in five, which leaves the others as likely as they are among themselves.
+    if rng.u8(..5) < 2 {
+        return Action::Version(versions::action(rng));
+    }
     match rng.u32(..100) {
         0..28 => Action::Put { name: name(rng), size: size(rng), asks: asks(rng) },
         28..36 => {

@@ -138,6 +138,12 @@ impl super::Machine for Machine {
                 report.objects,
                 snapshot.objects()
             );
+            ensure!(
+                report.noncurrent == snapshot.noncurrent(),
+                "the export of {bucket} holds {} of {} noncurrent versions",
+                report.noncurrent,
+                snapshot.noncurrent()
+            );
         }
         Ok(())
     }

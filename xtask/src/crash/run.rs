@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use carob_bucket::Versioning;
 use tokio::time::timeout;
 
 use super::check::{Checked, check};
 use super::plan::Plan;
 use super::worker::{self, Shared, Tally};
-use super::{Machine, Target};
+use super::{Machine, Target, versions};
 
 /// After so many cycles a run goes on with an empty store, so that disk use is bounded.
 const CYCLES_PER_STORE: u32 = 25;
@@ -64,6 +65,10 @@ impl Figures {
         println!("reads under load        {}", tally.reads);
         println!("objects read back       {}, {} of parts", checked.objects, checked.of_parts);
         println!("uploads compared        {}, {} parts", checked.uploads, checked.parts);
+        println!(
+            "versions read back      {}, {} of them locked and not to be deleted",
+            checked.versions, checked.locked
+        );
         println!("completed after a cut   {}, repetitions among them", checked.completions);
         println!("deep verifications      {verified}");
         println!("slowest restart         {} ms", slowest_start.as_millis());
@@ -85,6 +90,10 @@ async fn one_store<M: Machine>(
     for bucket in plan.buckets() {
         target.create_bucket(&bucket).await.with_context(|| format!("creating {bucket}"))?;
     }
+    for kind in versions::Kind::ALL {
+        create_versioned(&target, kind).await.with_context(|| format!("creating {}", kind.bucket()))?;
+        shared.versions().add_bucket(&kind.bucket(), kind.versioning());
+    }
     for cycle in cycles.clone() {
         let at = || format!("cycle {cycle} of seed {}", plan.seed);
         figures.tally += load_and_cut(&target, &shared, cycle, machine).await.with_context(at)?;
@@ -93,12 +102,27 @@ async fn one_store<M: Machine>(
         target = machine.start().await.with_context(at)?;
         figures.slowest_start = figures.slowest_start.max(restart.elapsed());
         figures.checked += check(&target, &shared, cycle).await.with_context(at)?;
+        let page = plan.page_size(cycle);
+        figures.checked += versions::check_versions(&target, &shared, page).await.with_context(at)?;
         if (cycle + 1) % CYCLES_PER_VERIFY == 0 || cycle + 1 == cycles.end {
-            machine.verify(&plan.buckets()).await.with_context(at)?;
+            machine.verify(&plan.all_buckets()).await.with_context(at)?;
             figures.verified += 1;
         }
     }
     machine.stop().await
+}
+
+async fn create_versioned<T: Target>(target: &T, kind: versions::Kind) -> Result<()> {
+    let bucket = kind.bucket();
+    if kind == versions::Kind::Locked {
+        target.create_locked(&bucket).await?;
+    } else {
+        target.create_bucket(&bucket).await?;
+        if kind.versioning() != Versioning::Unversioned {
+            target.set_versioning(&bucket, kind.versioning()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Lets the workers run, cuts, and collects what they did.

@@ -21,7 +21,7 @@ const CHUNK: usize = 64 << 10;
 
 /// Errors of the store are what a client sees of a power cut. What a client may ask for in vain gets the code of
 /// S3; all others are nonsense.
-fn failure(error: BucketError) -> Failure {
+pub(super) fn failure(error: BucketError) -> Failure {
     let (status, code) = match &error {
         BucketError::Store(_) | BucketError::Damaged(_) => return Failure::Interrupted(error.into()),
         BucketError::Overloaded | BucketError::Contention => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
@@ -29,6 +29,11 @@ fn failure(error: BucketError) -> Failure {
         BucketError::NoSuchKey(_) => (StatusCode::NOT_FOUND, "NoSuchKey"),
         BucketError::NoSuchUpload(_) => (StatusCode::NOT_FOUND, "NoSuchUpload"),
         BucketError::InvalidPart(_) => (StatusCode::BAD_REQUEST, "InvalidPart"),
+        BucketError::NoSuchVersion { .. } => (StatusCode::NOT_FOUND, "NoSuchVersion"),
+        BucketError::IsDeleteMarker(_) => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+        BucketError::Locked => (StatusCode::FORBIDDEN, "AccessDenied"),
+        BucketError::RetentionDate => (StatusCode::BAD_REQUEST, "InvalidArgument"),
+        BucketError::VersioningState(_) => (StatusCode::CONFLICT, "InvalidBucketState"),
         _ => return Failure::Nonsense(error.to_string()),
     };
     Failure::Refused { status, code: code.into(), message: error.to_string() }
@@ -47,7 +52,7 @@ fn precondition(condition: &Condition) -> Precondition {
     }
 }
 
-fn metadata(op: u64) -> BTreeMap<String, String> {
+pub(super) fn metadata(op: u64) -> BTreeMap<String, String> {
     BTreeMap::from([("op".to_owned(), op.to_string())])
 }
 
@@ -56,7 +61,7 @@ fn upload_id(upload: &UploadName) -> Result<UploadId, Failure> {
 }
 
 /// Stores a body, with the checksum that S3 keeps where the client chose none.
-async fn store(bucket: &Bucket, body: &Bytes) -> Result<Uploaded, BucketError> {
+pub(super) async fn store(bucket: &Bucket, body: &Bytes) -> Result<Uploaded, BucketError> {
     let mut upload = bucket.upload(&[ChecksumAlgorithm::Crc64Nvme]);
     for start in (0..body.len()).step_by(CHUNK) {
         upload.write(body.slice(start..body.len().min(start + CHUNK))).await?;
@@ -75,7 +80,13 @@ async fn put_part(
     Ok(hex::encode(part.map_err(failure)?.md5))
 }
 
-fn etag(record: &Record) -> String {
+/// The operation that an object's metadata names.
+pub(super) fn op_of(name: &Name, record: &Record) -> Result<u64, Failure> {
+    let op = record.metadata.get("op").and_then(|op| op.parse().ok());
+    op.ok_or_else(|| Failure::Nonsense(format!("{name} without its metadata")))
+}
+
+pub(super) fn etag(record: &Record) -> String {
     record.etag.to_string()
 }
 
@@ -132,8 +143,7 @@ impl Target for Space {
         let bucket = self.bucket(&name.bucket).await.map_err(failure)?;
         let Some(object) = bucket.get(&name.key).await.map_err(failure)? else { return Ok(None) };
         let record = object.record();
-        let op = record.metadata.get("op").and_then(|op| op.parse().ok());
-        let op = op.ok_or_else(|| Failure::Nonsense(format!("{name} without its metadata")))?;
+        let op = op_of(name, record)?;
         let etag = etag(record);
         let pieces: Vec<Bytes> = object.read(0..record.size).try_collect().await.map_err(failure)?;
         Ok(Some(Found { op, etag, body: pieces.concat().into() }))
@@ -284,6 +294,6 @@ impl Target for Space {
     }
 }
 
-fn rolled_up(prefix: &str) -> Failure {
+pub(super) fn rolled_up(prefix: &str) -> Failure {
     Failure::Nonsense(format!("prefix {prefix:?} without a delimiter"))
 }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::model::Condition;
+use super::versions::VersionedTarget;
 pub(super) use crate::s3::Failure;
 
 /// A key of a bucket.
@@ -71,7 +72,7 @@ pub(super) struct Source {
 
 /// The operations, one request each. A refusal carries the error code of S3. Entity tags are without quotes.
 #[async_trait]
-pub(super) trait Target: Clone + Send + Sync + 'static {
+pub(super) trait Target: VersionedTarget {
     async fn create_bucket(&self, bucket: &str) -> Result<(), Failure>;
     /// Writes `body` and the metadata `op`; gives the entity tag.
     async fn put(&self, name: &Name, op: u64, body: Bytes, condition: &Condition) -> Result<String, Failure>;

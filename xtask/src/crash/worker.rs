@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::content::Bodies;
 use super::model::Model;
 use super::plan::{Action, Plan, Step};
-use super::{Failure, Target};
+use super::{Failure, Target, versions};
 
 /// The one kind of step that writes nothing.
 pub(super) const READS: &str = "reads";
@@ -20,6 +20,7 @@ pub(super) struct Shared {
     pub(super) plan: Plan,
     pub(super) bodies: Bodies,
     model: Mutex<Model>,
+    versions: Mutex<versions::Model>,
     /// Set just before the cut: from then on an interrupted operation is no surprise.
     pub(super) cutting: AtomicBool,
 }
@@ -28,12 +29,18 @@ impl Shared {
     pub(super) fn new(plan: Plan) -> Arc<Self> {
         let bodies = plan.bodies();
         let model = Mutex::new(Model::new(bodies));
-        Arc::new(Self { plan, bodies, model, cutting: AtomicBool::new(false) })
+        let versions = Mutex::default();
+        Arc::new(Self { plan, bodies, model, versions, cutting: AtomicBool::new(false) })
     }
 
     /// Held for moments only, never over an operation.
     pub(super) fn model(&self) -> MutexGuard<'_, Model> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Self::model`], of the buckets that make versions.
+    pub(super) fn versions(&self) -> MutexGuard<'_, versions::Model> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,6 +144,7 @@ impl<T: Target> Performer<'_, T> {
             Action::Complete { name, asks } => self.complete(&name, asks).await,
             Action::Repeat { name } => self.repeat(&name).await,
             Action::Abort { name } => self.abort(&name).await,
+            Action::Version(action) => self.version(op, action).await,
         }
     }
 

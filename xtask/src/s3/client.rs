@@ -233,6 +233,7 @@ impl Client {
         headers: HeaderMap,
         payload: Payload,
     ) -> Result<(HeaderMap, Incoming), Failure> {
+        let is_head = method == Method::HEAD;
         let request = self
             .request(method, bucket, key, query, headers, payload)
             .map_err(|error| Failure::Nonsense(format!("cannot make the request: {error:#}")))?;
@@ -240,6 +241,11 @@ impl Client {
         let (parts, body) = response.into_parts();
         if parts.status.is_success() {
             return Ok((parts.headers, body));
+        }
+        if is_head {
+            // The answer has no body to say more.
+            let code = parts.status.canonical_reason().unwrap_or_default().replace(' ', "");
+            return Err(Failure::Refused { status: parts.status, code, message: String::new() });
         }
         let body = body.collect().await.map_err(Failure::interrupted)?.to_bytes();
         let answer: xml::ErrorAnswer = parse(&body)?;
@@ -311,6 +317,6 @@ pub(super) fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, 
     quick_xml::de::from_str(text).map_err(|error| Failure::Nonsense(format!("{error}, in answer {text:?}")))
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     data_encoding::BASE64.encode(bytes)
 }

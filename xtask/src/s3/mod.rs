@@ -9,8 +9,10 @@ mod body;
 mod client;
 mod multipart;
 mod sigv4;
+mod versions;
 mod xml;
 
 pub(crate) use body::Stamped;
 pub(crate) use client::{Client, Failure, Payload};
-pub(crate) use sigv4::{Credentials, encode_path};
+pub(crate) use sigv4::{Credentials, canonical_query, encode_path};
+pub(crate) use versions::Versioned;

@@ -136,3 +136,80 @@ pub(super) struct ErrorAnswer {
     #[serde(default)]
     pub(super) message: String,
 }
+
+/// Body of PutBucketVersioning, answer of GetBucketVersioning.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct VersioningConfiguration {
+    pub(super) status: Option<String>,
+}
+
+/// Answer of ListObjectVersions.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListVersionsResult {
+    pub(super) is_truncated: bool,
+    pub(super) next_key_marker: Option<String>,
+    pub(super) next_version_id_marker: Option<String>,
+    #[serde(default)]
+    pub(super) version: Vec<ObjectVersion>,
+    #[serde(default)]
+    pub(super) delete_marker: Vec<DeleteMarker>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ObjectVersion {
+    pub(super) key: String,
+    pub(super) version_id: String,
+    pub(super) is_latest: bool,
+    #[serde(rename = "ETag")]
+    pub(super) etag: String,
+    pub(super) size: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeleteMarker {
+    pub(super) key: String,
+    pub(super) version_id: String,
+    pub(super) is_latest: bool,
+}
+
+/// Body of PutObjectTagging, answer of GetObjectTagging.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Tagging {
+    pub(super) tag_set: TagSet,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct TagSet {
+    #[serde(default)]
+    pub(super) tag: Vec<Tag>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Tag {
+    pub(super) key: String,
+    pub(super) value: String,
+}
+
+/// Body of PutObjectRetention.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Retention<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mode: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retain_until_date: Option<&'a str>,
+}
+
+/// Body of PutObjectLegalHold.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LegalHold {
+    pub(super) status: &'static str,
+}

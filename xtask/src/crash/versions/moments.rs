@@ -1,0 +1,292 @@
+//! What the versions of all keys may be, given what was answered.
+//!
+//! Each request takes effect at one moment between its beginning and its answer. So the states that a key may have are
+//! those that the requests under way lead to in any order, some of them perhaps not at all yet; an answer leaves those
+//! orders in which just this answer comes about. If it leaves none, the answer is wrong (Wing & Gong, "Testing and
+//! Verifying Concurrent Objects", 1993).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, ensure};
+use carob_bucket::Versioning;
+use time::OffsetDateTime;
+
+use super::super::Name;
+use super::super::register::{Register, Tick};
+use super::state::{Answer, During, Id, Request, State};
+
+/// What S3 calls a version that is none of those with an id.
+pub(super) const NULL: &str = "null";
+
+/// All keys of the buckets that make versions, and how these are configured.
+#[derive(Debug, Default)]
+pub(in crate::crash) struct Model {
+    now: Tick,
+    buckets: BTreeMap<String, Register<Versioning>>,
+    keys: BTreeMap<Name, Key>,
+}
+
+/// A version by its name in the model and in S3.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) id: Id,
+    pub(super) name: String,
+}
+
+#[derive(Debug)]
+struct Key {
+    moments: BTreeSet<Moment>,
+    open: BTreeMap<u64, Open>,
+    /// Which operations made the versions, by the names that S3 gave them.
+    makers: BTreeMap<String, u64>,
+}
+
+/// A state that a key may be in, and the requests without an answer that led there, with the answers they must get.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment {
+    state: State,
+    done: BTreeMap<u64, Answer>,
+}
+
+/// A request without an answer.
+#[derive(Debug)]
+struct Open {
+    request: Request,
+    begun: Tick,
+    from: u64,
+}
+
+impl Model {
+    fn tick(&mut self) -> Tick {
+        self.now += 1;
+        self.now
+    }
+
+    /// A bucket that is there and empty.
+    pub(in crate::crash) fn add_bucket(&mut self, bucket: &str, versioning: Versioning) {
+        self.buckets.insert(bucket.to_owned(), Register::new(versioning));
+    }
+
+    /// A change of a bucket's versioning goes out.
+    pub(super) fn begin_switch(&mut self, bucket: &str, versioning: Versioning) -> Tick {
+        let begun = self.tick();
+        if let Some(register) = self.buckets.get_mut(bucket) {
+            register.begin(versioning, begun);
+        }
+        begun
+    }
+
+    /// The change is acknowledged, or else refused.
+    pub(super) fn switched(&mut self, bucket: &str, begun: Tick, acknowledged: bool) {
+        let now = self.tick();
+        let Some(register) = self.buckets.get_mut(bucket) else { return };
+        if acknowledged { register.acknowledge(begun, now) } else { register.withdraw(begun) }
+    }
+
+    /// A bucket was found to be so configured, while nothing was under way.
+    pub(super) fn settle_bucket(&mut self, bucket: &str, versioning: Versioning) -> Result<()> {
+        let now = self.tick();
+        let possible = self.versioning(bucket, now, now + 1);
+        ensure!(possible.contains(&versioning), "versioning is {versioning:?}, but only {possible:?} may be");
+        if let Some(register) = self.buckets.get_mut(bucket) {
+            register.settle(versioning, now);
+        }
+        Ok(())
+    }
+
+    fn versioning(&self, bucket: &str, from: Tick, until: Tick) -> Vec<Versioning> {
+        let mut found = Vec::new();
+        for write in self.buckets.get(bucket).into_iter().flat_map(|register| register.live(from, until)) {
+            if !found.contains(&write.effect) {
+                found.push(write.effect);
+            }
+        }
+        found
+    }
+
+    /// A request goes out.
+    pub(super) fn begin(&mut self, name: &Name, op: u64, request: Request) {
+        let open = Open { request, begun: self.tick(), from: millis() };
+        self.keys.entry(name.clone()).or_default().open.insert(op, open);
+    }
+
+    /// A request is answered.
+    pub(super) fn answered(&mut self, name: &Name, op: u64, answer: Answer<String>) -> Result<()> {
+        let during = self.during(name);
+        let Some(key) = self.keys.get_mut(name) else { return Ok(()) };
+        if let Answer::Wrote(id) | Answer::Deleted { id: Some(id), marker: true } = &answer
+            && !matches!(key.open.get(&op), Some(Open { request: Request::DeleteVersion { .. }, .. }))
+        {
+            key.name(id, op)?;
+        }
+        let answer = answer.rename(|id| key.id(&id));
+        let mut left = BTreeSet::new();
+        let mut could = BTreeSet::new();
+        for moment in key.reachable(&during, op) {
+            let mut rest = moment;
+            let Some(due) = rest.done.remove(&op) else { continue };
+            if due.clone().rename(|id| key.as_named(id)) == answer {
+                left.insert(rest);
+            } else {
+                could.insert(due);
+            }
+        }
+        ensure!(!left.is_empty(), "the answer is {answer:x?}, but only {could:x?} could be");
+        key.moments = left;
+        key.open.remove(&op);
+        Ok(())
+    }
+
+    /// A request that changes nothing will get no answer.
+    pub(super) fn forget(&mut self, name: &Name, op: u64) {
+        let Some(key) = self.keys.get_mut(name) else { return };
+        key.open.remove(&op);
+        key.moments = std::mem::take(&mut key.moments)
+            .into_iter()
+            .map(|mut moment| {
+                moment.done.remove(&op);
+                moment
+            })
+            .collect();
+    }
+
+    /// A key was found to be in one of these states, the same but for the names of versions without an answer;
+    /// `fits` tells, and says which version has which name. Nothing else is under way.
+    pub(super) fn settle(
+        &mut self,
+        name: &Name,
+        fits: impl Fn(&State) -> Option<Vec<(Id, String)>>,
+    ) -> Result<State> {
+        let during = self.during(name);
+        let key = self.keys.entry(name.clone()).or_default();
+        key.open.retain(|_, open| !open.request.is_read());
+        let states: BTreeSet<State> =
+            key.reachable(&during, u64::MAX).into_iter().map(|moment| moment.state).collect();
+        for state in &states {
+            let Some(named) = fits(state) else { continue };
+            // The names that are known must be the same, and a new one that of a version without.
+            let strange = |(id, name): &(Id, String)| {
+                let known = key.id(name);
+                if known == Id::Unnamed { key.as_named(*id) != Id::Unnamed } else { known != *id }
+            };
+            if named.iter().any(strange) {
+                continue;
+            }
+            for (id, name) in &named {
+                if let Id::Made(op) = id {
+                    key.name(name, *op)?;
+                }
+            }
+            key.moments = BTreeSet::from([Moment { state: state.clone(), done: BTreeMap::new() }]);
+            key.open.clear();
+            return Ok(state.clone());
+        }
+        anyhow::bail!("only one of these may be there: {states:x?}, where names are {:x?}", key.makers)
+    }
+
+    /// Every key that was ever written.
+    pub(super) fn names(&self) -> Vec<Name> {
+        self.keys.keys().cloned().collect()
+    }
+
+    /// One of the versions of a key, or of those that it had lately.
+    pub(super) fn pick(&self, name: &Name, nth: u8) -> Option<Known> {
+        let key = self.keys.get(name)?;
+        let state = &key.moments.first()?.state;
+        let mut known: Vec<Known> = state.0.iter().filter_map(|version| key.known(version.id)).collect();
+        let newest = key.makers.iter().max_by_key(|(_, op)| **op);
+        known.extend(newest.map(|(name, op)| Known { id: Id::Made(*op), name: name.clone() }));
+        let nth = usize::from(nth).checked_rem(known.len())?;
+        Some(known.swap_remove(nth))
+    }
+
+    /// What S3 calls a version.
+    pub(super) fn name_of(&self, name: &Name, id: Id) -> Option<String> {
+        self.keys.get(name)?.known(id).map(|known| known.name)
+    }
+
+    /// When and in which bucket the requests under way may take effect, each from its own beginning to now.
+    fn during(&mut self, name: &Name) -> BTreeMap<u64, During> {
+        let (now, until) = (self.tick(), millis());
+        let Some(key) = self.keys.get(name) else { return BTreeMap::new() };
+        let during = |open: &Open| During {
+            from: open.from,
+            until,
+            versioning: self.versioning(&name.bucket, open.begun, now),
+        };
+        key.open.iter().map(|(op, open)| (*op, during(open))).collect()
+    }
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        let (open, makers) = (BTreeMap::new(), BTreeMap::new());
+        Self { moments: BTreeSet::from([Moment::default()]), open, makers }
+    }
+}
+
+impl Key {
+    /// All moments that the requests under way lead to in any order, up to and with that of operation `last`.
+    fn reachable(&self, during: &BTreeMap<u64, During>, last: u64) -> BTreeSet<Moment> {
+        let mut found = self.moments.clone();
+        let mut todo: Vec<Moment> = self.moments.iter().cloned().collect();
+        while let Some(moment) = todo.pop() {
+            if moment.done.contains_key(&last) {
+                continue;
+            }
+            for (op, open) in self.open.iter().filter(|(op, _)| !moment.done.contains_key(op)) {
+                let Some(during) = during.get(op) else { continue };
+                for (state, answer) in moment.state.after(*op, &open.request, during) {
+                    let mut next = Moment { state, done: moment.done.clone() };
+                    next.done.insert(*op, answer);
+                    if found.insert(next.clone()) {
+                        todo.push(next);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Operation `op` made the version of this name.
+    fn name(&mut self, name: &str, op: u64) -> Result<()> {
+        if name == NULL {
+            return Ok(());
+        }
+        let maker = *self.makers.entry(name.to_owned()).or_insert(op);
+        ensure!(maker == op, "version {name} is of operation {op:#x}, but was of {maker:#x}");
+        let names = self.makers.values().filter(|maker| **maker == op).count();
+        ensure!(names == 1, "operation {op:#x} made two versions, {name} among them");
+        Ok(())
+    }
+
+    fn id(&self, name: &str) -> Id {
+        match self.makers.get(name) {
+            _ if name == NULL => Id::Null,
+            Some(op) => Id::Made(*op),
+            None => Id::Unnamed,
+        }
+    }
+
+    /// The same, if its name is known.
+    fn as_named(&self, id: Id) -> Id {
+        match id {
+            Id::Made(op) if !self.makers.values().any(|maker| *maker == op) => Id::Unnamed,
+            id => id,
+        }
+    }
+
+    fn known(&self, id: Id) -> Option<Known> {
+        let name = match id {
+            Id::Null => NULL.to_owned(),
+            Id::Made(op) => self.makers.iter().find(|(_, maker)| **maker == op)?.0.clone(),
+            Id::Unnamed => return None,
+        };
+        Some(Known { id, name })
+    }
+}
+
+/// The wall clock, which the store sees as well.
+pub(super) fn millis() -> u64 {
+    u64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
+}
