@@ -7,7 +7,7 @@ use carob_identity::{Action, Identity, Resource};
 use s3s::S3Result;
 
 use crate::error::{access_denied, from_bucket};
-use crate::locate::{find, version_id};
+use crate::locate::{deleted, find, version_id};
 use crate::table::Carob;
 use crate::target::Target;
 
@@ -32,10 +32,8 @@ impl Carob {
                 let snapshot = bucket.snapshot().await.map_err(from_bucket)?;
                 Ok(version_id(&written.record, snapshot.config()))
             }
-            // Its headers say which marker it is.
-            Err(BucketError::IsDeleteMarker(_)) => {
-                self.object(target).await.map(|located| located.version_id)
-            }
+            // What was refused is not looked for again: meanwhile something else may stand there, not amended.
+            Err(BucketError::IsDeleteMarker(marker)) => Err(deleted(marker, target.version)),
             Err(error) => Err(from_bucket(error)),
         }
     }

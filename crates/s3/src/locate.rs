@@ -35,9 +35,7 @@ pub(crate) async fn find(snapshot: &Snapshot, key: &str, version: Option<Version
             let version_id = version_id(object.record(), snapshot.config());
             Ok(Located { object, version_id })
         }
-        Found::DeleteMarker(marker) => {
-            Err(deleted(marker, if version.is_some() { method_not_allowed() } else { no_such_key() }))
-        }
+        Found::DeleteMarker(marker) => Err(deleted(marker, version)),
         Found::Nothing if version.is_some() => Err(no_such_version()),
         Found::Nothing => Err(no_such_key()),
     }
@@ -57,8 +55,9 @@ pub(crate) fn written_version(record: &Record) -> Option<String> {
     }
 }
 
-/// Says that it is a delete marker that is there.
-fn deleted(marker: DeleteMarker, mut error: S3Error) -> S3Error {
+/// Says that it is a delete marker that is there, where the current object or this version was asked for.
+pub(crate) fn deleted(marker: DeleteMarker, version: Option<VersionName>) -> S3Error {
+    let mut error = if version.is_some() { method_not_allowed() } else { no_such_key() };
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     headers.insert(HeaderName::from_static("x-amz-delete-marker"), HeaderValue::from_static("true"));

@@ -119,3 +119,20 @@ async fn tags_take_rights_of_their_own() {
         .await
         .expect_error(403, "AccessDenied");
 }
+
+#[tokio::test]
+async fn tags_that_met_a_delete_marker_are_not_acknowledged_for_an_object_put_meanwhile() {
+    let server = Server::start().await;
+    let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    server.put("/bucket?versioning", enabled).send().await.expect_status(200);
+    for round in 0..50 {
+        server.delete("/bucket/key").send().await.expect_status(204);
+        let (tagged, put) = tokio::join!(
+            server.put("/bucket/key?tagging", document(&[("a", "1")])).send(),
+            server.put("/bucket/key", "x").send()
+        );
+        put.expect_status(200);
+        let tags = server.get("/bucket/key?tagging").send().await.elements("Key");
+        assert_eq!(tagged.status == 200, tags == ["a"], "round {round}: {} and {tags:?}", tagged.status);
+    }
+}
