@@ -290,3 +290,159 @@ impl Key {
 pub(super) fn millis() -> u64 {
     u64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::{Body, Lock, Mode, Retention, Tags};
+    use super::*;
+
+    const NEVER_OVER: u64 = 4_070_908_800_000;
+
+    /// A key of a bucket with versioning, and the number of the newest operation.
+    struct Run(Model, Name, u64);
+
+    impl Run {
+        fn new() -> Self {
+            let mut model = Model::default();
+            model.add_bucket("bucket", Versioning::Enabled);
+            Self(model, Name { bucket: "bucket".into(), key: "key".into() }, 0)
+        }
+
+        fn begin(&mut self, request: Request) -> u64 {
+            self.2 += 1;
+            self.0.begin(&self.1, self.2, request);
+            self.2
+        }
+
+        fn answer(&mut self, op: u64, answer: Answer<String>) -> Result<()> {
+            self.0.answered(&self.1, op, answer)
+        }
+
+        fn put(&mut self, lock: Lock) -> u64 {
+            let body = Body { op: self.2 + 1, etag: String::new(), size: 0 };
+            self.begin(Request::Put { body, tags: Tags::new(), lock })
+        }
+
+        /// A put that is acknowledged; gives the version.
+        fn version(&mut self, lock: Lock) -> Id {
+            let op = self.put(lock);
+            self.answer(op, Answer::Wrote(format!("v{op}"))).unwrap();
+            Id::Made(op)
+        }
+
+        fn tag(&mut self, tag: &str) -> u64 {
+            self.begin(Request::PutTags { of: None, tags: tags(tag) })
+        }
+
+        fn reads_tags(&mut self, tags: Tags) -> Result<()> {
+            let op = self.begin(Request::Tags { of: None });
+            self.answer(op, Answer::Tags(tags))
+        }
+
+        /// Whether the key may have so many versions after a cut.
+        fn may_have(&mut self, count: usize) -> bool {
+            self.0.settle(&self.1, |state| (state.0.len() == count).then(Vec::new)).is_ok()
+        }
+    }
+
+    fn tags(tag: &str) -> Tags {
+        Tags::from([(tag.to_owned(), String::new())])
+    }
+
+    fn refused(code: &str) -> Answer<String> {
+        Answer::Refused(code.into())
+    }
+
+    #[test]
+    fn a_version_acknowledged_must_be_there_and_one_in_flight_may() {
+        let in_flight = || {
+            let mut run = Run::new();
+            run.version(Lock::default());
+            run.put(Lock::default());
+            run
+        };
+        assert!(!in_flight().may_have(0) && in_flight().may_have(1) && in_flight().may_have(2));
+    }
+
+    #[test]
+    fn of_two_overlapping_writes_of_tags_either_may_win_until_one_is_read() {
+        let mut run = Run::new();
+        run.version(Lock::default());
+        let (a, b) = (run.tag("a"), run.tag("b"));
+        run.answer(a, Answer::Done).unwrap();
+        run.answer(b, Answer::Done).unwrap();
+        run.reads_tags(tags("a")).unwrap();
+        assert!(run.reads_tags(tags("b")).is_err());
+    }
+
+    #[test]
+    fn tags_acknowledged_where_a_marker_was_must_be_those_of_the_object_put_meanwhile() {
+        let mut run = Run::new();
+        run.version(Lock::default());
+        let delete = run.begin(Request::Delete);
+        run.answer(delete, Answer::Deleted { id: Some("marker".into()), marker: true }).unwrap();
+        let (tag, put) = (run.tag("a"), run.put(Lock::default()));
+        run.answer(put, Answer::Wrote("new".into())).unwrap();
+        run.answer(tag, Answer::Done).unwrap();
+        assert!(run.reads_tags(Tags::new()).is_err());
+    }
+
+    #[test]
+    fn what_is_locked_is_not_deleted_and_only_governance_is_bypassed() {
+        let until = |mode| Lock { retention: Some(Retention { mode, until: NEVER_OVER }), hold: false };
+        let held = Lock { hold: true, ..Lock::default() };
+        for (lock, bypass, free) in [
+            (until(Mode::Governance), false, false),
+            (until(Mode::Governance), true, true),
+            (until(Mode::Compliance), true, false),
+            (held, true, false),
+            (Lock::default(), false, true),
+        ] {
+            let mut run = Run::new();
+            let of = run.version(lock);
+            let Id::Made(op) = of else { panic!("no version was made") };
+            let gone = Answer::Deleted { id: Some(format!("v{op}")), marker: false };
+            let delete = run.begin(Request::DeleteVersion { of, bypass });
+            assert_eq!(run.answer(delete, gone).is_ok(), free, "{lock:?}, bypass {bypass}");
+            if !free {
+                run.answer(delete, refused("AccessDenied")).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn compliance_is_never_shortened_and_no_date_is_in_the_past() {
+        let mut run = Run::new();
+        let retention = |until| Some(Retention { mode: Mode::Compliance, until });
+        let of = Some(run.version(Lock { retention: retention(NEVER_OVER), hold: false }));
+        for (until, code) in [(NEVER_OVER - 1000, "AccessDenied"), (1000, "InvalidArgument")] {
+            let op = run.begin(Request::Retain { of, retention: retention(until), bypass: true });
+            assert!(run.answer(op, Answer::Done).is_err());
+            run.answer(op, refused(code)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_write_beside_a_switch_makes_a_version_or_the_null_one() {
+        for (name, count) in [("v2", 2), (NULL, 2)] {
+            let mut run = Run::new();
+            run.version(Lock::default());
+            let put = run.put(Lock::default());
+            let switch = run.0.begin_switch("bucket", Versioning::Suspended);
+            run.answer(put, Answer::Wrote(name.into())).unwrap();
+            run.0.switched("bucket", switch, true);
+            assert!(run.may_have(count));
+            // From now on it is the null one, in the place of that before.
+            let put = run.put(Lock::default());
+            assert!(run.answer(put, Answer::Wrote("v3".into())).is_err());
+        }
+    }
+
+    #[test]
+    fn a_version_has_one_name_and_a_name_one_version() {
+        let mut run = Run::new();
+        let (a, b) = (run.put(Lock::default()), run.put(Lock::default()));
+        run.answer(a, Answer::Wrote("v".into())).unwrap();
+        assert!(run.answer(b, Answer::Wrote("v".into())).is_err());
+    }
+}

@@ -31,11 +31,12 @@ impl<T: Target> Performer<'_, T> {
         let answer = match self.hear(kind, &CODES, answer)? {
             worker::Answer::Good(answer) => answer,
             worker::Answer::Refused(code) => Answer::Refused(code),
-            worker::Answer::Busy | worker::Answer::Cut if request.is_read() => {
-                self.shared.versions().forget(&name, op);
+            worker::Answer::Busy => {
+                if request.is_read() {
+                    self.shared.versions().forget(&name, op);
+                }
                 return Ok(Outcome::Done);
             }
-            worker::Answer::Busy => return Ok(Outcome::Done),
             worker::Answer::Cut => return Ok(Outcome::Cut),
         };
         self.shared.versions().answered(&name, op, answer)?;
