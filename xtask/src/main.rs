@@ -11,6 +11,7 @@ mod conformance;
 mod crash;
 mod fuzz_index;
 mod gateway;
+mod load;
 mod memory;
 mod node;
 mod python;
@@ -36,6 +37,8 @@ enum Job {
     /// Measure throughput and latency, beside this machine's own limits.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Many multipart uploads at once: what memory they take, and whether anything is lost.
+    Load(load::LoadArgs),
     /// Check that memory does not grow with the size of a body.
     Memory(memory::MemoryArgs),
     /// Check the rules of this repository that no compiler checks.
@@ -59,6 +62,7 @@ async fn run(job: Job) -> Result<()> {
         Job::Crash(args) => args.run().await,
         Job::FuzzIndex(args) => args.run().await,
         Job::Bench(bench) => bench.run().await,
+        Job::Load(args) => args.run().await,
         Job::Memory(args) => args.run().await,
         Job::Tidy => tidy::run(),
     }

@@ -5,7 +5,7 @@ use http::HeaderMap;
 
 use crate::cargo::{self, Profile};
 use crate::gateway::{BinaryArgs, Gateway};
-use crate::s3::{Failure, Payload, Stamped};
+use crate::s3::{Expected, Payload, Stamped};
 
 const MIB: u64 = 1 << 20;
 const BUCKET: &str = "memory";
@@ -40,7 +40,7 @@ impl MemoryArgs {
         self.check("PUT", &gateway)?;
 
         gateway.reset_peak_memory()?;
-        let mut expected = Expected::new(body);
+        let mut expected = Expected::new([body]);
         client.get_streaming(BUCKET, "large", |piece| expected.check(piece)).await.context("GET")?;
         expected.end()?;
         self.check("GET", &gateway)?;
@@ -51,38 +51,6 @@ impl MemoryArgs {
         let peak = gateway.peak_memory()?;
         println!("{what} of {} MiB: peak {} MiB, limit {} MiB", self.size, peak / MIB, self.limit);
         ensure!(peak < self.limit * MIB, "{what} took {} MiB of memory", peak / MIB);
-        Ok(())
-    }
-}
-
-/// Compares a body that comes in pieces with the one that was sent.
-struct Expected {
-    body: Stamped,
-    run: bytes::Bytes,
-}
-
-impl Expected {
-    fn new(body: Stamped) -> Self {
-        Self { body, run: bytes::Bytes::new() }
-    }
-
-    fn check(&mut self, mut piece: &[u8]) -> Result<(), Failure> {
-        while !piece.is_empty() {
-            if self.run.is_empty() {
-                self.run = self.body.next_run();
-            }
-            let common = self.run.len().min(piece.len());
-            let (head, rest) = piece.split_at(common);
-            if common == 0 || self.run.split_to(common) != head {
-                return Err(Failure::Nonsense("the body came back with other bytes".into()));
-            }
-            piece = rest;
-        }
-        Ok(())
-    }
-
-    fn end(mut self) -> Result<()> {
-        ensure!(self.run.is_empty() && self.body.next_run().is_empty(), "the body came back short");
         Ok(())
     }
 }

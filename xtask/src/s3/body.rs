@@ -1,5 +1,6 @@
 //! Request bodies that are large, unique and free to make.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::LazyLock;
@@ -7,6 +8,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+
+use super::Failure;
 
 const MIB: u64 = 1 << 20;
 /// Bytes at the start of each MiB that are unique to (body, MiB).
@@ -73,6 +76,50 @@ impl Body for Stamped {
     }
 }
 
+/// Compares a body that comes in pieces with those that were sent, one behind the other.
+pub(crate) struct Expected {
+    bodies: VecDeque<Stamped>,
+    run: Bytes,
+}
+
+impl Expected {
+    pub(crate) fn new(bodies: impl IntoIterator<Item = Stamped>) -> Self {
+        Self { bodies: bodies.into_iter().collect(), run: Bytes::new() }
+    }
+
+    pub(crate) fn check(&mut self, mut piece: &[u8]) -> Result<(), Failure> {
+        while !piece.is_empty() {
+            self.fill();
+            let common = self.run.len().min(piece.len());
+            let (head, rest) = piece.split_at(common);
+            if common == 0 || self.run.split_to(common) != head {
+                return Err(Failure::Nonsense("the body came back with other bytes".into()));
+            }
+            piece = rest;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn end(mut self) -> Result<(), Failure> {
+        self.fill();
+        if self.run.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::Nonsense("the body came back short".into()))
+    }
+
+    fn fill(&mut self) {
+        while self.run.is_empty()
+            && let Some(body) = self.bodies.front_mut()
+        {
+            self.run = body.next_run();
+            if self.run.is_empty() {
+                self.bodies.pop_front();
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +144,21 @@ mod tests {
             [&a[..mib], &a[mib..], &b[..mib], &b[mib..]].map(blake3::hash).map(|h| *h.as_bytes());
         leaves.sort_unstable();
         assert!(leaves.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn bodies_that_come_back_whole_and_in_order_are_as_expected() {
+        let bodies = || [Stamped::new(1, MIB + 7), Stamped::new(2, 20)];
+        let all = [bytes(1, MIB + 7), bytes(2, 20)].concat();
+        let check = |came: &[u8]| {
+            let mut expected = Expected::new(bodies());
+            came.chunks(1000).try_for_each(|piece| expected.check(piece)).and_then(|()| expected.end())
+        };
+        assert!(check(&all).is_ok());
+        assert!(check(&all[..all.len() - 1]).is_err(), "short");
+        assert!(check(&[&all[..], &[0]].concat()).is_err(), "long");
+        let mut other = all.clone();
+        other[MIB as usize] ^= 1;
+        assert!(check(&other).is_err(), "changed");
     }
 }

@@ -12,7 +12,7 @@ mod sigv4;
 mod versions;
 mod xml;
 
-pub(crate) use body::Stamped;
+pub(crate) use body::{Expected, Stamped};
 pub(crate) use client::{Client, Failure, Payload};
 pub(crate) use sigv4::{Credentials, canonical_query, encode_path};
 pub(crate) use versions::Versioned;
