@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use s3s::Body;
 
 use crate::context::RequestContext;
+use crate::interleave::Markers;
 use crate::xml;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -62,7 +63,11 @@ pub(crate) fn identify(mut response: Response<Body>, context: &RequestContext) -
 fn finish_xml(response: &mut Response<Body>, context: &RequestContext, place: &Place<'_>) {
     let Some(bytes) = response.body().bytes() else { return };
     let Ok(document) = std::str::from_utf8(&bytes) else { return };
-    let document = xml::refer(xml::reveal(document, context.nonce()));
+    let markers = response.extensions_mut().remove::<Markers>();
+    let document = match markers.and_then(|markers| markers.interleave(document)) {
+        Some(ordered) => Cow::Owned(xml::refer(xml::reveal(&ordered, context.nonce())).into_owned()),
+        None => xml::refer(xml::reveal(document, context.nonce())),
+    };
     let document = if let Some(open) = document.strip_suffix("</Error>") {
         let mut error = open.to_owned();
         if error.contains("<Code>AuthorizationHeaderMalformed</Code>") {

@@ -64,6 +64,7 @@ pub mod fuzzing;
 mod gate;
 mod headers;
 mod host;
+mod interleave;
 mod locate;
 mod log;
 mod operations;

@@ -11,6 +11,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::error::from_bucket;
 use crate::headers;
+use crate::interleave::Markers;
 use crate::ops::listing;
 use crate::table::Carob;
 use crate::target::parse_version;
@@ -37,12 +38,15 @@ pub(crate) async fn run(
     let names = Names::of(&request.extensions, url);
     let owner = carob.owner(&bucket.info().owner);
     let (mut versions, mut delete_markers, mut common_prefixes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut markers = Markers(Vec::new());
     for entry in page.entries {
         match entry {
             VersionsEntry::Object { key, record, latest } => {
+                markers.0.push(false);
                 versions.push(version(names.write(&key), &record, latest, &owner));
             }
             VersionsEntry::DeleteMarker { key, marker, latest } => {
+                markers.0.push(true);
                 delete_markers.push(delete_marker(names.write(&key), marker, latest, &owner));
             }
             VersionsEntry::Prefix(prefix) => {
@@ -56,7 +60,7 @@ pub(crate) async fn run(
         Some(VersionStart::AfterVersion(key, version)) => (Some(key), Some(version.to_string())),
         Some(VersionStart::Beginning) | None => (None, None),
     };
-    Ok(S3Response::new(ListObjectVersionsOutput {
+    let mut response = S3Response::new(ListObjectVersionsOutput {
         name: Some(input.bucket),
         prefix: Some(names.write(&input.prefix.unwrap_or_default())),
         key_marker: Some(names.write(&input.key_marker.unwrap_or_default())),
@@ -71,7 +75,9 @@ pub(crate) async fn run(
         delete_markers: Some(delete_markers),
         common_prefixes: Some(common_prefixes),
         ..ListObjectVersionsOutput::default()
-    }))
+    });
+    response.extensions.insert(markers);
+    Ok(response)
 }
 
 /// # Errors

@@ -127,8 +127,7 @@ async fn versions_are_listed_newest_first_in_pages() {
     server.delete("/bucket/c").send().await.expect_status(204);
     let all = server.get("/bucket?versions").send().await.expect_status(200);
     assert_eq!(all.elements("VersionId").len(), 9);
-    // Delete markers have a list of their own.
-    assert_eq!(all.elements("Key"), ["c", "a", "a", "b/1", "b/1", "b/2", "b/2", "c", "c"]);
+    assert_eq!(all.elements("Key"), ["a", "a", "b/1", "b/1", "b/2", "b/2", "c", "c", "c"]);
     assert_eq!(all.elements("IsLatest").iter().filter(|latest| *latest == "true").count(), 4);
     assert_eq!(all.text().matches("<DeleteMarker>").count(), 1);
 
@@ -155,6 +154,27 @@ async fn versions_are_listed_newest_first_in_pages() {
     assert_eq!(rolled.elements("Prefix").iter().filter(|prefix| *prefix == "b/").count(), 1);
     let lone = server.get("/bucket?versions&version-id-marker=null").send().await;
     lone.expect_error(400, "InvalidArgument");
+}
+
+#[tokio::test]
+async fn delete_markers_stand_among_the_versions_in_a_listing() {
+    let server = Server::start().await;
+    set(&server, "Enabled").await;
+    for key in ["a", "b"] {
+        server.put(&format!("/bucket/{key}"), "body").send().await.expect_status(200);
+        server.delete(&format!("/bucket/{key}")).send().await.expect_status(204);
+    }
+    server.put("/bucket/a", "body").send().await.expect_status(200);
+    let listed = server.get("/bucket?versions").send().await.expect_status(200).text();
+    let mut kinds: Vec<_> = ["<Version>", "<DeleteMarker>", "<Key>a<", "<Key>b<"]
+        .iter()
+        .flat_map(|tag| listed.match_indices(tag))
+        .collect();
+    kinds.sort_unstable();
+    let kinds: Vec<_> = kinds.into_iter().map(|(_, tag)| tag.trim_matches(['<', '>'])).collect();
+    let expected = ["Version", "Key>a", "DeleteMarker", "Key>a", "Version", "Key>a"];
+    assert_eq!(kinds[..6], expected);
+    assert_eq!(kinds[6..], ["DeleteMarker", "Key>b", "Version", "Key>b"]);
 }
 
 #[tokio::test]
