@@ -1,10 +1,8 @@
 """AWS CLI: sync a tree up and down, list, head, range, remove."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
+import command
 import corpus
 from session import arguments, equal, run
 
@@ -12,16 +10,7 @@ BUCKET = "aws-cli-tree"
 args = arguments()
 files = corpus.paths(args.files, args.seed)
 up, down = args.work / "up", args.work / "down"
-
-
-def aws(*arguments: str, ok: bool = True) -> str:
-    command = [str(Path(sys.executable).parent / "aws"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if ok:
-        assert done.returncode == 0, f"{' '.join(arguments)}: {done.returncode}\n{done.stdout[-2000:]}{done.stderr}"
-        return done.stdout
-    assert done.returncode != 0, f"{' '.join(arguments)} should have failed: {done.stdout[-2000:]}"
-    return done.stderr
+aws = command.aws()
 
 
 def sync_up():

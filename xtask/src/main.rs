@@ -11,6 +11,7 @@ mod conformance;
 mod crash;
 mod fuzz_index;
 mod gateway;
+mod go;
 mod load;
 mod memory;
 mod node;

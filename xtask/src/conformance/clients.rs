@@ -1,17 +1,34 @@
 //! One script a client; see `xtask/clients`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use tokio::process::Command;
 
 use crate::cargo::{self, Profile};
 use crate::gateway::{self, BinaryArgs, Gateway};
+use crate::go;
 use crate::node;
 use crate::python::{Python, Session};
 use crate::s3::Credentials;
 
-const RCLONE: &str = "github.com/rclone/rclone@v1.75.1";
+/// Clients in Go: the script, and the variable that tells it where the program is.
+const GO_CLIENTS: &[(&str, &str, go::Program)] = &[
+    (
+        "mc_versions",
+        "MC",
+        go::Program {
+            module: "github.com/minio/mc",
+            package: "",
+            version: "v0.0.0-20250313080218-cf909e1063a9",
+        },
+    ),
+    ("rclone", "RCLONE", go::Program { module: "github.com/rclone/rclone", package: "", version: "v1.75.1" }),
+    (
+        "restic_locked",
+        "RESTIC",
+        go::Program { module: "github.com/restic/restic", package: "/cmd/restic", version: "v0.18.1" },
+    ),
+];
 
 /// Scripts that need Python alone and take seconds.
 pub(super) const FAST: &[&str] = &[
@@ -53,14 +70,18 @@ pub(crate) struct ClientsArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Client {
     Boto3,
-    /// The AWS CLI on a tree of small files.
+    /// The AWS CLI on a tree of small files, and on versions.
     Aws,
     /// The AWS CLI on a few large ones; takes 8 GiB of disk.
     AwsLarge,
     /// AWS SDK for JavaScript v3.
     AwsSdkJs,
+    /// The MinIO client's commands for versions, locks and tags.
+    Mc,
     MinioPy,
     Rclone,
+    /// Backups in a bucket with object lock.
+    Restic,
     S3cmd,
     All,
 }
@@ -69,11 +90,13 @@ impl Client {
     fn scripts(self) -> &'static [&'static str] {
         match self {
             Self::Boto3 => &["boto3_rules", "boto3_listing", "boto3_tree", "boto3_parts", "boto3_versions"],
-            Self::Aws => &["aws_cli"],
+            Self::Aws => &["aws_cli", "aws_cli_versions"],
             Self::AwsLarge => &["aws_sync_large"],
             Self::AwsSdkJs => &["aws_sdk_js"],
+            Self::Mc => &["mc_versions"],
             Self::MinioPy => &["minio_py"],
             Self::Rclone => &["rclone"],
+            Self::Restic => &["restic_locked"],
             Self::S3cmd => &["s3cmd"],
             Self::All => &[
                 "boto3_rules",
@@ -82,10 +105,13 @@ impl Client {
                 "boto3_parts",
                 "boto3_versions",
                 "aws_cli",
+                "aws_cli_versions",
                 "aws_sync_large",
                 "aws_sdk_js",
+                "mc_versions",
                 "minio_py",
                 "rclone",
+                "restic_locked",
                 "s3cmd",
             ],
         }
@@ -127,8 +153,11 @@ async fn run_scripts(
 ) -> Result<()> {
     let python = Python::install().await?;
     let mut variables = Vec::new();
-    if scripts.contains(&"rclone") {
-        variables.push(("RCLONE", install_rclone().await?));
+    for (script, variable, program) in GO_CLIENTS {
+        if scripts.contains(script) {
+            let path = program.install(&cargo::scratch()?.join("bin")).await;
+            variables.push((*variable, path.with_context(|| format!("the {script} job"))?));
+        }
     }
     if scripts.contains(&"aws_sdk_js") {
         variables.push(("NODE_PATH", node::install().await?));
@@ -149,18 +178,4 @@ async fn run_scripts(
     }
     ensure!(failed.is_empty(), "these clients failed: {}", failed.join(", "));
     Ok(())
-}
-
-/// Builds rclone from its pinned source, once; needs Go.
-async fn install_rclone() -> Result<PathBuf> {
-    let bin = cargo::scratch()?.join("bin").join(RCLONE.rsplit_once('@').map_or("", |(_, version)| version));
-    let rclone = bin.join("rclone");
-    if !rclone.exists() {
-        println!("building {RCLONE} with Go");
-        let mut go = Command::new("go");
-        go.args(["install", RCLONE]).env("GOBIN", &bin).stdin(std::process::Stdio::null());
-        let status = go.kill_on_drop(true).status().await.context("the rclone job needs Go")?;
-        ensure!(status.success(), "go install ended with {status}");
-    }
-    Ok(rclone)
 }
