@@ -160,7 +160,8 @@ impl Gateway {
         no_panic(self.log_start)
     }
 
-    fn pid(&self) -> Result<u32> {
+    /// Its process.
+    pub(crate) fn pid(&self) -> Result<u32> {
         self.child.id().context("the gateway is not running")
     }
 

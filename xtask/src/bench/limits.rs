@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use md5::{Digest, Md5};
+use sha2::Sha256;
 
 use super::MIB;
 use crate::cargo;
@@ -20,6 +21,8 @@ const SEQUENTIAL: u64 = 512 * MIB;
 pub(super) struct Limits {
     /// Bytes per second of MD5 on one core: the ceiling of one PUT stream, since its ETag is an MD5.
     pub(super) md5: f64,
+    /// Bytes per second of SHA-256 on one core: every block's name is one.
+    pub(super) sha256: f64,
     /// Appends of 4 KiB, each followed by fdatasync, per second. Each also commits the file's new length.
     pub(super) append: f64,
     /// Writes of 4 KiB inside a file of fixed length, each followed by fdatasync, per second: the ceiling of a
@@ -32,6 +35,7 @@ pub(super) struct Limits {
 impl std::fmt::Display for Limits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "  MD5, one core          {:>8.2} GB/s", self.md5 / 1e9)?;
+        writeln!(f, "  SHA-256, one core      {:>8.2} GB/s", self.sha256 / 1e9)?;
         writeln!(f, "  4 KiB append+fdatasync {:>8.0} /s", self.append)?;
         writeln!(f, "  4 KiB write+fdatasync  {:>8.0} /s in a file of fixed length", self.fdatasync)?;
         write!(f, "  write then fdatasync   {:>8.0} MB/s", self.write / 1e6)
@@ -42,7 +46,8 @@ impl std::fmt::Display for Limits {
 pub(super) fn measure() -> Result<Limits> {
     let dir = cargo::temp_dir("limits-")?;
     Ok(Limits {
-        md5: md5_rate(),
+        md5: digest_rate::<Md5>(),
+        sha256: digest_rate::<Sha256>(),
         append: fdatasync_rate(&File::create(dir.path().join("appended"))?, u64::MAX)?,
         fdatasync: {
             let file = File::create(dir.path().join("fixed"))?;
@@ -54,9 +59,9 @@ pub(super) fn measure() -> Result<Limits> {
     })
 }
 
-fn md5_rate() -> f64 {
+fn digest_rate<D: Digest>() -> f64 {
     let block = vec![0x5a; MIB as usize];
-    let mut hasher = Md5::new();
+    let mut hasher = D::new();
     let (begun, mut bytes) = (Instant::now(), 0);
     while begun.elapsed() < EACH {
         hasher.update(&block);

@@ -2,42 +2,120 @@
 
 use std::time::Duration;
 
+use super::MIB;
+use super::compare::Contender;
 use super::limits::Limits;
-use super::load::{Done, Kind, Load};
-use super::{KIB, MIB};
+use super::peer::Peer;
+use super::row::Row;
+use super::turn::Done;
 
-pub(super) const HEADER: &str =
-    "            clients     ops     ops/s      MB/s    p50 ms    p99 ms   against the limit";
+/// All turns of one server under one load.
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    latencies: Vec<Duration>,
+    took: Duration,
+    client: Duration,
+    server: Duration,
+    /// Operations per second of each turn.
+    rates: Vec<f64>,
+}
 
-pub(super) fn line(load: &Load<'_>, done: &Done, limits: &Limits) -> String {
-    let rate = done.latencies.len() as f64 / done.took.as_secs_f64();
-    let throughput = rate * load.size as f64;
-    let against = match (load.kind, load.size / KIB) {
-        (Kind::Put, 4) => format!("{:.2} x fdatasync rate", rate / limits.fdatasync),
-        (Kind::Put, _) => format!(
-            "{:.2} x MD5 of one core, {:.2} x disk write",
-            throughput / limits.md5,
-            throughput / limits.write
-        ),
+impl Sum {
+    pub(super) fn add(&mut self, done: Done) {
+        self.rates.push(done.latencies.len() as f64 / done.took.as_secs_f64());
+        self.latencies.extend(done.latencies);
+        self.latencies.sort_unstable();
+        self.took += done.took;
+        self.client += done.client;
+        self.server += done.server;
+    }
+
+    fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.took.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}
+
+/// Prints what all servers did under `row`.
+pub(super) fn row(row: Row, contenders: &[Contender], limits: &Limits) {
+    println!("\n{} ({})", row.title(), against(row, limits));
+    println!(
+        "  {:<23}{:>10}{:>9}{:>10}{:>18}{:>9}{:>9}{:>15}{:>7}",
+        "server",
+        "ops/s",
+        "MB/s",
+        "to best",
+        "slowest..fastest",
+        "p50 ms",
+        "p99 ms",
+        "client s/1000",
+        "share"
+    );
+    let sums = || {
+        contenders
+            .iter()
+            .filter_map(|c| Some((c, c.sums.iter().rfind(|(this, _)| *this == row).map(|(_, s)| s)?)))
+    };
+    // What keeps nothing, or is no server, is no rival.
+    let rivals = sums().filter(|(c, _)| !matches!(c.variant.peer, Peer::Null | Peer::Engine));
+    let best = rivals.filter_map(|(_, sum)| Some(sum.as_ref().ok()?.rate())).fold(0.0, f64::max);
+    for (contender, sum) in sums() {
+        match sum {
+            Ok(sum) => println!("  {:<23}{}", contender.variant.name, line(row, contender, sum, best)),
+            Err(reason) => println!("  {:<23}failed: {reason}", contender.variant.name),
+        }
+    }
+}
+
+fn line(row: Row, contender: &Contender, sum: &Sum, best: f64) -> String {
+    let rate = sum.rate();
+    let megabytes = rate * row.size() as f64 / 1e6;
+    let spread =
+        sum.rates.iter().fold((f64::MAX, 0.0_f64), |(low, high), &rate| (low.min(rate), high.max(rate)));
+    let (per_thousand, share) = if contender.variant.peer == Peer::Engine {
+        ("-".to_owned(), "-".to_owned())
+    } else {
+        let client = sum.client.as_secs_f64();
+        let all = (sum.client + sum.server).as_secs_f64().max(f64::MIN_POSITIVE);
+        let per_thousand = client * 1000.0 / (sum.latencies.len() as f64).max(1.0);
+        (format!("{per_thousand:.2}"), format!("{:.0} %", client / all * 100.0))
+    };
+    let megabytes =
+        if row.size() == 0 || row == Row::Mixed { "-".to_owned() } else { format!("{megabytes:.1}") };
+    let spread = format!("{:.1}..{:.1}", spread.0, spread.1);
+    let ratio = if best > 0.0 { format!("{:.2}", rate / best) } else { "-".to_owned() };
+    let note = match (row, contender.listed) {
+        (Row::List, Some(keys)) => format!("  of {keys} keys"),
         _ => String::new(),
     };
-    let name = match load.kind {
-        Kind::Put => format!("PUT {}", size(load.size)),
-        Kind::Get => format!("GET {}", size(load.size)),
-        Kind::List => "LIST 1000".to_owned(),
-    };
-    let megabytes = if load.kind == Kind::List { "-".to_owned() } else { format!("{:.1}", throughput / 1e6) };
     format!(
-        "{name:<11} {:>7} {:>7} {rate:>9.1} {megabytes:>9} {:>9.2} {:>9.2}   {against}",
-        load.concurrency,
-        done.latencies.len(),
-        milliseconds(percentile(&done.latencies, 50)),
-        milliseconds(percentile(&done.latencies, 99)),
+        "{rate:>10.1}{megabytes:>9}{ratio:>10}{spread:>18}{:>9.2}{:>9.2}{per_thousand:>15}{share:>7}{note}",
+        milliseconds(percentile(&sum.latencies, 50)),
+        milliseconds(percentile(&sum.latencies, 99)),
     )
 }
 
-fn size(bytes: u64) -> String {
-    if bytes < MIB { format!("{} KiB", bytes / KIB) } else { format!("{} MiB", bytes / MIB) }
+/// The limit of the machine that bears on a row.
+fn against(row: Row, limits: &Limits) -> String {
+    match row {
+        Row::Put4k | Row::Put4k64 => format!("this disk: {:.0} fdatasync/s", limits.fdatasync),
+        Row::Put64m => format!(
+            "one core: MD5 {:.0} MB/s, SHA-256 {:.0} MB/s; this disk: {:.0} MB/s",
+            limits.md5 / 1e6,
+            limits.sha256 / 1e6,
+            limits.write / 1e6
+        ),
+        Row::Get64m => format!("one core: SHA-256 {:.0} MB/s", limits.sha256 / 1e6),
+        _ => "no limit of the disk".to_owned(),
+    }
+}
+
+/// Prints what is known at the end.
+pub(super) fn end(contenders: &[Contender]) {
+    println!("\nresident memory afterwards, and what is durable when a PUT is answered");
+    for contender in contenders {
+        let resident = contender.resident.map_or("-".to_owned(), |bytes| format!("{} MiB", bytes / MIB));
+        println!("  {:<23}{resident:>10}   {}", contender.variant.name, contender.variant.durable);
+    }
 }
 
 /// Nearest-rank percentile of sorted values.
