@@ -10,9 +10,11 @@ mod report;
 mod row;
 mod turn;
 
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cargo::{self, Profile};
 
@@ -31,19 +33,24 @@ impl Bench {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::S3(_) if cfg!(debug_assertions) => tokio::task::spawn_blocking(in_release).await?,
-            Self::S3(args) => args.run().await,
+            Self::S3(args) => {
+                let mut told = signal(SignalKind::terminate())?;
+                // Whatever is dropped here takes its servers with it.
+                tokio::select! {
+                    done = args.run() => done,
+                    _ = told.recv() => bail!("told to stop"),
+                    _ = tokio::signal::ctrl_c() => bail!("told to stop"),
+                }
+            }
             Self::Index(args) => tokio::task::spawn_blocking(move || args.run()).await?,
         }
     }
 }
 
-/// Runs the same job from a release build: the load generator shares the machine with what it measures, and the
-/// engine runs inside it.
+/// Goes on in a release build of this program: the load generator shares the machine with what it measures, and
+/// the engine runs inside it.
 fn in_release() -> Result<()> {
     let program = cargo::build("xtask", "xtask", Profile::Release)?;
-    let mut again = Command::new(program);
-    again.args(std::env::args_os().skip(1)).stdin(Stdio::null());
-    let status = again.status()?;
-    ensure!(status.success(), "the benchmark ended with {status}");
-    Ok(())
+    Err(Command::new(&program).args(std::env::args_os().skip(1)).exec())
+        .with_context(|| format!("cannot run {}", program.display()))
 }

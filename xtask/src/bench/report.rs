@@ -61,7 +61,8 @@ pub(super) fn row(row: Row, contenders: &[Contender], limits: &Limits) {
     for (contender, sum) in sums() {
         match sum {
             Ok(sum) => println!("  {:<23}{}", contender.variant.name, line(row, contender, sum, best)),
-            Err(reason) => println!("  {:<23}failed: {reason}", contender.variant.name),
+            // An answer that makes no sense may be repeated in full.
+            Err(reason) => println!("  {:<23}failed: {reason:.160}", contender.variant.name),
         }
     }
 }

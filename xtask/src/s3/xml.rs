@@ -16,7 +16,8 @@ pub(super) struct ListBucketResult {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Contents {
     pub(super) key: String,
-    #[serde(rename = "ETag")]
+    /// s3s-fs leaves it out.
+    #[serde(rename = "ETag", default)]
     pub(super) etag: String,
     pub(super) size: u64,
 }
