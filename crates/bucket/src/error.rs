@@ -156,6 +156,7 @@ impl From<ObjectError> for BucketError {
     fn from(error: ObjectError) -> Self {
         match error {
             ObjectError::Store(error) => (*error).into(),
+            ObjectError::Crowded => Self::Overloaded,
             other => Self::damaged(other),
         }
     }

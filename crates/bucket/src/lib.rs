@@ -65,7 +65,7 @@ pub use carob_commit::{
     ObjectHeaders, ObjectLock, Part, PartList, PartState, Record, Retention, RetentionMode, RetentionPeriod,
     UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName, Versioning,
 };
-pub use carob_object::{Checksum, ChecksumAlgorithm};
+pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, Share};
 pub use error::BucketError;
 pub use history::LogEntry;
 pub use listing::{ListEntry, ListPage, ListQuery, ListStart};

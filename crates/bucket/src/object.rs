@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use carob_block::{Cid, ReadBlocks};
 use carob_commit::{PartList, Record};
-use carob_object::{ObjectError, ObjectReader};
+use carob_object::{Budget, LEAF_SIZE, ObjectError, ObjectReader, read, read_within};
 use futures::future::{self, Either, Ready};
 use futures::stream::{self, Once};
 use futures::{Stream, StreamExt};
@@ -48,18 +48,43 @@ impl Object {
     /// The bytes of `range`, which is cut to the object's size. Every block is verified before a byte of it is
     /// given out; an error ends the stream.
     pub fn read(&self, range: Range<u64>) -> ByteStream {
+        ByteStream::of(read(Arc::clone(&self.store), self.record.content, self.record.size, self.cut(range)))
+    }
+
+    /// The same as [`Object::read`], with memory from `budget`.
+    ///
+    /// # Errors
+    /// [`BucketError::Overloaded`].
+    pub async fn read_within(&self, range: Range<u64>, budget: &Budget) -> Result<ByteStream, BucketError> {
+        let range = self.cut(range);
+        if range.is_empty() {
+            return Ok(self.read(range));
+        }
+        let size = self.record.size;
+        // A leaf is read whole, however little of it is asked for.
+        let leaf = size.min(LEAF_SIZE as u64) as usize;
+        let first = budget.enter(leaf).await.ok_or(BucketError::Overloaded)?;
+        let (store, content) = (Arc::clone(&self.store), self.record.content);
+        Ok(ByteStream::of(read_within(store, content, size, range, budget.clone(), first)))
+    }
+
+    fn cut(&self, range: Range<u64>) -> Range<u64> {
         let end = range.end.min(self.record.size);
-        let range = range.start.min(end)..end;
-        let store = Arc::clone(&self.store);
-        ByteStream(match carob_object::read(store, self.record.content, self.record.size, range) {
-            Ok(reader) => reader.left_stream(),
-            Err(error) => stream::once(future::ready(Err(error))).right_stream(),
-        })
+        range.start.min(end)..end
     }
 }
 
 /// The bytes of an object, or of a part of it.
 pub struct ByteStream(Either<ObjectReader, Once<Ready<Result<Bytes, ObjectError>>>>);
+
+impl ByteStream {
+    fn of(reader: Result<ObjectReader, ObjectError>) -> Self {
+        Self(match reader {
+            Ok(reader) => reader.left_stream(),
+            Err(error) => stream::once(future::ready(Err(error))).right_stream(),
+        })
+    }
+}
 
 impl Stream for ByteStream {
     type Item = Result<Bytes, BucketError>;

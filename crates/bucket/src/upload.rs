@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carob_block::{Cid, Session};
-use carob_object::{Checksum, ChecksumAlgorithm, ObjectWriter, WrittenObject};
+use carob_object::{Budget, Checksum, ChecksumAlgorithm, ObjectWriter, WrittenObject};
 
 use crate::BucketError;
 
@@ -18,6 +18,21 @@ pub struct Upload {
 impl Upload {
     pub(crate) fn new(session: Arc<dyn Session>, checksums: &[ChecksumAlgorithm]) -> Self {
         Self { writer: ObjectWriter::new(Arc::clone(&session), checksums), session }
+    }
+
+    /// Has the body, which is to have `length` bytes, take its memory from `budget`; `beside` is what whoever feeds it
+    /// needs for each MiB beside it.
+    #[must_use]
+    pub fn within(self, budget: &Budget, length: u64, beside: usize) -> Self {
+        Self { writer: self.writer.within(budget.clone(), length, beside), ..self }
+    }
+
+    /// Waits until there is memory for the next bytes, if more are to come: before they are read from anywhere.
+    ///
+    /// # Errors
+    /// [`BucketError::Overloaded`] before the first byte; and as [`Upload::write`].
+    pub async fn ready(&mut self) -> Result<(), BucketError> {
+        Ok(self.writer.ready().await?)
     }
 
     /// Takes the next bytes of the body, in pieces of any size; waits while the store is behind.

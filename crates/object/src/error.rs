@@ -26,6 +26,9 @@ pub enum ObjectError {
         /// Size of the body.
         size: u64,
     },
+    /// Too many bodies wait for memory already.
+    #[error("there is no memory for another body")]
+    Crowded,
     /// The store failed.
     #[error("the block store failed")]
     Store(#[source] Box<StoreError>),

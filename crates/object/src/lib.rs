@@ -31,6 +31,7 @@
 //! ```
 
 mod assembler;
+mod budget;
 mod checksum;
 mod combine;
 mod dag;
@@ -43,13 +44,14 @@ mod unixfs;
 mod walk;
 mod writer;
 
+pub use budget::{Budget, BudgetOptions, Share};
 pub use checksum::{Checksum, ChecksumAlgorithm};
 pub use combine::md5;
 pub use dag::DagBuilder;
 pub use error::ObjectError;
 pub use join::{Joined, join};
 pub use outboard::GROUP_SIZE;
-pub use reader::{ObjectReader, blocks, read};
+pub use reader::{ObjectReader, blocks, read, read_within};
 pub use unixfs::Link;
 pub use writer::{ObjectWriter, WrittenObject};
 

@@ -12,10 +12,11 @@ use futures::stream::{BoxStream, try_unfold};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::ObjectError;
+use crate::budget::{Budget, Share};
 use crate::walk::{Visit, Walk};
+use crate::{LEAF_SIZE, ObjectError};
 
-/// Leaves that may wait for the consumer, beside the one being fetched.
+/// Leaves that are fetched before the consumer asks.
 const READ_AHEAD: usize = 1;
 
 /// Reads bytes `range` of the body `content`, which has `size` bytes.
@@ -35,6 +36,35 @@ pub fn read(
     size: u64,
     range: Range<u64>,
 ) -> Result<ObjectReader, ObjectError> {
+    start(store, content, size, range, None)
+}
+
+/// The same as [`read`], with shares of `budget` for the leaves, each until the last copy of its bytes is dropped:
+/// `first` is that of the first leaf.
+///
+/// # Errors
+/// As [`read`].
+///
+/// # Panics
+/// Outside of a Tokio runtime.
+pub fn read_within(
+    store: Arc<dyn ReadBlocks>,
+    content: Cid,
+    size: u64,
+    range: Range<u64>,
+    budget: Budget,
+    first: Share,
+) -> Result<ObjectReader, ObjectError> {
+    start(store, content, size, range, Some(Shares { budget, first: Some(first) }))
+}
+
+fn start(
+    store: Arc<dyn ReadBlocks>,
+    content: Cid,
+    size: u64,
+    range: Range<u64>,
+    shares: Option<Shares>,
+) -> Result<ObjectReader, ObjectError> {
     if range.start > range.end || range.end > size {
         return Err(ObjectError::OutOfRange { start: range.start, end: range.end, size });
     }
@@ -42,14 +72,14 @@ pub fn read(
     let (sender, leaves) = mpsc::channel(READ_AHEAD);
     let ahead = (remaining > 0).then(|| {
         let walk = Walk::new(store, content, Some(size), range.clone());
-        AbortOnDropHandle::new(tokio::spawn(fetch(walk, range, sender)))
+        AbortOnDropHandle::new(tokio::spawn(fetch(walk, range, shares, sender)))
     });
     Ok(ObjectReader { leaves, remaining, _ahead: ahead })
 }
 
 /// The bytes of a body, or of a range of it, as a stream. Made by [`read`].
 ///
-/// Fetches up to two leaves ahead of its consumer; dropping it stops that.
+/// Fetches a leaf ahead of its consumer; dropping it stops that.
 #[derive(Debug)]
 pub struct ObjectReader {
     leaves: mpsc::Receiver<Result<Bytes, ObjectError>>,
@@ -82,17 +112,46 @@ impl Stream for ObjectReader {
     }
 }
 
-async fn fetch(mut walk: Walk, range: Range<u64>, leaves: mpsc::Sender<Result<Bytes, ObjectError>>) {
-    loop {
+/// Where a reader takes its memory from.
+struct Shares {
+    budget: Budget,
+    first: Option<Share>,
+}
+
+impl Shares {
+    /// Whoever reads gives back what was fetched before without waiting for what comes next.
+    async fn next(&mut self) -> Share {
+        match self.first.take() {
+            Some(first) => first,
+            None => self.budget.take(LEAF_SIZE).await,
+        }
+    }
+}
+
+async fn fetch(
+    mut walk: Walk,
+    range: Range<u64>,
+    mut shares: Option<Shares>,
+    leaves: mpsc::Sender<Result<Bytes, ObjectError>>,
+) {
+    let mut left = range.end.saturating_sub(range.start);
+    while left > 0 {
+        // A place first: nothing is held for a consumer that takes nothing.
+        let Ok(place) = leaves.reserve().await else { return };
+        let share = match &mut shares {
+            Some(shares) => Some(shares.next().await),
+            None => None,
+        };
         let item = match walk.next_leaf().await {
             Ok(Some(visit)) => Ok(cut(&visit, &range)),
             Ok(None) => return,
             Err(error) => Err(error),
         };
-        let failed = item.is_err();
-        if leaves.send(item).await.is_err() || failed {
-            return;
-        }
+        left = item.as_ref().map_or(0, |bytes| left.saturating_sub(bytes.len() as u64));
+        place.send(item.map(|bytes| match share {
+            Some(share) => share.of(bytes),
+            None => bytes,
+        }));
     }
 }
 

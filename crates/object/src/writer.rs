@@ -8,8 +8,9 @@ use md5::{Digest, Md5};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::assembler::{Assembled, Assembler};
+use crate::budget::{Budget, Share};
 use crate::leaf::LeafBuffer;
-use crate::{Checksum, ChecksumAlgorithm, ObjectError};
+use crate::{Checksum, ChecksumAlgorithm, LEAF_SIZE, ObjectError};
 
 /// Bodies below this many bytes are hashed where they are: it takes less time than moving to another thread.
 const INLINE_LIMIT: u64 = 64 * 1024;
@@ -37,12 +38,17 @@ pub struct WrittenObject {
 /// of the tree and the outboard over them. Hashing leaves the async threads; MD5, which no machine does fast,
 /// runs beside all other hashes. Dropping a writer ends it: blocks already put go with the session.
 ///
+/// Within a [`Budget`] it takes a share before each leaf. Where it would have to wait for one, it first puts the leaf
+/// that is being hashed, so that it waits empty-handed.
+///
 /// A call that fails or is cancelled loses bytes, so every later call fails.
 #[derive(Debug)]
 pub struct ObjectWriter {
     session: Arc<dyn Session>,
     leaf: LeafBuffer,
     written: u64,
+    /// `None` outside a budget.
+    allowance: Option<Allowance>,
     /// The hashes so far; `None` once a call has failed or was cancelled.
     hashes: Option<Hashes>,
 }
@@ -57,7 +63,15 @@ impl ObjectWriter {
     /// Starts a body, to be checked by `checksums` too.
     pub fn new(session: Arc<dyn Session>, checksums: &[ChecksumAlgorithm]) -> Self {
         let hashes = Hashes { md5: Turn::Here(Md5::new()), others: Turn::Here(Assembler::new(checksums)) };
-        Self { session, leaf: LeafBuffer::default(), written: 0, hashes: Some(hashes) }
+        Self { session, leaf: LeafBuffer::default(), written: 0, allowance: None, hashes: Some(hashes) }
+    }
+
+    /// Has the body, which is to have `length` bytes, take its memory from `budget`; `beside` is what whoever feeds it
+    /// needs for each leaf beside the leaf.
+    pub fn within(mut self, budget: Budget, length: u64, beside: usize) -> Self {
+        self.allowance =
+            Some(Allowance { budget, length, beside, filling: None, hashing: None, entered: false });
+        self
     }
 
     /// Bytes taken so far.
@@ -65,12 +79,26 @@ impl ObjectWriter {
         self.written
     }
 
+    /// Waits until there is memory for the next bytes of the body, if more are to come. Bytes that are not asked for
+    /// before take none, so this is for whoever reads them from somewhere.
+    ///
+    /// # Errors
+    /// [`ObjectError::Crowded`] before the first byte; and as [`ObjectWriter::write`].
+    pub async fn ready(&mut self) -> Result<(), ObjectError> {
+        match &self.allowance {
+            Some(allowance) if self.written < allowance.length => self.make_room().await,
+            _ => Ok(()),
+        }
+    }
+
     /// Appends a chunk of any size. Waits while leaves before it are hashed or stored.
     ///
     /// # Errors
-    /// [`ObjectError::Store`] if a block could not be put; [`ObjectError::Aborted`] after an earlier failure.
+    /// [`ObjectError::Store`] if a block could not be put; [`ObjectError::Aborted`] after an earlier failure;
+    /// [`ObjectError::Crowded`] for the first bytes, unless they were waited for.
     pub async fn write(&mut self, mut chunk: Bytes) -> Result<(), ObjectError> {
         while !chunk.is_empty() {
+            self.make_room().await?;
             let before = chunk.len();
             let leaf = self.leaf.fill(&mut chunk);
             self.written += (before - chunk.len()) as u64;
@@ -86,6 +114,8 @@ impl ObjectWriter {
     /// # Errors
     /// As [`ObjectWriter::write`].
     pub async fn finish(self) -> Result<WrittenObject, ObjectError> {
+        // Until the last block is put.
+        let _allowance = self.allowance;
         let (mut md5, mut others) = self.hashes.ok_or_else(given_up)?.back().await?;
         let blocks = others.take_finished();
         let rest = self.leaf.rest();
@@ -112,10 +142,45 @@ impl ObjectWriter {
         Ok(WrittenObject { cid, size, md5, blake3, outboard, checksums })
     }
 
+    /// Takes a share for the leaf that is being filled.
+    async fn make_room(&mut self) -> Result<(), ObjectError> {
+        let Some(allowance) = &mut self.allowance else { return Ok(()) };
+        if allowance.filling.is_some() {
+            return Ok(());
+        }
+        let bytes = allowance.next(self.written);
+        let budget = allowance.budget.clone();
+        let entered = std::mem::replace(&mut allowance.entered, true);
+        let share = match budget.try_take(bytes) {
+            Some(share) => share,
+            None if entered => {
+                self.settle().await?;
+                budget.take(bytes).await
+            }
+            None => budget.enter(bytes).await.ok_or(ObjectError::Crowded)?,
+        };
+        if let Some(allowance) = &mut self.allowance {
+            allowance.filling = Some(share);
+        }
+        Ok(())
+    }
+
+    /// Waits for the leaf that is being hashed, puts its blocks and gives its share back.
+    async fn settle(&mut self) -> Result<(), ObjectError> {
+        let (md5, mut others) = self.hashes.take().ok_or_else(given_up)?.back().await?;
+        put(&*self.session, others.take_finished()).await?;
+        self.hashes = Some(Hashes { md5: Turn::Here(md5), others: Turn::Here(others) });
+        if let Some(allowance) = &mut self.allowance {
+            allowance.hashing = None;
+        }
+        Ok(())
+    }
+
     /// Starts hashing a full leaf, once the one before it is done, and puts the blocks of that one meanwhile.
     async fn push(&mut self, leaf: Bytes) -> Result<(), ObjectError> {
         let (mut md5, mut others) = self.hashes.take().ok_or_else(given_up)?.back().await?;
         let blocks = others.take_finished();
+        let _stored = self.allowance.as_mut().and_then(Allowance::advance);
         let same = leaf.clone();
         let hashes = Hashes {
             md5: Turn::away(move || {
@@ -127,6 +192,35 @@ impl ObjectWriter {
         put(&*self.session, blocks).await?;
         self.hashes = Some(hashes);
         Ok(())
+    }
+}
+
+/// What a body holds of a budget.
+#[derive(Debug)]
+struct Allowance {
+    budget: Budget,
+    length: u64,
+    beside: usize,
+    /// The share of the leaf that is being filled.
+    filling: Option<Share>,
+    /// That of the one that is being hashed.
+    hashing: Option<Share>,
+    /// Whether the first share was asked for.
+    entered: bool,
+}
+
+impl Allowance {
+    /// What the next leaf takes, after `written` bytes: a small body only as much as it needs.
+    fn next(&self, written: u64) -> usize {
+        let left = self.length.saturating_sub(written).min(LEAF_SIZE as u64) as usize;
+        // Whoever writes more than it said takes whole leaves.
+        let leaf = if left == 0 { LEAF_SIZE } else { left };
+        leaf.saturating_add(self.beside.min(left))
+    }
+
+    /// The leaf that was filled is hashed from now on. Gives the share of the one before.
+    fn advance(&mut self) -> Option<Share> {
+        std::mem::replace(&mut self.hashing, self.filling.take())
     }
 }
 
