@@ -1,6 +1,7 @@
 //! A group on its way to being durable.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use carob_block::{HeadSwap, Session, StoreError};
 use tokio::task::{JoinError, JoinHandle};
@@ -50,6 +51,7 @@ impl Flushing {
 }
 
 async fn flush(space: Arc<Inner>, group: Group, swaps: Vec<HeadSwap>, ops: Vec<Op>) -> Result<(), Lost> {
+    let begun = Instant::now();
     let committed = {
         let mut sessions: Vec<&dyn Session> = vec![&*group.session];
         sessions.extend(ops.iter().filter_map(Op::session));
@@ -58,6 +60,7 @@ async fn flush(space: Arc<Inner>, group: Group, swaps: Vec<HeadSwap>, ops: Vec<O
     match committed {
         Ok(()) => {
             space.remember(&group.tip.snapshot);
+            space.group_committed(ops.len(), begun.elapsed());
             group.answer(ops);
             Ok(())
         }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use carob_block::{Cid, HeadSwap, Store, StoreError};
 use carob_commit::{BucketId, Commit, Config, Genesis, Unsigned, uploads_head};
@@ -53,7 +54,11 @@ pub(crate) struct Inner {
     /// `None` once the space is closed.
     committers: Mutex<Option<HashMap<BucketId, mpsc::Sender<Op>>>>,
     tasks: TaskTracker,
+    on_group: OnceLock<OnGroup>,
 }
+
+/// Hears how many operations a group had, and how long it took to become durable.
+type OnGroup = Box<dyn Fn(usize, Duration) + Send + Sync>;
 
 /// What never changes of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +96,7 @@ impl Space {
             geneses: Cache::new(CACHED_BUCKETS),
             committers: Mutex::new(Some(HashMap::new())),
             tasks: TaskTracker::new(),
+            on_group: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -98,6 +104,17 @@ impl Space {
     /// The key that signs for this space.
     pub fn did(&self) -> &Did {
         self.inner.signer.did()
+    }
+
+    /// Has `hear` told of each group that a bucket's committer made durable: how many operations it had, and how long
+    /// it took to become durable. For metrics; the first to ask is told.
+    pub fn on_group(&self, hear: impl Fn(usize, Duration) + Send + Sync + 'static) {
+        _ = self.inner.on_group.set(Box::new(hear));
+    }
+
+    /// Bytes of memory that decoded tree nodes take.
+    pub fn cache_memory(&self) -> u64 {
+        self.inner.nodes.memory()
     }
 
     /// Makes an empty bucket; durable when it returns.
@@ -232,6 +249,12 @@ impl Inner {
     pub(crate) async fn uploads(&self, bucket: &BucketInfo) -> Result<Option<Tree>, BucketError> {
         let Some(root) = self.store.head(&uploads_head(bucket.id)).await? else { return Ok(None) };
         Ok(Some(Tree::open(Arc::clone(&self.store) as _, Arc::clone(&self.nodes), root).await?))
+    }
+
+    pub(crate) fn group_committed(&self, operations: usize, time: Duration) {
+        if let Some(hear) = self.on_group.get() {
+            hear(operations, time);
+        }
     }
 
     pub(crate) fn remember(&self, snapshot: &Snapshot) {
