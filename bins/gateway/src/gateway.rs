@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use carob_block::Heads;
-use carob_bucket::{Space, SpaceOptions, System, SystemOptions};
+use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions, System, SystemOptions};
 use carob_http::{Admin, AdminOptions, Public, serve};
 use carob_identity::{Clock, Entropy, RateLimits, SystemClock, SystemEntropy};
 use carob_local::{LocalOptions, LocalStore};
@@ -70,6 +70,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         entropy: Arc::clone(&entropy) as _,
         region: settings.region.clone(),
         domains: settings.domains.clone(),
+        bodies: Budget::new(BudgetOptions::default()),
     })?;
     let statistics = Arc::clone(&store);
     let admin = Admin::new(AdminOptions {

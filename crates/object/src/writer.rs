@@ -68,6 +68,7 @@ impl ObjectWriter {
 
     /// Has the body, which is to have `length` bytes, take its memory from `budget`; `beside` is what whoever feeds it
     /// needs for each leaf beside the leaf.
+    #[must_use]
     pub fn within(mut self, budget: Budget, length: u64, beside: usize) -> Self {
         self.allowance =
             Some(Allowance { budget, length, beside, filling: None, hashing: None, entered: false });

@@ -81,6 +81,13 @@ impl Gatekeeper {
 impl S3Access for Gatekeeper {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let identity = cx.extensions_mut().get::<Identity>().cloned().ok_or_else(access_denied)?;
+        let bucket = match cx.s3_path() {
+            S3Path::Bucket { bucket } | S3Path::Object { bucket, .. } => Some(bucket.to_string()),
+            S3Path::Root => None,
+        };
+        if let (Some(bucket), Some(context)) = (bucket, cx.extensions_mut().get::<Arc<RequestContext>>()) {
+            context.set_bucket(&bucket);
+        }
         let Some(operation) = operations::find(cx.s3_op().name()) else {
             return Err(s3_error!(
                 NotImplemented,
@@ -88,6 +95,9 @@ impl S3Access for Gatekeeper {
                 cx.s3_op().name()
             ));
         };
+        if let Some(context) = cx.extensions_mut().get::<Arc<RequestContext>>() {
+            context.set_operation(operation);
+        }
         let resource = match (operation.scope, cx.s3_path()) {
             (Scope::EachKey, _) => None,
             (Scope::Space, _) => Some(Resource::Space),
@@ -100,11 +110,7 @@ impl S3Access for Gatekeeper {
             let listed = operation.lists_keys().then(|| listed_prefix(cx.uri()));
             self.require(&identity, operation.action_for(cx.uri()), resource, listed.as_deref()).await?;
         }
-        refuse::check(operation, cx.uri(), cx.headers())?;
-        if let Some(context) = cx.extensions_mut().get::<Arc<RequestContext>>() {
-            context.set_operation(operation);
-        }
-        Ok(())
+        refuse::check(operation, cx.uri(), cx.headers())
     }
 }
 

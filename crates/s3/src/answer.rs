@@ -69,6 +69,9 @@ fn finish_xml(response: &mut Response<Body>, context: &RequestContext, place: &P
         None => xml::refer(xml::reveal(document, context.nonce())),
     };
     let document = if let Some(open) = document.strip_suffix("</Error>") {
+        if let Some((code, _)) = open.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")) {
+            context.set_error_code(code);
+        }
         let mut error = open.to_owned();
         if error.contains("<Code>AuthorizationHeaderMalformed</Code>") {
             // Clients sign again for the region named here.

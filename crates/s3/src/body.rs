@@ -5,8 +5,9 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use carob_bucket::Budget;
 use futures::{FutureExt, StreamExt, TryStreamExt};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use s3s::stream::aws_chunked_stream::AwsChunkedStreamError;
@@ -15,7 +16,7 @@ use s3s::{Body, BodySizeLimitExceeded, S3Error, S3Result, StdError, TrailingHead
 
 use crate::checksum::Declared;
 use crate::context::RequestContext;
-use crate::error::{custom, incomplete_body, internal, too_large};
+use crate::error::{custom, incomplete_body, internal, slow_down, too_large};
 use crate::operations::Payload;
 use crate::xml;
 
@@ -90,15 +91,20 @@ pub(crate) fn checked(
     headers: &HeaderMap,
     trailers: Option<TrailingHeaders>,
     context: Arc<RequestContext>,
+    bodies: Budget,
 ) -> Body {
     let (declared, md5) = (Declared::parse(headers), Declared::md5_alone(headers));
+    let length = small_length(headers);
     let begun = async move {
         let declared = match context.operation().map(|operation| operation.payload) {
             Some(Payload::Object) => return body.map_ok(Frame::data).left_stream(),
             Some(Payload::Completion) => md5,
             Some(Payload::Document) | None => declared,
         };
-        let whole = read_whole(body, declared, trailers).await;
+        let whole = match bodies.enter(length).await {
+            Some(_until_read) => read_whole(body, declared, trailers).await,
+            None => Err(slow_down()),
+        };
         let whole = whole.map(|bytes| Frame::data(xml::admit_references(bytes))).map_err(|error| {
             context.set_body_error(error);
             StdError::from("the body is not acceptable")
@@ -106,6 +112,12 @@ pub(crate) fn checked(
         futures::stream::once(std::future::ready(whole)).right_stream()
     };
     Body::http_body_unsync(StreamBody::new(begun.into_stream().flatten()))
+}
+
+/// The most memory that a body read whole may take.
+fn small_length(headers: &HeaderMap) -> usize {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.map_or(MAX_SMALL_BODY, |length: usize| length.min(MAX_SMALL_BODY))
 }
 
 async fn read_whole(

@@ -1,5 +1,6 @@
 //! What is known of one request, from the first header to the last byte of the answer.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use carob_identity::Entropy;
@@ -20,6 +21,10 @@ pub(crate) struct RequestContext {
     nonce: String,
     operation: OnceLock<&'static Operation>,
     access_key: OnceLock<String>,
+    bucket: OnceLock<String>,
+    error_code: OnceLock<String>,
+    rate_limited: AtomicBool,
+    received: AtomicU64,
     body_error: Mutex<Option<S3Error>>,
     long_work: Notify,
 }
@@ -36,6 +41,10 @@ impl RequestContext {
             nonce: HEXUPPER.encode(nonce),
             operation: OnceLock::new(),
             access_key: OnceLock::new(),
+            bucket: OnceLock::new(),
+            error_code: OnceLock::new(),
+            rate_limited: AtomicBool::new(false),
+            received: AtomicU64::new(0),
             body_error: Mutex::new(None),
             long_work: Notify::new(),
         })
@@ -60,7 +69,7 @@ impl RequestContext {
         let _ = self.operation.set(operation);
     }
 
-    /// The operation, once the request is authorized for it.
+    /// The operation, once the request's signature is verified.
     pub(crate) fn operation(&self) -> Option<&'static Operation> {
         self.operation.get().copied()
     }
@@ -72,6 +81,42 @@ impl RequestContext {
     /// Whose signature the request carries, once it is verified.
     pub(crate) fn access_key(&self) -> Option<&str> {
         self.access_key.get().map(String::as_str)
+    }
+
+    pub(crate) fn set_bucket(&self, name: &str) {
+        let _ = self.bucket.set(name.to_owned());
+    }
+
+    /// The bucket, once the request's signature is verified.
+    pub(crate) fn bucket(&self) -> Option<&str> {
+        self.bucket.get().map(String::as_str)
+    }
+
+    pub(crate) fn set_error_code(&self, code: &str) {
+        let _ = self.error_code.set(code.to_owned());
+    }
+
+    /// The code of the answer, if it is an error's.
+    pub(crate) fn error_code(&self) -> Option<&str> {
+        self.error_code.get().map(String::as_str)
+    }
+
+    /// Told when the request is one too many of its key or its address.
+    pub(crate) fn set_rate_limited(&self) {
+        self.rate_limited.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_rate_limited(&self) -> bool {
+        self.rate_limited.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes of the body that were read so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// That of the request with these extensions; only tests send one without.

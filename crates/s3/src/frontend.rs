@@ -16,7 +16,8 @@ use crate::answer;
 use crate::context::RequestContext;
 use crate::early;
 use crate::error::{internal, slow_down};
-use crate::log::Logged;
+use crate::log::{Logged, Received};
+use crate::observer::Observer;
 use crate::patience;
 
 /// The S3 API as an HTTP service. Cheap to clone.
@@ -29,6 +30,7 @@ pub struct S3Frontend {
     entropy: Arc<dyn Entropy>,
     limits: Arc<RateLimits>,
     region: Arc<str>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl fmt::Debug for S3Frontend {
@@ -44,7 +46,13 @@ impl S3Frontend {
         limits: Arc<RateLimits>,
         region: Arc<str>,
     ) -> Self {
-        Self { service, entropy, limits, region }
+        Self { service, entropy, limits, region, observer: None }
+    }
+
+    /// Has `observer` told of every request.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Answers one request, whatever its body is made of; see [`Body::http_body_unsync`].
@@ -54,11 +62,14 @@ impl S3Frontend {
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let context = RequestContext::new(&*self.entropy);
         let span = tracing::info_span!("s3", request_id = context.id());
-        self.answer(request, context).instrument(span).await
+        let logged = Logged::start(&request, Arc::clone(&context), self.observer.clone(), span.clone());
+        let counted = Arc::clone(&context);
+        let request = request.map(|body| Received::count(body, counted));
+        let response = self.answer(request, Arc::clone(&context)).instrument(span).await;
+        logged.finish(answer::identify(response, &context))
     }
 
     async fn answer(&self, mut request: Request<Body>, context: Arc<RequestContext>) -> Response<Body> {
-        let logged = Logged::start(&request, Arc::clone(&context));
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         request.extensions_mut().insert(Arc::clone(&context));
         let (service, region, of) = (self.service.clone(), Arc::clone(&self.region), Arc::clone(&context));
@@ -73,13 +84,15 @@ impl S3Frontend {
             };
             // Whoever signed it rightly was counted at the gate.
             let response = match of.access_key() {
-                None if !limits.admit(None, source) => error_response(slow_down()),
+                None if !limits.admit(None, source) => {
+                    of.set_rate_limited();
+                    error_response(slow_down())
+                }
                 _ => response,
             };
             answer::finish(response, &of, &answer::Place { method: &method, path: &path, region: &region })
         };
-        let response = patience::wait(answering.in_current_span(), &context).await;
-        logged.finish(answer::identify(response, &context))
+        patience::wait(answering.in_current_span(), &context).await
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use carob_bucket::Budget;
 use carob_identity::{AccessKeyId, Identity, RateLimits, Source};
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
@@ -24,6 +25,7 @@ use crate::xml;
 pub(crate) struct Gate {
     pub(crate) inner: S3Service,
     pub(crate) limits: Arc<RateLimits>,
+    pub(crate) bodies: Budget,
 }
 
 #[async_trait::async_trait]
@@ -35,10 +37,14 @@ impl S3Route for Gate {
     async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
         let credentials = request.credentials.as_ref().ok_or_else(access_denied)?;
         let id: AccessKeyId = credentials.access_key.parse().map_err(|_| access_denied())?;
-        if let Some(context) = request.extensions.get::<Arc<RequestContext>>() {
+        let context = request.extensions.get::<Arc<RequestContext>>();
+        if let Some(context) = context {
             context.set_access_key(id.as_str());
         }
         if !self.limits.admit(Some(&id), request.extensions.get::<Source>().copied()) {
+            if let Some(context) = context {
+                context.set_rate_limited();
+            }
             return Err(slow_down());
         }
         request.extensions.insert(Identity::AccessKey(id));
@@ -48,7 +54,7 @@ impl S3Route for Gate {
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
         let context = request.extensions.get::<Arc<RequestContext>>().cloned();
         let context = context.ok_or_else(|| internal("a request without context".into()))?;
-        let request = prepare(request, &context)?;
+        let request = prepare(request, &context, &self.bodies)?;
         let odd = holds_unwritable(request.uri());
         let answered = self.inner.call(request).await;
         if let Some(error) = context.take_body_error() {
@@ -68,7 +74,11 @@ impl S3Route for Gate {
 }
 
 /// The request as the inner service shall see it.
-fn prepare(request: S3Request<Body>, context: &Arc<RequestContext>) -> S3Result<Request<Body>> {
+fn prepare(
+    request: S3Request<Body>,
+    context: &Arc<RequestContext>,
+    bodies: &Budget,
+) -> S3Result<Request<Body>> {
     let S3Request { input, method, uri, mut headers, mut extensions, trailing_headers, .. } = request;
     let (uri, hoisted) = strip_signature(&uri)?;
     hoist(&mut headers, hoisted)?;
@@ -81,7 +91,7 @@ fn prepare(request: S3Request<Body>, context: &Arc<RequestContext>) -> S3Result<
         headers.remove(name);
     }
 
-    let body = body::checked(input, &headers, trailing_headers.clone(), Arc::clone(context));
+    let body = body::checked(input, &headers, trailing_headers.clone(), Arc::clone(context), bodies.clone());
     if let Some(trailers) = trailing_headers {
         extensions.insert(trailers);
     }

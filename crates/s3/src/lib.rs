@@ -10,7 +10,7 @@
 //!
 //! ```
 //! # use std::sync::Arc;
-//! # use carob_bucket::{Space, SpaceOptions};
+//! # use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions};
 //! # use carob_identity::{Account, Clock, Credentials, RateLimits, RootOnly, SeededEntropy};
 //! # use carob_identity::{SoleAccount, SpaceKey, SystemClock};
 //! use carob_s3::{Body, Domains, S3Options, service};
@@ -39,6 +39,7 @@
 //!     entropy,
 //!     region: "us-east-1".to_owned(),
 //!     domains: Domains::default(),
+//!     bodies: Budget::new(BudgetOptions::default()),
 //! })?;
 //! let answer = s3.handle(http::Request::new(Body::empty())).await;
 //! assert_eq!(answer.status(), 403);
@@ -67,6 +68,7 @@ mod host;
 mod interleave;
 mod locate;
 mod log;
+mod observer;
 mod operations;
 mod ops;
 mod options;
@@ -82,5 +84,6 @@ mod xml;
 
 pub use frontend::S3Frontend;
 pub use host::Domains;
+pub use observer::{Exchange, GONE, Observer, Rejection};
 pub use options::{S3Options, S3OptionsError, service};
 pub use s3s::Body;

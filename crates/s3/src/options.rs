@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use carob_bucket::Space;
+use carob_bucket::{Budget, Space};
 use carob_identity::{AccessKeys, Authorizer, Clock, Directory, Entropy, RateLimits};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::region::Region;
@@ -29,7 +29,7 @@ pub(crate) const MAX_PRESIGNED: u32 = 7 * 24 * 60 * 60;
 
 /// A signed chunk of an aws-chunked body is held in memory until its signature is checked; clients send 64 KiB
 /// to 1 MiB.
-const MAX_CHUNK: usize = 16 << 20;
+pub(crate) const MAX_CHUNK: usize = 1 << 20;
 
 /// What the S3 API is served from.
 pub struct S3Options {
@@ -51,6 +51,8 @@ pub struct S3Options {
     pub region: String,
     /// Below which buckets may be named in `Host`.
     pub domains: Domains,
+    /// The memory of all bodies under way.
+    pub bodies: Budget,
 }
 
 impl fmt::Debug for S3Options {
@@ -79,14 +81,21 @@ pub enum S3OptionsError {
 /// # Errors
 /// [`S3OptionsError`].
 pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
-    let S3Options { space, keys, authorizer, directory, limits, clock, entropy, region, domains } = options;
+    let S3Options { space, keys, authorizer, directory, limits, clock, entropy, region, domains, bodies } =
+        options;
     let expected = Region::new(region.as_str().into()).map_err(|_| S3OptionsError::Region(region.clone()))?;
     let region: Arc<str> = region.into();
     let config = Arc::new(StaticConfigProvider::new(Arc::new(config(expected))));
     let gatekeeper = Gatekeeper { authorizer, clock, space: space.clone() };
 
     let region_name = Arc::clone(&region);
-    let carob = Carob { space, directory, gatekeeper: gatekeeper.clone(), region: region_name };
+    let carob = Carob {
+        space,
+        directory,
+        gatekeeper: gatekeeper.clone(),
+        region: region_name,
+        bodies: bodies.clone(),
+    };
     let mut inner = S3ServiceBuilder::new(carob);
     inner.set_config(config.clone());
     inner.set_auth(NoKeys);
@@ -96,7 +105,7 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     let mut outer = S3ServiceBuilder::new(Unrouted);
     outer.set_config(config);
     outer.set_auth(KeyRing(keys));
-    outer.set_route(Gate { inner: inner.build(), limits: Arc::clone(&limits) });
+    outer.set_route(Gate { inner: inner.build(), limits: Arc::clone(&limits), bodies });
     Ok(S3Frontend::new(outer.build(), entropy, limits, region))
 }
 

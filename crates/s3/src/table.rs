@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carob_bucket::{Bucket, Space};
+use carob_bucket::{Bucket, Budget, Space};
 use carob_identity::{Account, AccountNumber, Did, Directory, Identity};
 use http::Extensions;
 use s3s::{S3, S3Request, S3Response, S3Result, dto};
@@ -19,6 +19,7 @@ pub(crate) struct Carob {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) gatekeeper: Gatekeeper,
     pub(crate) region: Arc<str>,
+    pub(crate) bodies: Budget,
 }
 
 type Answer<T> = S3Result<S3Response<T>>;

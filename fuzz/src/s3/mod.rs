@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use carob_block::MemoryStore;
-use carob_bucket::{Space, SpaceOptions};
+use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions};
 use carob_identity::{
     Account, Clock, Credentials, LimitOptions, ManualClock, RateLimits, RootOnly, SeededEntropy, SoleAccount,
     SpaceKey, Timestamp,
@@ -100,6 +100,7 @@ impl Server {
             entropy,
             region: "us-east-1".to_owned(),
             domains: Domains::default(),
+            bodies: Budget::new(BudgetOptions::default()),
         });
         let mut server = Self {
             space,

@@ -73,7 +73,8 @@ pub(crate) async fn run(
     begin_long_work(&request.extensions);
     let checksum = match algorithm {
         Some(algorithm) if record.checksum.as_ref().is_none_or(|kept| kept.algorithm != algorithm) => {
-            checksum::of_stream(algorithm, source.read(0..record.size)).await?
+            let body = source.read_within(0..record.size, &carob.bodies).await.map_err(from_bucket)?;
+            checksum::of_stream(algorithm, body).await?
         }
         _ => None,
     };

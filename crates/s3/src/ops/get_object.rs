@@ -4,12 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use carob_bucket::ByteStream;
+use carob_bucket::{Budget, ByteStream};
 use futures::{Stream, StreamExt};
 use s3s::dto::{GetObjectInput, GetObjectOutput, StreamingBlob};
 use s3s::stream::RemainingLength;
 use s3s::{S3Request, S3Response, S3Result, StdError};
 
+use crate::error::from_bucket;
 use crate::headers;
 use crate::ops::reading::{Selected, select};
 use crate::ops::showing::ShowsObject;
@@ -24,7 +25,7 @@ pub(crate) async fn run(
     let record = selected.record();
     // s3s puts the `response-*` overrides over these.
     let output = GetObjectOutput {
-        body: Some(StreamingBlob::new(Body::of(&selected))),
+        body: Some(StreamingBlob::new(Body::of(&selected, &carob.bodies).await?)),
         ..GetObjectOutput::show(&selected, record.headers.clone(), input.checksum_mode.as_ref())
     };
     Ok(S3Response::with_headers(output, headers::of(record)))
@@ -38,9 +39,10 @@ struct Body {
 }
 
 impl Body {
-    fn of(selected: &Selected) -> Self {
+    async fn of(selected: &Selected, bodies: &Budget) -> S3Result<Self> {
         let remaining = selected.range.end.saturating_sub(selected.range.start);
-        Self { stream: selected.object.read(selected.range.clone()), remaining }
+        let stream = selected.object.read_within(selected.range.clone(), bodies).await;
+        Ok(Self { stream: stream.map_err(from_bucket)?, remaining })
     }
 }
 

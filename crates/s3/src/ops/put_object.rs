@@ -3,6 +3,7 @@
 use carob_bucket::{Bucket, Precondition, PutOptions, Upload, Uploaded};
 use carob_identity::Resource;
 use futures::StreamExt;
+use http::{HeaderMap, HeaderValue};
 use s3s::dto::{PutObjectInput, PutObjectOutput, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
@@ -12,6 +13,7 @@ use crate::conditions::Conditional;
 use crate::error::{from_bucket, incomplete_body};
 use crate::headers::{self, Kept, given};
 use crate::locate::written_version;
+use crate::options::MAX_CHUNK;
 use crate::table::{Carob, identity};
 
 pub(crate) async fn run(
@@ -30,7 +32,8 @@ pub(crate) async fn run(
     let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     check_early(&bucket, &input.key, &precondition).await?;
 
-    let upload = bucket.upload(&[declared.algorithm()]);
+    let beside = signed_chunk(&request.headers);
+    let upload = bucket.upload(&[declared.algorithm()]).within(&carob.bodies, length, beside);
     let body = receive(upload, input.body.take(), length).await?;
     let checksum = declared.verify(&body, trailers.as_ref())?;
 
@@ -63,6 +66,12 @@ pub(super) fn body_length(length: Option<i64>) -> S3Result<u64> {
         .ok_or_else(|| s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."))
 }
 
+/// What is held of a body beside what was taken of it: a chunk, until its signature is checked.
+pub(super) fn signed_chunk(headers: &HeaderMap) -> usize {
+    let payload = headers.get("x-amz-content-sha256").map(HeaderValue::as_bytes).unwrap_or_default();
+    if payload.starts_with(b"STREAMING-AWS4-") { MAX_CHUNK } else { 0 }
+}
+
 /// Takes the body to its end: what is wrong with it may show in its last item.
 pub(super) async fn receive(
     mut upload: Upload,
@@ -70,7 +79,10 @@ pub(super) async fn receive(
     length: u64,
 ) -> S3Result<Uploaded> {
     if let Some(mut body) = body {
-        while let Some(chunk) = body.next().await {
+        loop {
+            // Before it is read: what nobody has room for stays with the client.
+            upload.ready().await.map_err(from_bucket)?;
+            let Some(chunk) = body.next().await else { break };
             upload.write(chunk.map_err(from_body)?).await.map_err(from_bucket)?;
         }
     }

@@ -8,7 +8,7 @@ use crate::checksum::{ChecksumFields, Declared, ShowsChecksums};
 use crate::error::from_bucket;
 use crate::headers;
 use crate::ops::multipart::{kept_algorithm, upload_id};
-use crate::ops::put_object::{body_length, receive};
+use crate::ops::put_object::{body_length, receive, signed_chunk};
 use crate::ops::reading::check_part_number;
 use crate::table::Carob;
 
@@ -29,7 +29,8 @@ pub(crate) async fn run(
     let kept = kept_algorithm(&state);
     let mut algorithms = vec![kept];
     algorithms.extend(declared.declared_algorithm().filter(|declared| *declared != kept));
-    let body = receive(bucket.upload(&algorithms), input.body.take(), length).await?;
+    let upload = bucket.upload(&algorithms).within(&carob.bodies, length, signed_chunk(&request.headers));
+    let body = receive(upload, input.body.take(), length).await?;
     let verified = declared.verify(&body, trailers.as_ref())?;
     let kept = body.checksums().iter().find(|checksum| checksum.algorithm == kept).cloned();
 

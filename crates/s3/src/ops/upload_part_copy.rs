@@ -8,7 +8,7 @@ use s3s::dto::{CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput};
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::checksum::{ChecksumFields, ShowsChecksums};
-use crate::error::{from_bucket, internal, too_large};
+use crate::error::{from_bucket, internal, slow_down, too_large};
 use crate::headers;
 use crate::locate::Located;
 use crate::ops::copying;
@@ -18,6 +18,9 @@ use crate::table::{Carob, begin_long_work};
 
 /// The largest part (Amazon S3 user guide, "multipart upload limits"), in bytes.
 const MAX_PART: u64 = 5 << 30;
+
+/// What a copy takes of any size: two leaves on their way out of the store, and two on their way in.
+const COPY_MEMORY: usize = 4 << 20;
 
 pub(crate) async fn run(
     carob: &Carob,
@@ -35,8 +38,12 @@ pub(crate) async fn run(
         copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
     let range = within(asked, source.record().size)?;
 
-    begin_long_work(&request.extensions);
     let kept = kept_algorithm(&state);
+    let memory =
+        COPY_MEMORY.min(usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(COPY_MEMORY));
+    // All at once: a copy that holds what it reads while it waits for what it writes could wait for itself.
+    let _until_copied = carob.bodies.enter(memory).await.ok_or_else(slow_down)?;
+    begin_long_work(&request.extensions);
     let body = copy(&bucket, &source, range, kept).await?;
     let checksum = body.checksums().first().cloned();
     let part = bucket.put_part(&input.key, id, number, body, checksum).await.map_err(from_bucket)?;

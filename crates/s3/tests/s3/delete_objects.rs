@@ -6,12 +6,12 @@ use crate::client::Request;
 use crate::put_object::base64;
 use crate::server::Server;
 
-fn delete(server: &Server, xml: &str) -> Request {
+pub(crate) fn delete(server: &Server, xml: &str) -> Request {
     let md5 = base64(&Md5::digest(xml));
     server.request("POST", "/bucket?delete").header("content-md5", &md5).body(xml)
 }
 
-fn document(keys: &[&str], quiet: bool) -> String {
+pub(crate) fn document(keys: &[&str], quiet: bool) -> String {
     let objects: String = keys.iter().map(|key| format!("<Object><Key>{key}</Key></Object>")).collect();
     format!("<Delete><Quiet>{quiet}</Quiet>{objects}</Delete>")
 }

@@ -7,13 +7,13 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use carob_block::{MemoryStore, Store};
-use carob_bucket::{Space, SpaceOptions};
+use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions};
 use carob_identity::{
     AccessKeyId, AccessKeys, AccessRequest, Account, Authorizer, Clock, Credentials, Decision, Identity,
     IdentityError, LimitOptions, ManualClock, RateLimits, Resource, SecretKey, SeededEntropy, SoleAccount,
     Source, SpaceKey, Timestamp,
 };
-use carob_s3::{Domains, S3Frontend, S3Options, service};
+use carob_s3::{Domains, Observer, S3Frontend, S3Options, service};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -97,6 +97,11 @@ impl Server {
     }
 
     pub(crate) async fn over(store: Arc<dyn Store>, region: &str) -> Self {
+        Self::within(store, region, Budget::new(BudgetOptions::default())).await
+    }
+
+    /// With memory for bodies from this budget.
+    pub(crate) async fn within(store: Arc<dyn Store>, region: &str, bodies: Budget) -> Self {
         // Each server draws other request ids, so that their logs can be told apart.
         static SEED: AtomicU64 = AtomicU64::new(7);
         let entropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1 << 32, Ordering::SeqCst)));
@@ -122,6 +127,7 @@ impl Server {
             entropy,
             region: region.to_owned(),
             domains: Domains::new(vec![DOMAIN.to_owned()]).unwrap(),
+            bodies,
         };
         Self::serve(options).await
     }
@@ -129,7 +135,16 @@ impl Server {
     /// A server with these options.
     pub(crate) async fn serve(options: S3Options) -> Self {
         let (space, region) = (options.space.clone(), options.region.clone());
-        let frontend = service(options).unwrap();
+        Self::accept(service(options).unwrap(), space, region).await
+    }
+
+    /// The same buckets behind a listener of their own, which an observer is told of.
+    pub(crate) async fn observed_by(&self, observer: Arc<dyn Observer>) -> Self {
+        let frontend = self.frontend.clone().observed_by(observer);
+        Self::accept(frontend, self.space.clone(), self.region.clone()).await
+    }
+
+    async fn accept(frontend: S3Frontend, space: Space, region: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = frontend.clone();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carob_block::MemoryStore;
-use carob_bucket::{Config, Space, SpaceOptions, System, SystemOptions};
+use carob_bucket::{Budget, BudgetOptions, Config, Space, SpaceOptions, System, SystemOptions};
 use carob_identity::{
     Account, Clock, Credentials, LimitOptions, ManualClock, MasterKey, RateLimits, Scope, SeededEntropy,
     SpaceKey,
@@ -59,6 +59,7 @@ impl Tenants {
             entropy,
             region: REGION.to_owned(),
             domains: Domains::new(Vec::new()).unwrap(),
+            bodies: Budget::new(BudgetOptions::default()),
         });
         Self { server: server.await, system, clock, alice }
     }

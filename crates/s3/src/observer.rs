@@ -1,0 +1,75 @@
+//! What is told of each request to whoever counts.
+
+use std::time::Duration;
+
+/// Told of every request. It is called on the request's path, so it may not wait.
+pub trait Observer: Send + Sync {
+    /// A request has come.
+    fn started(&self);
+
+    /// The last byte of its answer was handed over, or the client went away. Once for each that started.
+    fn finished(&self, exchange: &Exchange<'_>);
+}
+
+/// A request and its answer. It names no bucket, no key and no caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange<'a> {
+    /// S3's name of the operation; `-` if it was refused before that was known.
+    pub operation: &'static str,
+    /// The status; [`GONE`] if the client went away before there was one.
+    pub status: u16,
+    /// The code in the error document.
+    pub code: Option<&'a str>,
+    /// Why it was turned away, if it was.
+    pub rejection: Option<Rejection>,
+    /// Bytes of the request's body that were read.
+    pub received: u64,
+    /// Bytes of the answer's body that were handed over.
+    pub sent: u64,
+    /// From the request's head to the first byte of the answer's body, or to the end if it has none.
+    pub first_byte: Duration,
+    /// From the request's head to the end.
+    pub time: Duration,
+    /// Whether the answer was broken off.
+    pub failed: bool,
+}
+
+/// The status in logs and metrics of a request whose client went away before it was answered. HTTP has none; this one
+/// is what many servers write.
+pub const GONE: u16 = 499;
+
+/// Why a request is turned away that might be welcome otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rejection {
+    /// Its key or address asks too often.
+    Rate,
+    /// There is more to do than can be taken on.
+    Overload,
+    /// Its signature is not good.
+    Signature,
+    /// Its client stopped sending.
+    Stalled,
+}
+
+impl Rejection {
+    /// What the error code of an answer says; a rate limit has the same one as overload.
+    pub(crate) fn of(code: &str, rate_limited: bool) -> Option<Self> {
+        match code {
+            "SlowDown" if rate_limited => Some(Self::Rate),
+            "SlowDown" => Some(Self::Overload),
+            "SignatureDoesNotMatch" | "InvalidAccessKeyId" | "RequestTimeTooSkewed" => Some(Self::Signature),
+            "RequestTimeout" => Some(Self::Stalled),
+            _ => None,
+        }
+    }
+
+    /// One word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Overload => "overload",
+            Self::Signature => "signature",
+            Self::Stalled => "stalled",
+        }
+    }
+}
