@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use carob_bucket::{PutOptions, Space, SpaceOptions, System, SystemOptions};
 use carob_http::api;
-use carob_http::{Admin, AdminOptions, Limits, bind, serve};
+use carob_http::{Admin, AdminOptions, Connections, Limits, bind, serve};
 use carob_identity::{Credentials, ManualClock, MasterKey, SeededEntropy, Signer, SpaceKey, Timestamp};
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
@@ -60,7 +60,13 @@ impl Gateway {
                 store: Box::new(|| BTreeMap::from([("blocks".to_owned(), 7)])),
             });
             let listener = bind(&dir.path().join("admin.sock")).unwrap();
-            tokio::spawn(serve(listener, admin, Limits::default(), CancellationToken::new()));
+            tokio::spawn(serve(
+                listener,
+                admin,
+                Limits::default(),
+                Connections::default(),
+                CancellationToken::new(),
+            ));
             space
         });
         Self { _runtime: runtime, space, dir }

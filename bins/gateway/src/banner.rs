@@ -11,16 +11,20 @@ use crate::keys::Keys;
 /// Where to find it and what to type next; never a secret.
 pub(crate) struct Banner<'a> {
     pub(crate) address: SocketAddr,
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) region: &'a str,
     pub(crate) keys: &'a Keys,
 }
 
 impl Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, region, keys } = self;
+        let Self { address, metrics, region, keys } = self;
         let did: &Did = keys.space.did();
         let file = keys.root_file.display();
         writeln!(f, "endpoint    http://{address}")?;
+        if let Some(metrics) = metrics {
+            writeln!(f, "metrics     http://{metrics}/_carob/metrics")?;
+        }
         writeln!(f, "region      {region}")?;
         writeln!(f, "access key  {}", keys.root.id)?;
         writeln!(f, "secret      in {file}")?;
@@ -61,7 +65,7 @@ mod tests {
             replaced,
         };
         let address = "127.0.0.1:9000".parse().unwrap();
-        Banner { address, region: "eu-1", keys: &keys }.to_string()
+        Banner { address, metrics: None, region: "eu-1", keys: &keys }.to_string()
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use carob_bucket::BudgetOptions;
 use carob_http::Limits;
 use carob_identity::{Credentials, LimitOptions, Rate};
 use carob_s3::Domains;
@@ -64,6 +65,10 @@ struct Options {
     /// The socket for the carob command [default: admin.sock in the data directory]
     #[arg(long, value_name = "PATH", env = "CAROB_ADMIN_SOCKET")]
     admin_socket: Option<PathBuf>,
+    /// Where to show metrics, health and readiness, under /_carob/: an address of the loopback interface [default:
+    /// nowhere]
+    #[arg(long, value_name = "ADDR", env = "CAROB_METRICS")]
+    metrics: Option<SocketAddr>,
     /// What to log: error, warn, info, debug, trace, or directives such as info,carob_s3=debug [default: info
     /// for Carob's own, warn for libraries]
     #[arg(long, value_name = "FILTER", env = "CAROB_LOG")]
@@ -74,9 +79,17 @@ struct Options {
     /// The most connections at one time [default: 512]
     #[arg(long, value_name = "N", env = "CAROB_MAX_CONNECTIONS")]
     max_connections: Option<u32>,
-    /// How long requests may take to finish when the gateway is told to stop [default: 8]
+    /// How long a client may send next to nothing of a request's body; and twice as long, take nothing of an answer
+    /// [default: 30]
+    #[arg(long, value_name = "SECONDS", env = "CAROB_STALL_SECONDS")]
+    stall_seconds: Option<u64>,
+    /// How long requests may take to finish when the gateway is told to stop [default: 30]
     #[arg(long, value_name = "SECONDS", env = "CAROB_DRAIN_SECONDS")]
     drain_seconds: Option<u64>,
+    /// Memory for bodies on their way in or out, all together; who finds none waits, or is told to slow down
+    /// [default: 256]
+    #[arg(long, value_name = "MIB", env = "CAROB_MEMORY")]
+    memory: Option<u32>,
     /// Memory for decoded index nodes [default: 32]
     #[arg(long, value_name = "MIB", env = "CAROB_CACHE_MIB")]
     cache_mib: Option<u32>,
@@ -106,6 +119,9 @@ pub(crate) struct Settings {
     pub(crate) log: EnvFilter,
     pub(crate) log_format: LogFormat,
     pub(crate) limits: Limits,
+    /// `None` for none.
+    pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) bodies: BudgetOptions,
     pub(crate) cache_bytes: u64,
     /// The root access key that the environment chooses.
     pub(crate) root: Option<Credentials>,
@@ -127,8 +143,9 @@ impl Settings {
         if connections == 0 {
             bail!("max-connections must be at least 1");
         }
+        let stall = options.stall_seconds.map_or(defaults.body_timeout, Duration::from_secs);
         let drain_timeout = options.drain_seconds.map_or(defaults.drain_timeout, Duration::from_secs);
-        let filter = options.log.unwrap_or_else(|| "warn,carob=info,s3s=off".into());
+        let filter = options.log.unwrap_or_else(|| "warn,carob=info".into());
         Ok(Self {
             listen: options.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 9000).into()),
             region: region(options.region.unwrap_or_else(|| "us-east-1".into()))?,
@@ -140,9 +157,18 @@ impl Settings {
                 root: rate("root-rate-limit", options.root_rate_limit.as_deref().unwrap_or("off"))?,
                 source: rate("source-rate-limit", options.source_rate_limit.as_deref().unwrap_or("1000/s"))?,
             },
-            log: EnvFilter::try_new(&filter).with_context(|| format!("{filter:?} is not a log filter"))?,
+            log: log(&filter)?,
             log_format: options.log_format.unwrap_or(LogFormat::Text),
-            limits: Limits { connections, drain_timeout, ..defaults },
+            limits: Limits {
+                connections,
+                drain_timeout,
+                body_timeout: stall,
+                // The buffers on the way to a slow client empty in large steps.
+                write_timeout: stall.saturating_mul(2),
+                ..defaults
+            },
+            metrics: metrics(options.metrics)?,
+            bodies: bodies(options.memory)?,
             cache_bytes: u64::from(options.cache_mib.unwrap_or(32)) << 20,
             root: root(environment)?,
             data,
@@ -162,10 +188,13 @@ impl Options {
             rate_limit: self.rate_limit.or(file.rate_limit),
             root_rate_limit: self.root_rate_limit.or(file.root_rate_limit),
             source_rate_limit: self.source_rate_limit.or(file.source_rate_limit),
+            metrics: self.metrics.or(file.metrics),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
             max_connections: self.max_connections.or(file.max_connections),
+            stall_seconds: self.stall_seconds.or(file.stall_seconds),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
+            memory: self.memory.or(file.memory),
             cache_mib: self.cache_mib.or(file.cache_mib),
         }
     }
@@ -179,6 +208,31 @@ fn read(path: &Path) -> anyhow::Result<Options> {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         anyhow!("{shown} line {}: {}", before.matches('\n').count() + 1, error.message())
     })
+}
+
+/// Whoever reaches it is not asked who they are.
+fn metrics(address: Option<SocketAddr>) -> anyhow::Result<Option<SocketAddr>> {
+    match address {
+        Some(address) if !address.ip().is_loopback() => {
+            bail!("metrics is {address}, which is not an address of the loopback interface")
+        }
+        address => Ok(address),
+    }
+}
+
+fn bodies(mib: Option<u32>) -> anyhow::Result<BudgetOptions> {
+    let defaults = BudgetOptions::default();
+    match mib {
+        None => Ok(defaults),
+        Some(0) => bail!("memory must be at least 1"),
+        Some(mib) => Ok(BudgetOptions { bytes: (mib as usize) << 20, ..defaults }),
+    }
+}
+
+/// s3s is never heard: what it logs of a request holds signatures.
+fn log(filter: &str) -> anyhow::Result<EnvFilter> {
+    let filter = EnvFilter::try_new(filter).with_context(|| format!("{filter:?} is not a log filter"))?;
+    Ok(filter.add_directive("s3s=off".parse()?))
 }
 
 fn rate(option: &str, text: &str) -> anyhow::Result<Option<Rate>> {
@@ -266,7 +320,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_in_one_line() {
-        let cases: [(&str, &[&str], &str); 11] = [
+        let cases: [(&str, &[&str], &str); 13] = [
             ("\nlisten = 'nowhere'", &[], "line 2: invalid socket address syntax"),
             ("data = 'x'\ndate = 'y'", &[], "line 2: unknown field `date`"),
             ("data = ", &[], "line 1: "),
@@ -281,6 +335,12 @@ mod tests {
             ("", &["--log", "carob=loud"], "\"carob=loud\" is not a log filter"),
             ("rate-limit = '100'", &[], "rate-limit is \"100\": a rate is a number of requests"),
             ("max-connections = 0", &[], "max-connections must be at least 1"),
+            ("memory = 0", &[], "memory must be at least 1"),
+            (
+                "metrics = '0.0.0.0:9100'",
+                &[],
+                "metrics is 0.0.0.0:9100, which is not an address of the loopback interface",
+            ),
             ("max-connections = -1", &[], "line 1: invalid value: integer `-1`"),
         ];
         for (file, args, message) in cases {

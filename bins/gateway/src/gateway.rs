@@ -3,63 +3,84 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs::DirBuilder;
-use std::future::Future;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use carob_block::Heads;
-use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions, System, SystemOptions};
-use carob_http::{Admin, AdminOptions, Public, serve};
+use carob_bucket::{Budget, Space, SpaceOptions, System, SystemOptions};
+use carob_http::{
+    Admin, AdminOptions, Connections, Limits, MeteredStore, Metrics, Monitor, Public, Readiness, serve,
+};
 use carob_identity::{Clock, Entropy, RateLimits, SystemClock, SystemEntropy};
 use carob_local::{LocalOptions, LocalStore};
 use http::Request;
 use hyper::service::service_fn;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
 use crate::config::Settings;
 use crate::keys::{self, Keys};
+use crate::monitoring::{self, Requests};
 
-/// Serves until SIGTERM or SIGINT, then finishes what is under way and closes the store.
+/// The longest that the last scrape may take.
+const SCRAPE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT, then finishes what is under way and closes the store. A second signal ends the
+/// process at once.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
-    let stopped = signals()?;
+    let mut signals = Signals::new()?;
     let Settings { data, limits, .. } = &settings;
     let entropy = Arc::new(SystemEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (metrics, readiness) = (Metrics::new(env!("CARGO_PKG_VERSION")), Readiness::default());
+    monitoring::show_process(&metrics, &readiness);
+    // Before the store, which may take its time to open: until then it answers that nothing is ready.
+    let monitor = match settings.metrics {
+        Some(address) => Some(Monitoring::start(address, &metrics, &readiness).await?),
+        None => None,
+    };
 
     // The store first: its lock keeps a second gateway from the keys and the socket as well.
     create_private(data)?;
     let mut log_id = [0; 16];
     entropy.fill(&mut log_id);
-    let store = Arc::new(LocalStore::open(LocalOptions::new(data.join("store"), log_id))?);
+    let local = Arc::new(LocalStore::open(LocalOptions::new(data.join("store"), log_id))?);
+    monitoring::show_store(&metrics, &local);
     let listener = TcpListener::bind(settings.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
     let address = listener.local_addr()?;
-    let in_use = !store.heads("").await?.is_empty();
+    let in_use = !local.heads("").await?.is_empty();
     let keys = Keys::open(data, in_use, settings.root.clone(), &*entropy)?;
-    let sealed = System::exists(&*store).await?;
+    let sealed = System::exists(&*local).await?;
     let master = keys::master(data, settings.master_key_file.as_deref(), sealed, &*entropy)?;
     let admin_listener = carob_http::bind(&settings.admin_socket)?;
-    let text = Banner { address, region: &settings.region, keys: &keys }.to_string();
+    let monitored = monitor.as_ref().map(|monitor| monitor.address);
+    let text = Banner { address, metrics: monitored, region: &settings.region, keys: &keys }.to_string();
 
+    let store = MeteredStore::new(Arc::clone(&local) as _, metrics.clone(), readiness.clone());
     let space = Space::open(SpaceOptions {
-        store: Arc::clone(&store) as _,
+        store: Arc::new(store),
         signer: Arc::new(keys.space),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy) as _,
         cache_bytes: settings.cache_bytes,
     });
     let space = space.await?;
+    monitoring::show_space(&metrics, &space);
     let rates = RateLimits::new(settings.rates, keys.root.id.clone(), &clock);
     let system = SystemOptions { root: keys.root, master, clock: Arc::clone(&clock) };
     let system = System::open(&space, system).await?;
     let rights = system.table();
+    let (bodies, connections) = (Budget::new(settings.bodies), Connections::default());
+    monitoring::show_load(&metrics, &connections, &bodies);
     let s3 = carob_s3::service(carob_s3::S3Options {
         space: space.clone(),
         keys: Arc::clone(rights) as _,
@@ -70,9 +91,10 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         entropy: Arc::clone(&entropy) as _,
         region: settings.region.clone(),
         domains: settings.domains.clone(),
-        bodies: Budget::new(BudgetOptions::default()),
+        bodies,
     })?;
-    let statistics = Arc::clone(&store);
+    let s3 = s3.observed_by(Arc::new(Requests(metrics.clone())));
+    let statistics = Arc::clone(&local);
     let admin = Admin::new(AdminOptions {
         space: space.clone(),
         authorizer: Arc::clone(rights) as _,
@@ -88,20 +110,31 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         async move { Ok::<_, Infallible>(s3.handle(request.map(carob_s3::Body::http_body_unsync)).await) }
     });
     let domains = settings.domains.clone();
-    let public = Public::new(s3, entropy, move |host| domains.names_bucket(host));
+    let names_bucket = move |host: &str| domains.names_bucket(host);
+    let public = Public::new(s3, entropy, names_bucket, readiness.clone(), metrics);
     let mut servers = JoinSet::new();
-    servers.spawn(serve(listener, public, *limits, stop.clone()));
-    servers.spawn(serve(admin_listener, admin, *limits, stop.clone()));
+    servers.spawn(serve(listener, public, *limits, connections, stop.clone()));
+    servers.spawn(serve(admin_listener, admin, *limits, Connections::default(), stop.clone()));
+    readiness.set_serving(true);
     // A closed standard output is no reason not to serve.
     _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
     tracing::info!(%address, "serving");
 
     // Neither ends by itself; should one fail, the other does not go on alone.
     let failed = tokio::select! {
-        () = stopped => None,
+        () = signals.next() => None,
         ended = servers.join_next() => ended,
     };
     tracing::info!("stopping");
+    readiness.set_serving(false);
+    let socket = settings.admin_socket.clone();
+    let impatient = tokio::spawn(async move {
+        signals.next().await;
+        tracing::warn!("told to stop twice: ending at once");
+        _ = std::fs::remove_file(socket);
+        // What was acknowledged is durable, and the rest was promised to nobody.
+        std::process::exit(1);
+    });
     stop.cancel();
     let mut ended = failed.unwrap_or(Ok(()));
     while let Some(server) = servers.join_next().await {
@@ -110,19 +143,57 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     _ = std::fs::remove_file(&settings.admin_socket);
     system.close().await;
     space.close().await;
-    store.close().await?;
+    local.close().await?;
+    if let Some(monitor) = monitor {
+        monitor.stop().await?;
+    }
+    impatient.abort();
+    tracing::info!("stopped");
     Ok(ended?)
 }
 
-/// Installed before anything is opened, so that no signal falls between.
-fn signals() -> io::Result<impl Future<Output = ()>> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
+/// The listener for metrics, from before anything is open until everything is closed.
+struct Monitoring {
+    address: SocketAddr,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+impl Monitoring {
+    async fn start(address: SocketAddr, metrics: &Metrics, readiness: &Readiness) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("cannot show metrics on {address}"))?;
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let limits = Limits { connections: 16, surplus: 0, drain_timeout: SCRAPE_LIMIT, ..Limits::default() };
+        let monitor = Monitor { metrics: metrics.clone(), readiness: readiness.clone() };
+        let server = tokio::spawn(serve(listener, monitor, limits, Connections::default(), stop.clone()));
+        Ok(Self { address, stop, server })
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        Ok(self.server.await?)
+    }
+}
+
+/// SIGTERM and SIGINT. Made before anything is opened, so that none falls between.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
         }
-    })
+    }
 }
 
 fn create_private(dir: &Path) -> anyhow::Result<()> {

@@ -14,6 +14,7 @@ mod banner;
 mod config;
 mod gateway;
 mod keys;
+mod monitoring;
 
 /// Requests allocate much and briefly, on many threads: the C library's allocator takes a seventh of the time of a
 /// small request, and keeps what its arenas once held.

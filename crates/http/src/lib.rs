@@ -1,8 +1,8 @@
-//! Everything of the gateway's HTTP surface that is not S3: serving connections, health, request ids, and the
+//! Everything of the gateway's HTTP surface that is not S3: serving connections, health, metrics, request ids, and the
 //! admin API under `/_carob/` with its typed client.
 //!
 //! [`serve`] runs any service on a TCP or Unix listener within [`Limits`]. [`Public`] is what faces the
-//! network: it answers `/_carob/health`, and hands the rest to the S3 service it wraps. [`Admin`] is what the
+//! network: it answers `/_carob/health` and `/_carob/ready`, and hands the rest to the S3 service it wraps. [`Admin`] is what the
 //! operator reaches through the private socket that [`bind`] opens; [`client::Client`] asks it, and [`api`]
 //! holds what the two say to each other.
 //!
@@ -36,9 +36,15 @@ mod go_ahead;
 #[cfg(feature = "server")]
 mod leftover;
 #[cfg(feature = "server")]
+mod metrics;
+#[cfg(feature = "server")]
+mod monitor;
+#[cfg(feature = "server")]
 mod progress;
 #[cfg(feature = "server")]
 mod public;
+#[cfg(feature = "server")]
+mod readiness;
 #[cfg(feature = "server")]
 mod request_id;
 #[cfg(feature = "server")]
@@ -49,9 +55,15 @@ pub use admin::{Admin, AdminOptions, SocketError, bind};
 #[cfg(feature = "server")]
 pub use body::{Body, BoxError};
 #[cfg(feature = "server")]
+pub use metrics::{Figure, FigureKind, MeteredStore, Metrics, Served};
+#[cfg(feature = "server")]
+pub use monitor::Monitor;
+#[cfg(feature = "server")]
 pub use public::Public;
 #[cfg(feature = "server")]
-pub use serve::{Limits, Listener, serve};
+pub use readiness::Readiness;
+#[cfg(feature = "server")]
+pub use serve::{Connections, Limits, Listener, serve};
 
 /// Where our own routes live, on either listener.
 #[cfg(any(feature = "server", feature = "client"))]

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use carob_identity::Entropy;
 use http::uri::Authority;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::service::Service;
 
-use crate::body::{BoxError, bare, boxed, full, only_reads};
+use crate::body::{BoxError, bare, boxed, full};
+use crate::metrics::Metrics;
+use crate::monitor::vital;
 use crate::request_id::RequestIds;
-use crate::{Body, PREFIX};
+use crate::serve::Surplus;
+use crate::{Body, PREFIX, Readiness};
 
 /// What answers on the public listener: our own routes under `/_carob/`, S3 for everything else.
 ///
@@ -24,16 +27,22 @@ pub struct Public<S> {
     s3: Arc<S>,
     ids: RequestIds,
     names_bucket: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    readiness: Readiness,
+    metrics: Metrics,
 }
 
 impl<S> Public<S> {
-    /// Wraps the S3 service; `names_bucket` tells whether a `Host` names a bucket.
+    /// Wraps the S3 service; `names_bucket` tells whether a `Host` names a bucket, `readiness` what `/_carob/ready` says.
+    /// What is refused here, S3 does not hear of: it is counted in `metrics`.
     pub fn new(
         s3: S,
         entropy: Arc<dyn Entropy>,
         names_bucket: impl Fn(&str) -> bool + Send + Sync + 'static,
+        readiness: Readiness,
+        metrics: Metrics,
     ) -> Self {
-        Self { s3: Arc::new(s3), ids: RequestIds(entropy), names_bucket: Arc::new(names_bucket) }
+        let (ids, names_bucket) = (RequestIds(entropy), Arc::new(names_bucket));
+        Self { s3: Arc::new(s3), ids, names_bucket, readiness, metrics }
     }
 
     /// The rest of the path, if the request is for a route of ours.
@@ -68,7 +77,14 @@ where
 
     fn call(&self, request: Request<Body>) -> Self::Future {
         let (s3, ids) = (Arc::clone(&self.s3), self.ids.clone());
-        let ours = self.route(&request).map(|route| own(request.method(), route));
+        let ours = match self.route(&request) {
+            Some(route) => Some(own(request.method(), route, &self.readiness)),
+            None if request.extensions().get::<Surplus>().is_some() => {
+                self.metrics.rejected("connections");
+                Some(slow_down())
+            }
+            None => None,
+        };
         Box::pin(async move {
             let mut response = match ours {
                 Some(response) => response,
@@ -80,14 +96,25 @@ where
     }
 }
 
-/// Health says that the process answers, to anybody, and nothing else. There is no other route yet, and
-/// whoever asks for one learns only that.
-fn own(method: &Method, route: &str) -> Response<Body> {
-    match (route, method) {
-        ("/health", &Method::GET | &Method::HEAD) => bare(StatusCode::OK),
-        ("/health", _) => only_reads(),
-        _ => bare(StatusCode::FORBIDDEN),
-    }
+/// Health and readiness, to anybody, and nothing else. There is no other route yet, and whoever asks for one learns only
+/// that.
+fn own(method: &Method, route: &str, readiness: &Readiness) -> Response<Body> {
+    vital(route, method, readiness).unwrap_or_else(|| bare(StatusCode::FORBIDDEN))
+}
+
+/// S3's answer to whom there is no place for (Amazon S3 API reference, "Error responses").
+fn slow_down() -> Response<Body> {
+    let mut response = xml(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "<Code>SlowDown</Code><Message>Please reduce your request rate.</Message>",
+    );
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+fn xml(status: StatusCode, error: &str) -> Response<Body> {
+    let document = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>{error}</Error>");
+    full(status, "application/xml", Bytes::from(document))
 }
 
 async fn through<S, B>(s3: &S, request: Request<Body>) -> Response<Body>
@@ -101,9 +128,10 @@ where
         Ok(response) => response.map(boxed),
         Err(error) => {
             tracing::error!(%error, "the S3 service failed");
-            let xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>InternalError</Code>\
-                       <Message>We encountered an internal error. Please try again.</Message></Error>";
-            full(StatusCode::INTERNAL_SERVER_ERROR, "application/xml", Bytes::from_static(xml.as_bytes()))
+            xml(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "<Code>InternalError</Code><Message>We encountered an internal error. Please try again.</Message>",
+            )
         }
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use carob_identity::Source;
@@ -28,13 +29,15 @@ use crate::progress::Progress;
 /// What a client may take of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections open at one time; more wait in the listener's queue.
+    /// Connections served at one time.
     pub connections: usize,
+    /// Connections beyond those that are told so, at one time; more wait in the listener's queue.
+    pub surplus: usize,
     /// The longest wait for a whole request head, idle keep-alive time included.
     pub head_timeout: Duration,
     /// The most bytes of request line and headers.
     pub head_bytes: usize,
-    /// The longest that a client may send nothing of a body that is waited for.
+    /// The longest that a client may send next to nothing of a body that is waited for.
     pub body_timeout: Duration,
     /// The longest that a client may take no byte of a response that is being sent.
     pub write_timeout: Duration,
@@ -46,12 +49,35 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
+            surplus: 64,
             head_timeout: Duration::from_mins(1),
             head_bytes: 64 * 1024,
-            body_timeout: Duration::from_mins(1),
+            body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_mins(1),
-            drain_timeout: Duration::from_secs(8),
+            drain_timeout: Duration::from_secs(30),
         }
+    }
+}
+
+/// The longest that a connection too many may take to send the head of a request.
+const SURPLUS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most that is buffered of what a client sends, and of small pieces of what it gets. Without a bound of ours, each
+/// of many busy connections has hundreds of KiB.
+const BUFFER: usize = 128 * 1024;
+
+/// Marks requests on a connection too many: the service is to turn them away. The connection ends with the answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Surplus;
+
+/// How many connections are open. The clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Connections(Arc<AtomicUsize>);
+
+impl Connections {
+    /// How many there are now.
+    pub fn open(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -96,25 +122,34 @@ impl Listener for UnixListener {
 
 /// Serves HTTP/1 until `stop` is cancelled, then finishes what is under way and returns.
 ///
-/// HTTP/2 without TLS is not offered: no S3 client speaks it.
-pub async fn serve<L, S>(listener: L, service: S, limits: Limits, stop: CancellationToken)
-where
+/// HTTP/2 without TLS is not offered: no S3 client speaks it. `connections` counts what is open meanwhile.
+pub async fn serve<L, S>(
+    listener: L,
+    service: S,
+    limits: Limits,
+    connections: Connections,
+    stop: CancellationToken,
+) where
     L: Listener,
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     S: Send + Sync + 'static,
     S::Future: Send,
 {
     let service = Arc::new(service);
-    let mut open = JoinSet::new();
+    let (mut open, mut surplus) = (JoinSet::new(), JoinSet::new());
     loop {
+        connections.0.store(open.len() + surplus.len(), Ordering::Relaxed);
+        let full = open.len() >= limits.connections;
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
             Some(ended) = open.join_next() => report(ended),
-            accepted = listener.next(), if open.len() < limits.connections => match accepted {
+            Some(ended) = surplus.join_next() => report(ended),
+            accepted = listener.next(), if !full || surplus.len() < limits.surplus => match accepted {
                 Ok(io) => {
                     let source = L::source(&io);
-                    open.spawn(connection(io, source, Arc::clone(&service), limits, stop.clone()));
+                    let to = if full { &mut surplus } else { &mut open };
+                    to.spawn(connection(io, source, Arc::clone(&service), limits, full, stop.clone()));
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely: wait for connections to end rather than spin.
@@ -126,14 +161,20 @@ where
     }
     drop(listener);
     let drained = async {
+        while let Some(ended) = surplus.join_next().await {
+            report(ended);
+        }
         while let Some(ended) = open.join_next().await {
             report(ended);
+            connections.0.store(open.len(), Ordering::Relaxed);
         }
     };
     if tokio::time::timeout(limits.drain_timeout, drained).await.is_err() {
         tracing::warn!(connections = open.len(), "requests took too long to finish and are cut off");
+        surplus.shutdown().await;
         open.shutdown().await;
     }
+    connections.0.store(0, Ordering::Relaxed);
 }
 
 async fn connection<I, S>(
@@ -141,6 +182,7 @@ async fn connection<I, S>(
     source: Option<Source>,
     service: Arc<S>,
     limits: Limits,
+    surplus: bool,
     stop: CancellationToken,
 ) where
     I: AsyncRead + AsyncWrite + Send + 'static,
@@ -152,10 +194,15 @@ async fn connection<I, S>(
     let mut io = TimeoutStream::new(io);
     io.set_write_timeout(Some(limits.write_timeout));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_header_size(limits.head_bytes);
+    let head_timeout = if surplus { limits.head_timeout.min(SURPLUS_TIMEOUT) } else { limits.head_timeout };
+    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_header_size(limits.head_bytes);
+    http.max_buf_size(BUFFER.max(limits.head_bytes)).keep_alive(!surplus);
     let service = service_fn(move |mut request: Request<Incoming>| {
         if let Some(source) = source {
             request.extensions_mut().insert(source);
+        }
+        if surplus {
+            request.extensions_mut().insert(Surplus);
         }
         let go_ahead = GoAhead::of(&request);
         let body = |body| boxed(Progress::new(body, go_ahead.clone(), limits.body_timeout));

@@ -8,7 +8,7 @@ use carob_block::MemoryStore;
 use carob_bucket::{Bucket, Config, ObjectHeaders, PutOptions, Space, SpaceOptions, System, SystemOptions};
 use carob_http::api::{self, Entry};
 use carob_http::client::{Client, ClientError, ListOptions};
-use carob_http::{Admin, AdminOptions, Limits, bind, serve};
+use carob_http::{Admin, AdminOptions, Connections, Limits, bind, serve};
 use carob_identity::{AccessKeys, Credentials, ManualClock, MasterKey, SeededEntropy, SpaceKey, Timestamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -59,7 +59,8 @@ impl Gateway {
         let socket = dir.path().join("admin.sock");
         let stop = CancellationToken::new();
         let listener = bind(&socket).unwrap();
-        let server = tokio::spawn(serve(listener, admin, Limits::default(), stop.clone()));
+        let server =
+            tokio::spawn(serve(listener, admin, Limits::default(), Connections::default(), stop.clone()));
         Self { store, space, system, clock, client: Client::new(&socket), socket, stop, server, _dir: dir }
     }
 

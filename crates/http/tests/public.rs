@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use carob_http::{Body, Limits, Public, serve};
+use carob_http::{Body, Connections, Limits, Metrics, Public, Readiness, serve};
 use carob_identity::SeededEntropy;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -70,6 +70,9 @@ struct Server {
     stop: CancellationToken,
     arrived: Arc<Semaphore>,
     release: Arc<Semaphore>,
+    readiness: Readiness,
+    metrics: Metrics,
+    connections: Connections,
     task: JoinHandle<()>,
 }
 
@@ -80,9 +83,13 @@ impl Server {
         let stop = CancellationToken::new();
         let (arrived, release) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let echo = Echo { arrived: arrived.clone(), release: release.clone() };
-        let public = Public::new(echo, Arc::new(SeededEntropy::new(1)), |host| host.starts_with("bucket."));
-        let task = tokio::spawn(serve(listener, public, limits, stop.clone()));
-        Self { address, stop, arrived, release, task }
+        let (readiness, metrics, connections) =
+            (Readiness::default(), Metrics::new("0.0.0"), Connections::default());
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let names_bucket = |host: &str| host.starts_with("bucket.");
+        let public = Public::new(echo, entropy, names_bucket, readiness.clone(), metrics.clone());
+        let task = tokio::spawn(serve(listener, public, limits, connections.clone(), stop.clone()));
+        Self { address, stop, arrived, release, readiness, metrics, connections, task }
     }
 
     async fn send(&self, request: &str) -> TcpStream {
@@ -218,30 +225,85 @@ async fn an_oversize_request_head_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_stands_still_is_cut_off_and_a_slow_one_is_not() {
+async fn a_body_that_stands_still_or_nearly_so_is_cut_off_and_a_slow_one_is_not() {
     let limits = Limits { body_timeout: Duration::from_secs(1), ..Limits::default() };
     let server = Server::start(limits).await;
-    let head = "PUT /a HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\n";
-    let still = server.send(&format!("{head}abc")).await;
-    let mut slow = server.send(head).await;
+    let head = |length| {
+        format!("PUT /a HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n")
+    };
+    let still = server.send(&format!("{}abc", head(10))).await;
+    let (mut dripping, mut drops) = server.send(&head(20)).await.into_split();
+    let drops = tokio::spawn(async move {
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(120)).await;
+            // Until it is cut off.
+            _ = drops.write_all(b"x").await;
+        }
+    });
+    let mut slow = server.send(&head(40_960)).await;
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_millis(120)).await;
-        slow.write_all(b"x").await.unwrap();
+        slow.write_all(&[7; 4096]).await.unwrap();
     }
-    assert_eq!(receive(slow).await.status, "202", "1.2 s in all, but never 1 s without a byte");
+    assert_eq!(receive(slow).await.status, "202", "1.2 s in all, but never 1 s for 4 KiB");
+    let mut answer = Vec::new();
+    _ = dripping.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 408"), "a byte now and then");
+    drops.await.unwrap();
     assert_eq!(receive(still).await.status, "408");
     server.stop().await;
 }
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_cut_off() {
-    let limits = Limits { write_timeout: Duration::from_millis(100), connections: 1, ..Limits::default() };
+    let write_timeout = Duration::from_millis(100);
+    let limits = Limits { write_timeout, connections: 1, surplus: 0, ..Limits::default() };
     let server = Server::start(limits).await;
     let stuck = server.send("GET /big HTTP/1.1\r\nhost: x\r\n\r\n").await;
     // With one connection allowed, this is answered only once the stuck one is gone.
     let answer = tokio::time::timeout(Duration::from_secs(5), server.ask("GET", "/a")).await.unwrap();
     assert_eq!(answer.status, "202");
     drop(stuck);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn readiness_is_told_to_anybody_and_health_goes_on_without_it() {
+    let server = Server::start(Limits::default()).await;
+    for (ready, status) in [(false, "503"), (true, "200"), (false, "503")] {
+        server.readiness.set_serving(ready);
+        for method in ["GET", "HEAD"] {
+            let answer = server.ask(method, "/_carob/ready").await;
+            assert_eq!((answer.status.as_str(), answer.body.as_str()), (status, ""));
+        }
+        assert_eq!(server.ask("GET", "/_carob/health").await.status, "200");
+    }
+    assert_eq!(server.ask("PUT", "/_carob/ready").await.status, "405");
+    assert_eq!(server.ask("GET", "/_carob/metrics").await.status, "403", "shown elsewhere");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_too_many_is_told_to_slow_down_at_once_and_health_still_answers() {
+    let server = Server::start(Limits { connections: 1, surplus: 1, ..Limits::default() }).await;
+    server.readiness.set_serving(true);
+    let slow = slow_request(&server).await;
+    assert_eq!(server.connections.open(), 1);
+    // Without `connection: close` of its own.
+    let refused = receive(server.send("GET /a HTTP/1.1\r\nhost: x\r\n\r\n").await).await;
+    assert_eq!((refused.status.as_str(), refused.header("retry-after")), ("503", Some("1")));
+    assert_eq!(refused.header("connection"), Some("close"));
+    assert!(refused.body.contains("<Code>SlowDown</Code>"), "{}", refused.body);
+    let upload = "PUT /a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc";
+    assert_eq!(receive(server.send(upload).await).await.status, "503");
+    for target in ["/_carob/health", "/_carob/ready"] {
+        assert_eq!(server.ask("GET", target).await.status, "200", "{target}");
+    }
+    assert!(server.metrics.text().contains("carob_rejected_total{reason=\"connections\"} 2\n"));
+    server.release.add_permits(1);
+    drop(slow);
+    // Noticed by whoever accepts the next one.
+    while server.ask("GET", "/a").await.status != "202" {}
     server.stop().await;
 }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -31,6 +32,8 @@ pub(crate) fn command_at(address: &str, data: &Path, args: &[&str]) -> Command {
 pub(crate) struct Gateway {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    /// Reads standard error all the time: a full pipe would hold the gateway up.
+    log: Option<JoinHandle<String>>,
     /// Standard output from the first line to the command to type next.
     pub(crate) banner: String,
 }
@@ -43,14 +46,20 @@ impl Gateway {
     pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut stderr = child.stderr.take().unwrap();
+        let log = thread::spawn(move || {
+            let mut text = Vec::new();
+            stderr.read_to_end(&mut text).unwrap();
+            String::from_utf8(text).unwrap()
+        });
         let mut banner = String::new();
         while !banner.contains("s3 mb s3://my-bucket\n") {
             if stdout.read_line(&mut banner).unwrap() == 0 {
-                let (_, stderr) = wait(child);
-                panic!("the gateway did not start: {banner}{stderr}");
+                exit(&mut child);
+                panic!("the gateway did not start: {banner}{}", log.join().unwrap());
             }
         }
-        Self { child, stdout, banner }
+        Self { child, stdout, log: Some(log), banner }
     }
 
     /// What the banner says after `name`.
@@ -70,13 +79,21 @@ impl Gateway {
 
     /// The same under another host.
     pub(crate) fn get_from(&self, host: &str, target: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(self.address()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_ascii_lowercase(), body.to_owned())
+        ask(self.address(), host, target)
+    }
+
+    /// What the listener for metrics shows.
+    pub(crate) fn metrics(&self) -> String {
+        self.monitored("/_carob/metrics").1
+    }
+
+    pub(crate) fn ready(&self) -> bool {
+        self.monitored("/_carob/ready").0.starts_with("http/1.1 200")
+    }
+
+    fn monitored(&self, target: &str) -> (String, String) {
+        let address = self.told("metrics").strip_prefix("http://").unwrap();
+        ask(address.strip_suffix("/_carob/metrics").unwrap().parse().unwrap(), "localhost", target)
     }
 
     pub(crate) fn healthy(&self) -> bool {
@@ -84,13 +101,21 @@ impl Gateway {
     }
 
     /// Sends a signal and gives the exit status, the rest of standard output, and standard error.
-    pub(crate) fn stop(mut self, signal: Signal) -> (ExitStatus, String, String) {
+    pub(crate) fn stop(self, signal: Signal) -> (ExitStatus, String, String) {
+        self.signal(signal);
+        self.ended()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits until it has ended; gives the same as [`Gateway::stop`].
+    pub(crate) fn ended(mut self) -> (ExitStatus, String, String) {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
-        let mut stderr = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        (exit(&mut self.child), rest, stderr)
+        let status = exit(&mut self.child);
+        (status, rest, self.log.take().unwrap().join().unwrap())
     }
 }
 
@@ -99,6 +124,25 @@ impl Drop for Gateway {
         // A test failed, or it stopped already.
         _ = self.child.kill();
         _ = self.child.wait();
+    }
+}
+
+fn ask(address: SocketAddr, host: &str, target: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_ascii_lowercase(), body.to_owned())
+}
+
+/// Waits for something that comes soon.
+pub(crate) fn until(mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < PATIENCE, "it never came");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -133,6 +177,6 @@ fn exit(child: &mut Child) -> ExitStatus {
             _ = child.kill();
             panic!("the gateway did not end");
         }
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
 }

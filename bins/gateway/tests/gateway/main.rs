@@ -1,6 +1,13 @@
 //! The real binary, started and stopped as an operator does.
 
 mod accounts;
+mod draining;
 mod harness;
 mod lifecycle;
+mod monitoring;
+mod pressure;
 mod refusals;
+mod s3;
+// The one that is checked against the specification's example.
+#[path = "../../../../crates/s3/tests/s3/signer.rs"]
+mod signer;

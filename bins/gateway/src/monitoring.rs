@@ -1,0 +1,79 @@
+//! What the layers have to tell, brought to the metrics.
+
+use std::sync::Arc;
+
+use carob_bucket::{Budget, Space};
+use carob_http::{Connections, Figure, FigureKind, Metrics, Readiness, Served};
+use carob_local::{LocalStats, LocalStore};
+use carob_s3::{Exchange, Observer};
+
+/// Counts what S3 serves.
+pub(crate) struct Requests(pub(crate) Metrics);
+
+impl Observer for Requests {
+    fn started(&self) {
+        self.0.started();
+    }
+
+    fn finished(&self, exchange: &Exchange<'_>) {
+        let Exchange { operation, status, code, rejection, received, sent, first_byte, time, .. } = *exchange;
+        if let Some(rejection) = rejection {
+            self.0.rejected(rejection.as_str());
+        }
+        let code = code.unwrap_or_default();
+        self.0.finished(&Served { operation, status, code, received, sent, first_byte, time });
+    }
+}
+
+/// What is there to show before anything is open.
+pub(crate) fn show_process(metrics: &Metrics, readiness: &Readiness) {
+    metrics.show(Figure::resident_memory());
+    let readiness = readiness.clone();
+    let ready = move || u64::from(readiness.is_ready());
+    metrics.show(gauge("carob_ready", "Whether new requests should come: 1 or 0.", ready));
+}
+
+/// Connections, and memory of bodies.
+pub(crate) fn show_load(metrics: &Metrics, connections: &Connections, bodies: &Budget) {
+    let connections = connections.clone();
+    let open = move || connections.open() as u64;
+    metrics.show(gauge("carob_connections_open", "Connections to the S3 listener.", open));
+    let of_bodies = |name, help, value: fn(&Budget) -> usize| {
+        let bodies = bodies.clone();
+        metrics.show(gauge(name, help, move || value(&bodies) as u64));
+    };
+    of_bodies("carob_body_memory_bytes", "Memory taken by bodies under way.", Budget::taken);
+    of_bodies("carob_body_memory_limit_bytes", "Memory that bodies may take together.", Budget::total);
+    let waiting = "Requests that wait for memory to begin.";
+    of_bodies("carob_body_memory_waiting", waiting, Budget::waiting);
+}
+
+/// What the store says of itself.
+pub(crate) fn show_store(metrics: &Metrics, store: &Arc<LocalStore>) {
+    let of_store = |name, help, kind, value: fn(&LocalStats) -> u64| {
+        let store = Arc::clone(store);
+        let value = Box::new(move || Some(value(&store.stats())));
+        metrics.show(Figure { name, help, kind, value });
+    };
+    use FigureKind::{Counter, Gauge};
+    of_store("carob_store_segments", "Segment files.", Gauge, |stats| stats.segments.into());
+    of_store("carob_store_bytes", "Bytes in segment files.", Gauge, |stats| stats.bytes);
+    of_store("carob_store_blocks", "Different blocks held.", Gauge, |stats| stats.blocks);
+    of_store("carob_store_heads", "Heads.", Gauge, |stats| stats.heads);
+    of_store("carob_store_flushes", "Flushes of segment files since the start.", Counter, |stats| {
+        stats.flushes
+    });
+}
+
+/// What the buckets do.
+pub(crate) fn show_space(metrics: &Metrics, space: &Space) {
+    let groups = metrics.clone();
+    space.on_group(move |operations, time| groups.group_committed(operations, time));
+    let space = space.clone();
+    let help = "Memory taken by decoded index nodes.";
+    metrics.show(gauge("carob_index_cache_bytes", help, move || space.cache_memory()));
+}
+
+fn gauge(name: &'static str, help: &'static str, value: impl Fn() -> u64 + Send + Sync + 'static) -> Figure {
+    Figure { name, help, kind: FigureKind::Gauge, value: Box::new(move || Some(value())) }
+}
