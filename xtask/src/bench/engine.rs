@@ -123,6 +123,9 @@ impl DiskFile for UnflushedFile {
         self.0.read_at(offset, buf)
     }
 
+    fn read_cached_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        self.0.read_cached_at(offset, buf)
+    }
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_at(offset, bytes)
     }
