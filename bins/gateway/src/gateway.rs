@@ -6,7 +6,7 @@ use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,14 +127,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     tracing::info!("stopping");
     readiness.set_serving(false);
-    let socket = settings.admin_socket.clone();
-    let impatient = tokio::spawn(async move {
-        signals.next().await;
-        tracing::warn!("told to stop twice: ending at once");
-        _ = std::fs::remove_file(socket);
-        // What was acknowledged is durable, and the rest was promised to nobody.
-        std::process::exit(1);
-    });
+    let impatient = tokio::spawn(end_at_once(signals, settings.admin_socket.clone()));
     stop.cancel();
     let mut ended = failed.unwrap_or(Ok(()));
     while let Some(server) = servers.join_next().await {
@@ -150,6 +143,15 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     impatient.abort();
     tracing::info!("stopped");
     Ok(ended?)
+}
+
+/// Ends the process at the next signal.
+async fn end_at_once(mut signals: Signals, socket: PathBuf) {
+    signals.next().await;
+    tracing::warn!("told to stop twice: ending at once");
+    _ = std::fs::remove_file(socket);
+    // What was acknowledged is durable, and the rest was promised to nobody.
+    std::process::exit(1);
 }
 
 /// The listener for metrics, from before anything is open until everything is closed.
