@@ -94,14 +94,13 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         bodies,
     })?;
     let s3 = s3.observed_by(Arc::new(Requests(metrics.clone())));
-    let statistics = Arc::clone(&local);
     let admin = Admin::new(AdminOptions {
         space: space.clone(),
         authorizer: Arc::clone(rights) as _,
         system: system.clone(),
         clock,
         version: env!("CARGO_PKG_VERSION"),
-        store: Box::new(move || figures(&statistics)),
+        store: figures(&local),
     });
 
     let stop = CancellationToken::new();
@@ -203,14 +202,18 @@ fn create_private(dir: &Path) -> anyhow::Result<()> {
     created.with_context(|| format!("cannot create the data directory {}", dir.display()))
 }
 
-fn figures(store: &LocalStore) -> BTreeMap<String, u64> {
-    let stats = store.stats();
-    let figures = [
-        ("segments", stats.segments.into()),
-        ("bytes", stats.bytes),
-        ("blocks", stats.blocks),
-        ("heads", stats.heads),
-        ("flushes", stats.flushes),
-    ];
-    figures.map(|(name, value)| (name.to_owned(), value)).into()
+/// Says how much the store holds, whenever it is asked.
+fn figures(store: &Arc<LocalStore>) -> Box<dyn Fn() -> BTreeMap<String, u64> + Send + Sync> {
+    let store = Arc::clone(store);
+    Box::new(move || {
+        let stats = store.stats();
+        let figures = [
+            ("segments", stats.segments.into()),
+            ("bytes", stats.bytes),
+            ("blocks", stats.blocks),
+            ("heads", stats.heads),
+            ("flushes", stats.flushes),
+        ];
+        figures.map(|(name, value)| (name.to_owned(), value)).into()
+    })
 }
