@@ -24,7 +24,7 @@ fn writer(session: &Arc<dyn Session>, budget: &Budget, length: usize) -> ObjectW
 
 /// Long enough for any machine: what does not end by then never does.
 async fn ends<T>(work: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(120), work).await.expect("everybody waits for everybody")
+    timeout(Duration::from_mins(2), work).await.expect("everybody waits for everybody")
 }
 
 #[tokio::test(flavor = "multi_thread")]
