@@ -161,8 +161,9 @@ fn an_export_verifies_offline() {
     // From here on nothing is asked of the gateway.
     std::fs::remove_file(gateway.dir.path().join("admin.sock")).unwrap();
     let text = gateway.says(&["verify", car, "--space", &space]);
-    for line in ["verdict    authentic and complete", "bucket     photos", "objects    4", "size       14 B"]
-    {
+    let lines =
+        ["verdict     authentic and complete", "bucket      photos", "objects     4", "size        14 B"];
+    for line in lines {
         assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
     }
     let report: Vec<serde_json::Value> = gateway.json(&["verify", car]);

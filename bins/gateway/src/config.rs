@@ -87,7 +87,7 @@ struct Options {
     #[arg(long, value_name = "SECONDS", env = "CAROB_DRAIN_SECONDS")]
     drain_seconds: Option<u64>,
     /// Memory for bodies on their way in or out, all together; who finds none waits, or is told to slow down
-    /// [default: 256]
+    /// [default: 128]
     #[arg(long, value_name = "MIB", env = "CAROB_MEMORY")]
     memory: Option<u32>,
     /// Memory for decoded index nodes [default: 32]

@@ -21,6 +21,9 @@ mod monitoring;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How many threads hash large bodies and read from the disk. More would hold more memory and no more processors.
+const BLOCKING_THREADS: usize = 32;
+
 fn main() -> ExitCode {
     let flags = match Flags::try_parse() {
         Ok(flags) => flags,
@@ -49,7 +52,8 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.max_blocking_threads(BLOCKING_THREADS).enable_all().build()?;
     runtime.block_on(gateway::run(settings))
 }
 

@@ -21,7 +21,7 @@ pub struct BudgetOptions {
 
 impl Default for BudgetOptions {
     fn default() -> Self {
-        Self { bytes: 256 << 20, waiting: 1024, patience: Duration::from_secs(20) }
+        Self { bytes: 128 << 20, waiting: 1024, patience: Duration::from_secs(20) }
     }
 }
 

@@ -70,13 +70,19 @@ pub(crate) async fn run(
     }
     let object = Resource::Object { bucket: &input.bucket, key: &input.key };
     kept.authorize(carob, &caller, object).await?;
-    begin_long_work(&request.extensions);
-    let checksum = match algorithm {
-        Some(algorithm) if record.checksum.as_ref().is_none_or(|kept| kept.algorithm != algorithm) => {
+    let unknown = algorithm
+        .filter(|algorithm| record.checksum.as_ref().is_none_or(|kept| kept.algorithm != *algorithm));
+    let body = match unknown {
+        Some(algorithm) => {
             let body = source.read_within(0..record.size, &carob.bodies).await.map_err(from_bucket)?;
-            checksum::of_stream(algorithm, body).await?
+            Some((algorithm, body))
         }
-        _ => None,
+        None => None,
+    };
+    begin_long_work(&request.extensions);
+    let checksum = match body {
+        Some((algorithm, body)) => checksum::of_stream(algorithm, body).await?,
+        None => None,
     };
     let Kept { headers, metadata, tags, lock } = kept;
     let options = PutOptions { headers, metadata, checksum, tags, lock, precondition };

@@ -39,8 +39,8 @@ pub(crate) async fn run(
     let range = within(asked, source.record().size)?;
 
     let kept = kept_algorithm(&state);
-    let memory =
-        COPY_MEMORY.min(usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(COPY_MEMORY));
+    let most = source.record().size.saturating_mul(2);
+    let memory = usize::try_from(most).unwrap_or(COPY_MEMORY).min(COPY_MEMORY);
     // All at once: a copy that holds what it reads while it waits for what it writes could wait for itself.
     let _until_copied = carob.bodies.enter(memory).await.ok_or_else(slow_down)?;
     begin_long_work(&request.extensions);
