@@ -100,20 +100,21 @@ impl Client {
         if answer.is_truncated != answer.next_key_marker.is_some() {
             return Err(Failure::Nonsense(format!("IsTruncated and markers disagree: {answer:?}")));
         }
-        let object = |version: xml::ObjectVersion| VersionListed {
-            key: version.key,
-            version: version.version_id,
-            latest: version.is_latest,
-            object: Some((unquoted(&version.etag), version.size)),
+        let listed = |entry: xml::VersionsEntry| match entry {
+            xml::VersionsEntry::Version(version) => VersionListed {
+                key: version.key,
+                version: version.version_id,
+                latest: version.is_latest,
+                object: Some((unquoted(&version.etag), version.size)),
+            },
+            xml::VersionsEntry::DeleteMarker(marker) => VersionListed {
+                key: marker.key,
+                version: marker.version_id,
+                latest: marker.is_latest,
+                object: None,
+            },
         };
-        let marker = |marker: xml::DeleteMarker| VersionListed {
-            key: marker.key,
-            version: marker.version_id,
-            latest: marker.is_latest,
-            object: None,
-        };
-        let objects = answer.version.into_iter().map(object);
-        let versions = objects.chain(answer.delete_marker.into_iter().map(marker)).collect();
+        let versions = answer.entries.into_iter().map(listed).collect();
         let next = answer.next_key_marker.map(|key| (key, answer.next_version_id_marker));
         Ok(VersionsPage { versions, next })
     }

@@ -1,5 +1,6 @@
 //! The few XML documents that the client reads and writes.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 /// Answer of ListObjectsV2.
@@ -152,10 +153,21 @@ pub(super) struct ListVersionsResult {
     pub(super) is_truncated: bool,
     pub(super) next_key_marker: Option<String>,
     pub(super) next_version_id_marker: Option<String>,
-    #[serde(default)]
-    pub(super) version: Vec<ObjectVersion>,
-    #[serde(default)]
-    pub(super) delete_marker: Vec<DeleteMarker>,
+    // Named, so that only the entries are left for the list.
+    _name: IgnoredAny,
+    _prefix: IgnoredAny,
+    _max_keys: IgnoredAny,
+    _key_marker: IgnoredAny,
+    _version_id_marker: IgnoredAny,
+    /// In the order of the document.
+    #[serde(rename = "$value", default)]
+    pub(super) entries: Vec<VersionsEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) enum VersionsEntry {
+    Version(ObjectVersion),
+    DeleteMarker(DeleteMarker),
 }
 
 #[derive(Debug, Deserialize)]
