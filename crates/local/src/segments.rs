@@ -16,7 +16,7 @@ use crate::sidecar::{Found, Of, Sidecar};
 use crate::{recover, segment, sidecar};
 
 /// How many files of each kind are kept open.
-const OPEN_FILES: usize = 256;
+const OPEN_FILES: usize = 128;
 
 /// How much of a frame is read before its length is known: small blocks come whole.
 const FIRST: usize = 6 * 1024;
