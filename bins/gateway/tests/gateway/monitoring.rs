@@ -42,7 +42,7 @@ fn metrics_count_what_was_served_and_name_nothing() {
         "carob_store_flushes_total ",
         "carob_store_blocks ",
         "carob_body_memory_bytes 0",
-        "carob_body_memory_limit_bytes 268435456",
+        "carob_body_memory_limit_bytes 134217728",
         "carob_connections_open ",
         "carob_index_cache_bytes ",
         "carob_ready 1",
