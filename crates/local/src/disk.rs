@@ -102,3 +102,15 @@ pub(crate) fn read_whole(file: &dyn DiskFile, limit: u64) -> io::Result<Vec<u8>>
     io::Read::read_to_end(&mut FileReader::new(file, 0, limit), &mut bytes)?;
     Ok(bytes)
 }
+
+/// Fills `buf` as far as the file goes.
+pub(crate) fn fill(file: &dyn DiskFile, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match file.read_at(offset + filled as u64, &mut buf[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
+}

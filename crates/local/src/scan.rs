@@ -5,7 +5,7 @@ use std::io;
 use carob_car::CarReader;
 use memchr::memmem::Finder;
 
-use crate::disk::{DiskFile, FileReader};
+use crate::disk::{DiskFile, FileReader, fill};
 use crate::record::{HeadRecord, LogId, Position};
 
 /// How much of a file is looked at at once.
@@ -59,16 +59,4 @@ fn record_at(file: &dyn DiskFile, log: LogId, segment: u32, begins: u64) -> io::
         Err(carob_car::CarError::Io(e)) => Err(e),
         _ => Ok(None),
     }
-}
-
-/// Reads as much of `window` as the file holds.
-fn fill(file: &dyn DiskFile, start: u64, window: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < window.len() {
-        match file.read_at(start + filled as u64, &mut window[filled..])? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    Ok(filled)
 }

@@ -9,7 +9,7 @@ use carob_car::FrameStart;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, fill};
 use crate::index::{Key, Place};
 use crate::record::LogId;
 use crate::sidecar::{Found, Of, Sidecar};
@@ -196,16 +196,4 @@ impl Segments {
         frame.shrink_to_fit();
         Ok(Frame::Read(start.cid, Bytes::from(frame).slice(start.prefix..)))
     }
-}
-
-/// Fills `buf` as far as the file goes.
-fn fill(file: &dyn DiskFile, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buf.len() {
-        match file.read_at(offset + filled as u64, &mut buf[filled..])? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    Ok(filled)
 }

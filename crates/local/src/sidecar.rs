@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, fill};
 use crate::index::Key;
 use crate::record::LogId;
 use crate::table::PREFIX;
@@ -199,14 +199,7 @@ impl Sidecar {
         if !wait {
             return Ok(self.file.read_cached_at(offset, buf)? == Some(buf.len()));
         }
-        let mut filled = 0;
-        while filled < buf.len() {
-            match self.file.read_at(offset + filled as u64, &mut buf[filled..])? {
-                0 => return Ok(false),
-                read => filled += read,
-            }
-        }
-        Ok(true)
+        Ok(fill(&*self.file, offset, buf)? == buf.len())
     }
 }
 
