@@ -19,6 +19,7 @@ mod python;
 mod readme;
 mod s3;
 mod tidy;
+mod unflushed;
 
 use std::process::ExitCode;
 

@@ -168,7 +168,7 @@ impl Committer {
         self.settle().await;
     }
 
-    /// What waits. While a group is under way, about half as much again is worth waiting for: those who were
+    /// What waits. While a group is under way, half as many operations as it has are worth waiting for: those who were
     /// answered by the one before are on their way back, and every group costs a flush.
     async fn next_ops(&mut self) -> Option<Vec<Op>> {
         let mut ops = Vec::new();

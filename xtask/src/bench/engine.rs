@@ -1,17 +1,17 @@
 //! Carob's engine without HTTP around it, on the disk as it is and on one that flushes nothing.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use carob_bucket::{Bucket, PutOptions, Space, SpaceOptions};
 use carob_identity::{SeededEntropy, SpaceKey, SystemClock};
-use carob_local::{Disk, DiskFile, DiskLock, LocalOptions, LocalStore, RealDisk};
+use carob_local::{LocalOptions, LocalStore};
 use futures::TryStreamExt;
 
 use super::turn::OBJECTS;
 use crate::s3::Stamped;
+use crate::unflushed::Unflushed;
 
 /// As much as the gateway keeps by default.
 const CACHE: u64 = 32 << 20;
@@ -29,7 +29,7 @@ impl Engine {
     pub(super) async fn open(dir: &Path, flush: bool) -> Result<Self> {
         let mut options = LocalOptions::new(dir, [7; 16]);
         if !flush {
-            options.disk = Arc::new(Unflushed(RealDisk));
+            options.disk = Arc::new(Unflushed(options.disk));
         }
         let store = Arc::new(tokio::task::spawn_blocking(|| LocalStore::open(options)).await??);
         let entropy = Arc::new(SeededEntropy::new(1));
@@ -70,79 +70,5 @@ impl Engine {
     pub(super) async fn close(self) -> Result<()> {
         self.space.close().await;
         Ok(self.store.close().await?)
-    }
-}
-
-/// The real disk, but nothing is ever made durable: what the engine would do if flushes were free.
-#[derive(Debug)]
-struct Unflushed(RealDisk);
-
-impl Disk for Unflushed {
-    fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        self.0.create_dir(dir)
-    }
-
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(UnflushedFile(self.0.create(path)?)))
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(UnflushedFile(self.0.open(path)?)))
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        self.0.list(dir)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.0.remove(path)
-    }
-
-    fn flush_dir(&self, _: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
-        self.0.lock(path)
-    }
-}
-
-#[derive(Debug)]
-struct UnflushedFile(Arc<dyn DiskFile>);
-
-impl DiskFile for UnflushedFile {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(offset, buf)
-    }
-
-    fn read_cached_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<Option<usize>> {
-        self.0.read_cached_at(offset, buf)
-    }
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_at(offset, bytes)
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn flush_all(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn preallocate(&self, len: u64) -> io::Result<()> {
-        self.0.preallocate(len)
     }
 }
