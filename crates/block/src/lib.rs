@@ -18,6 +18,7 @@
 mod block;
 mod links;
 mod store;
+mod sweep;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -32,3 +33,4 @@ pub use cid::Cid;
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
 pub use store::{HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError};
+pub use sweep::{Collection, Marked, Sweep, SweepOptions, Swept};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use carob_block::Block;
+use carob_block::{Block, Bytes};
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::{CommitError, RetentionMode, codec};
 
@@ -16,6 +17,9 @@ pub struct Config {
     pub object_lock: Option<ObjectLock>,
     /// The bucket's own tags.
     pub tags: BTreeMap<String, String>,
+    /// Settings that only a protocol's front end understands (a policy, CORS rules), under its names for them, as it
+    /// wrote them.
+    pub documents: BTreeMap<String, Bytes>,
 }
 
 /// Whether writes keep what they replace.
@@ -73,6 +77,8 @@ struct Wire {
     lock: Option<ObjectLock>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    docs: BTreeMap<String, ByteBuf>,
 }
 
 impl Config {
@@ -84,8 +90,9 @@ impl Config {
         if *self == Self::default() {
             return Ok(None);
         }
-        let Self { versioning, object_lock, tags } = self.clone();
-        codec::encode(&Wire { v: 1, versioning, lock: object_lock, tags }, "configuration").map(Some)
+        let Self { versioning, object_lock, tags, documents } = self.clone();
+        let docs = documents.into_iter().map(|(name, text)| (name, ByteBuf::from(text.to_vec()))).collect();
+        codec::encode(&Wire { v: 1, versioning, lock: object_lock, tags, docs }, "configuration").map(Some)
     }
 
     /// Reads it back.
@@ -93,8 +100,9 @@ impl Config {
     /// # Errors
     /// [`CommitError::Malformed`], [`CommitError::UnknownVersion`].
     pub fn from_block(block: &Block) -> Result<Self, CommitError> {
-        let Wire { v, versioning, lock, tags } = codec::decode(block, "configuration")?;
+        let Wire { v, versioning, lock, tags, docs } = codec::decode(block, "configuration")?;
         codec::version_one(v, "configuration")?;
-        Ok(Self { versioning, object_lock: lock, tags })
+        let documents = docs.into_iter().map(|(name, text)| (name, text.into_vec().into())).collect();
+        Ok(Self { versioning, object_lock: lock, tags, documents })
     }
 }

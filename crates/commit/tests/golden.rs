@@ -163,12 +163,13 @@ fn configuration_has_its_golden_bytes() {
         versioning: Versioning::Enabled,
         object_lock: Some(ObjectLock { default: Some(default) }),
         tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
+        documents: BTreeMap::from([("policy".to_owned(), "{}".into())]),
     };
     let block = config.to_block().unwrap().unwrap();
     assert_eq!(
         hex::encode(block.data()),
         concat!(
-            "a4617601646c6f636ba16764656661756c74a2646d6f64656a474f5645524e414e434566706572696f64a164",
+            "a561760164646f6373a166706f6c696379427b7d646c6f636ba16764656661756c74a2646d6f64656a474f5645524e414e434566706572696f64a164",
             "64617973181e6474616773a1616b61766a76657273696f6e696e6767456e61626c6564",
         )
     );
