@@ -97,6 +97,11 @@ impl Log {
         self.sealed_bytes + self.tail.as_ref().map_or(0, |tail| u64::from(tail.end))
     }
 
+    /// How many bytes are written that are not known to be durable.
+    pub(crate) fn unflushed(&self) -> u32 {
+        self.tail.as_ref().map_or(0, |tail| tail.end.saturating_sub(self.durable.offset))
+    }
+
     /// How many flushes of file contents were asked for.
     pub(crate) fn flushes(&self) -> u64 {
         self.flushes

@@ -23,6 +23,10 @@ const PATIENCE: Duration = Duration::from_micros(200);
 /// How many bytes may be written while commits wait for others.
 const PATIENCE_BYTES: u64 = 4 * 1024 * 1024;
 
+/// How many bytes are written at most before they are flushed, though nobody commits them yet: the disk works while a
+/// long body still comes in, and its commit finds little left to flush.
+const FLUSH_BYTES: u32 = 4 * 1024 * 1024;
+
 /// Heads are written down once the log has grown by so many times what they take.
 const CHECKPOINT_SHARE: u64 = 16;
 
@@ -167,6 +171,10 @@ impl Writer {
             self.unflushed.retain(|(_, place)| place.at > durable);
         }
         self.index_sealed();
+        if self.log.unflushed() >= FLUSH_BYTES {
+            self.log.flush()?;
+            self.unflushed.clear();
+        }
         Ok(())
     }
 
