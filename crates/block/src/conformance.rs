@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cid::Cid;
 use ipld_core::ipld::Ipld;
 
-use crate::{Block, Codec, HeadSwap, Session, Store, StoreError};
+use crate::{Block, Check, Codec, HeadSwap, Session, Store, StoreError};
 
 /// Opens fresh stores, and reopens one after a crash.
 #[async_trait]
@@ -22,6 +22,7 @@ pub trait Harness: Send {
 /// Runs the whole suite, panicking at the first violation.
 pub async fn run(harness: &mut dyn Harness) {
     put_blocks_are_readable(harness).await;
+    parts_come_out_only_if_they_are_accepted(harness).await;
     missing_names_what_is_not_held(harness).await;
     commit_is_atomic_over_heads(harness).await;
     a_lost_race_changes_nothing(harness).await;
@@ -63,6 +64,38 @@ async fn put_blocks_are_readable(harness: &mut dyn Harness) {
     let empty = leaf("");
     put(&*session, &empty).await;
     assert_eq!(store.get(empty.cid()).await.expect("get"), Some(empty), "an empty block is a block");
+}
+
+async fn parts_come_out_only_if_they_are_accepted(harness: &mut dyn Harness) {
+    let store = harness.fresh().await;
+    let session = store.session();
+    // Of a size that stores treat as small, and one that they do not.
+    let blocks = [300, 300_000].map(|size: usize| {
+        let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+        Block::new(Codec::Raw, bytes.into()).expect("small")
+    });
+    session.put(blocks.to_vec()).await.expect("put");
+    let is = |expected: &[u8]| -> Check {
+        let expected = expected.to_vec();
+        Arc::new(move |bytes| bytes == expected)
+    };
+    for durable in [false, true] {
+        for block in &blocks {
+            let (cid, data) = (block.cid(), block.data());
+            for range in [0..data.len(), 3..290, 17..17, data.len() - 5..data.len()] {
+                let part = &data[range.clone()];
+                let got = store.get_part(cid, range.clone(), is(part)).await.expect("accepted");
+                assert_eq!(got.as_deref(), Some(part), "durable: {durable}");
+                let refused = store.get_part(cid, range.clone(), Arc::new(|_| false)).await;
+                assert!(matches!(refused, Err(StoreError::Damaged(_))), "{range:?}: {refused:?}");
+            }
+            let past = store.get_part(cid, 1..data.len() + 1, Arc::new(|_| true)).await;
+            assert!(matches!(past, Err(StoreError::Damaged(_))), "{past:?}");
+        }
+        let absent = store.get_part(leaf("absent").cid(), 0..1, Arc::new(|_| true)).await.expect("absent");
+        assert_eq!(absent, None);
+        store.commit(&[&*session], &[]).await.expect("commit");
+    }
 }
 
 async fn missing_names_what_is_not_held(harness: &mut dyn Harness) {

@@ -1,12 +1,14 @@
 //! A store decorator that fails on demand, to show that callers survive failure at every call.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cid::Cid;
 
-use crate::{Block, HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError};
+use crate::{Block, Check, HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError};
 
 /// Counts the calls that reach a store, and fails one of them.
 #[derive(Debug)]
@@ -55,6 +57,16 @@ impl ReadBlocks for FaultyStore {
     async fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
         self.calls.next()?;
         self.inner.get(cid).await
+    }
+
+    async fn get_part(
+        &self,
+        cid: &Cid,
+        range: Range<usize>,
+        check: Check,
+    ) -> Result<Option<Bytes>, StoreError> {
+        self.calls.next()?;
+        self.inner.get_part(cid, range, check).await
     }
 }
 

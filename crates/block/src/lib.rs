@@ -32,5 +32,5 @@ pub use bytes::Bytes;
 pub use cid::Cid;
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
-pub use store::{HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError};
+pub use store::{Check, HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError};
 pub use sweep::{Collection, Marked, Sweep, SweepOptions, Swept};

@@ -1,8 +1,11 @@
 //! The traits of stores: blocks, sessions, heads.
 
 use std::fmt::Debug;
+use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cid::Cid;
 
 use crate::{Block, BlockError};
@@ -45,6 +48,9 @@ pub enum StoreError {
     },
 }
 
+/// Says whether bytes are those that were meant.
+pub type Check = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
 /// Reads blocks by CID.
 #[async_trait]
 pub trait ReadBlocks: Send + Sync + Debug {
@@ -55,6 +61,28 @@ pub trait ReadBlocks: Send + Sync + Debug {
     /// # Errors
     /// [`StoreError::Damaged`] if the stored bytes do not hash to `cid`.
     async fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError>;
+
+    /// Bytes `range` of a block, if `check` accepts them; `None` if this store does not hold the block.
+    ///
+    /// For whoever can verify a part by other means than hashing the whole block, which need not even be read. Bytes
+    /// that were not verified never come out: after an error, [`ReadBlocks::get`] may still find the block sound.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if `check` refuses the bytes, or there are none there.
+    async fn get_part(
+        &self,
+        cid: &Cid,
+        range: Range<usize>,
+        check: Check,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let Some(block) = self.get(cid).await? else { return Ok(None) };
+        let part =
+            (range.start <= range.end && range.end <= block.data().len()).then(|| block.data().slice(range));
+        match part.filter(|part| check(part)) {
+            Some(part) => Ok(Some(part)),
+            None => Err(BlockError::HashMismatch(*cid).into()),
+        }
+    }
 }
 
 /// Names a session within its store.

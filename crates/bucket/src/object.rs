@@ -8,13 +8,16 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use carob_block::{Cid, ReadBlocks};
-use carob_commit::{PartList, Record};
-use carob_object::{Budget, LEAF_SIZE, ObjectError, ObjectReader, read, read_within};
+use carob_commit::{Blake3Root, PartList, Record};
+use carob_object::{Body, Budget, LEAF_SIZE, ObjectError, ObjectReader, Run, read, read_within};
 use futures::future::{self, Either, Ready};
 use futures::stream::{self, Once};
 use futures::{Stream, StreamExt};
 
 use crate::BucketError;
+
+/// From so many parts on their list takes longer to read than a leaf to hash.
+const MANY_PARTS: u32 = 1000;
 
 /// An object as of one commit.
 #[derive(Debug, Clone)]
@@ -64,8 +67,23 @@ impl Object {
         // A leaf is read whole, however little of it is asked for.
         let leaf = size.min(LEAF_SIZE as u64) as usize;
         let first = budget.enter(leaf).await.ok_or(BucketError::Overloaded)?;
-        let (store, content) = (Arc::clone(&self.store), self.record.content);
-        Ok(ByteStream::of(read_within(store, content, size, range, budget.clone(), first)))
+        let runs = self.runs().await?;
+        let body = Body { content: self.record.content, size, runs };
+        Ok(ByteStream::of(read_within(Arc::clone(&self.store), body, range, budget.clone(), first)))
+    }
+
+    /// What verifies ranges of the body. None for bodies so small, or of so many parts, that hashing a leaf takes no
+    /// longer.
+    async fn runs(&self) -> Result<Vec<Run>, BucketError> {
+        let run = |size: u64, tree: &Blake3Root| Run { size, root: tree.root, outboard: tree.outboard };
+        if let Some(tree) = self.record.blake3.as_ref().filter(|tree| tree.outboard.is_some()) {
+            return Ok(vec![run(self.record.size, tree)]);
+        }
+        if self.record.etag.parts.is_none_or(|parts| parts > MANY_PARTS) {
+            return Ok(Vec::new());
+        }
+        let parts = self.parts().await?.unwrap_or(PartList(Vec::new())).0;
+        Ok(parts.iter().map(|part| run(part.size, &part.blake3)).collect())
     }
 
     fn cut(&self, range: Range<u64>) -> Range<u64> {

@@ -42,6 +42,7 @@ mod group;
 mod index;
 mod indexer;
 mod log;
+mod part;
 mod queue;
 mod read;
 mod real;

@@ -1,13 +1,14 @@
 //! Reading blocks.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use carob_block::{Block, Cid, ReadBlocks, StoreError};
+use carob_block::{Block, Bytes, Check, Cid, ReadBlocks, StoreError};
 
 use crate::index::{Held, Key, Place};
-use crate::segments::Frame;
+use crate::segments::{Frame, INLINE_LIMIT};
 use crate::store::{LocalStore, Shared};
 
 impl Shared {
@@ -51,12 +52,12 @@ impl Shared {
     /// thread. Whatever is wrong, the other way finds out.
     fn read_cached(&self, cid: &Cid, key: &Key, held: &Held) -> Option<Block> {
         let data = match held {
-            Held::At(place) => self.segments.read_cached(*place)?,
+            Held::At(place) if place.len as usize <= INLINE_LIMIT => self.segments.read_cached(*place)?,
             Held::Sealed(segments) => match self.segments.read_sealed(key, *segments.first()?, false).ok()? {
                 Frame::Read(_, data) => data,
                 Frame::Malformed | Frame::Absent | Frame::Waits => return None,
             },
-            Held::Queued(_) => return None,
+            Held::At(_) | Held::Queued(_) => return None,
         };
         Block::verify(*cid, data).ok()
     }
@@ -82,6 +83,22 @@ impl ReadBlocks for LocalStore {
         }
         let (shared, cid) = (Arc::clone(&self.shared), *cid);
         let read = tokio::task::spawn_blocking(move || shared.read(&cid, &key)).await;
+        read.map_err(|e| unavailable(io::Error::other(e)))?
+    }
+
+    async fn get_part(
+        &self,
+        cid: &Cid,
+        range: Range<usize>,
+        check: Check,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let Some(key) = Key::of(cid) else { return Ok(None) };
+        let Some(held) = self.shared.index.get(&key) else { return Ok(None) };
+        if let Some(part) = self.shared.part_cached(&held, &key, &range, &check) {
+            return Ok(Some(part));
+        }
+        let (shared, cid) = (Arc::clone(&self.shared), *cid);
+        let read = tokio::task::spawn_blocking(move || shared.part(&cid, &key, &range, &check)).await;
         read.map_err(|e| unavailable(io::Error::other(e)))?
     }
 }

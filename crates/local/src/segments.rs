@@ -11,7 +11,7 @@ use quick_cache::sync::Cache;
 
 use crate::disk::{Disk, DiskFile, fill};
 use crate::index::{Key, Place};
-use crate::record::LogId;
+use crate::record::{LogId, Position};
 use crate::sidecar::{Found, Of, Sidecar};
 use crate::{recover, segment, sidecar};
 
@@ -21,8 +21,11 @@ const OPEN_FILES: usize = 128;
 /// How much of a frame is read before its length is known: small blocks come whole.
 const FIRST: usize = 6 * 1024;
 
+/// No frame has more before its data.
+const FRAME_START: usize = 64;
+
 /// Frames of up to so many bytes are read without moving to another thread, if the page cache has them.
-const INLINE_LIMIT: usize = 16 * 1024;
+pub(crate) const INLINE_LIMIT: usize = 16 * 1024;
 
 /// The files that blocks are read from.
 #[derive(Debug)]
@@ -73,9 +76,9 @@ impl Segments {
         Ok(data.into())
     }
 
-    /// The bytes at `place`, if there are few and that takes no waiting.
+    /// The bytes at `place`, if that takes no waiting.
     pub(crate) fn read_cached(&self, place: Place) -> Option<Bytes> {
-        let file = self.files.get(&place.at.segment).filter(|_| place.len as usize <= INLINE_LIMIT)?;
+        let file = self.files.get(&place.at.segment)?;
         let mut data = vec![0; place.len as usize];
         let read = file.read_cached_at(place.at.offset.into(), &mut data).ok()??;
         (read == data.len()).then(|| data.into())
@@ -101,6 +104,33 @@ impl Segments {
             }
         }
         Some(false)
+    }
+
+    /// Where a sealed segment has the data of a block, going by its index and the frame's start, neither of them
+    /// verified; `None` if it does not hold the block or, without `wait`, if that takes waiting.
+    pub(crate) fn place(&self, key: &Key, segment: u32, wait: bool) -> io::Result<Option<Place>> {
+        let Found::Frame(at) = self.find(key, segment, wait)? else { return Ok(None) };
+        let file = match self.files.get(&segment) {
+            None if !wait => return Ok(None),
+            None => self.file(segment)?,
+            Some(file) => file,
+        };
+        let mut start = [0; FRAME_START];
+        let filled = if wait {
+            fill(&*file, at.into(), &mut start)?
+        } else {
+            match file.read_cached_at(at.into(), &mut start)? {
+                Some(filled) => filled,
+                None => return Ok(None),
+            }
+        };
+        let start =
+            FrameStart::read(&start[..filled]).ok_or_else(|| io::Error::from(ErrorKind::InvalidData))?;
+        let place = |at: usize, len: usize| {
+            let at = Position { segment, offset: u32::try_from(at).ok()? };
+            Some(Place { at, len: u32::try_from(len).ok()? })
+        };
+        Ok(place(at as usize + start.prefix, start.data))
     }
 
     /// Reads the frame of a block from a sealed segment.

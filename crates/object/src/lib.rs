@@ -35,6 +35,7 @@ mod budget;
 mod checksum;
 mod combine;
 mod dag;
+mod descent;
 mod error;
 mod join;
 mod leaf;
@@ -51,7 +52,7 @@ pub use dag::DagBuilder;
 pub use error::ObjectError;
 pub use join::{Joined, join};
 pub use outboard::GROUP_SIZE;
-pub use reader::{ObjectReader, blocks, read, read_within};
+pub use reader::{Body, ObjectReader, Run, blocks, read, read_within};
 pub use unixfs::Link;
 pub use writer::{ObjectWriter, WrittenObject};
 

@@ -13,11 +13,34 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::budget::{Budget, Share};
-use crate::walk::{Visit, Walk};
+use crate::descent::Descent;
+use crate::walk::Walk;
 use crate::{LEAF_SIZE, ObjectError};
 
 /// Leaves that are fetched before the consumer asks.
 const READ_AHEAD: usize = 1;
+
+/// A body to read.
+#[derive(Debug, Clone)]
+pub struct Body {
+    /// The raw leaf, or the root of the UnixFS file.
+    pub content: Cid,
+    /// Its bytes.
+    pub size: u64,
+    /// Runs that make up the body, with what it takes to verify parts of them. Without any, leaves are hashed whole.
+    pub runs: Vec<Run>,
+}
+
+/// A run of a body that has a BLAKE3 tree of its own: all of it, or one of the parts it was joined from.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its bytes.
+    pub size: u64,
+    /// Its BLAKE3 hash.
+    pub root: [u8; 32],
+    /// Its Bao outboard, a UnixFS file; `None` for a run of up to 16 KiB.
+    pub outboard: Option<Cid>,
+}
 
 /// Reads bytes `range` of the body `content`, which has `size` bytes.
 ///
@@ -36,11 +59,14 @@ pub fn read(
     size: u64,
     range: Range<u64>,
 ) -> Result<ObjectReader, ObjectError> {
-    start(store, content, size, range, None)
+    start(store, Body { content, size, runs: Vec::new() }, range, None)
 }
 
 /// The same as [`read`], with shares of `budget` for the leaves, each until the last copy of its bytes is dropped:
 /// `first` is that of the first leaf.
+///
+/// Where the body has runs, they verify what is read, and of a leaf only the groups of 16 KiB that the range touches
+/// are read. Should they not bear out a leaf, it is hashed whole after all, and so is what follows.
 ///
 /// # Errors
 /// As [`read`].
@@ -49,30 +75,30 @@ pub fn read(
 /// Outside of a Tokio runtime.
 pub fn read_within(
     store: Arc<dyn ReadBlocks>,
-    content: Cid,
-    size: u64,
+    body: Body,
     range: Range<u64>,
     budget: Budget,
     first: Share,
 ) -> Result<ObjectReader, ObjectError> {
-    start(store, content, size, range, Some(Shares { budget, first: Some(first) }))
+    start(store, body, range, Some(Shares { budget, first: Some(first) }))
 }
 
 fn start(
     store: Arc<dyn ReadBlocks>,
-    content: Cid,
-    size: u64,
+    body: Body,
     range: Range<u64>,
     shares: Option<Shares>,
 ) -> Result<ObjectReader, ObjectError> {
+    let Body { content, size, runs } = body;
     if range.start > range.end || range.end > size {
         return Err(ObjectError::OutOfRange { start: range.start, end: range.end, size });
     }
     let remaining = range.end - range.start;
     let (sender, leaves) = mpsc::channel(READ_AHEAD);
     let ahead = (remaining > 0).then(|| {
-        let walk = Walk::new(store, content, Some(size), range.clone());
-        AbortOnDropHandle::new(tokio::spawn(fetch(walk, range, shares, sender)))
+        let descent = (!runs.is_empty()).then(|| Descent::new(Arc::clone(&store), runs, &range));
+        let walk = Walk::new(Arc::clone(&store), content, Some(size), range.clone());
+        AbortOnDropHandle::new(tokio::spawn(fetch(Leaves { store, walk, descent, range }, shares, sender)))
     });
     Ok(ObjectReader { leaves, remaining, _ahead: ahead })
 }
@@ -128,13 +154,34 @@ impl Shares {
     }
 }
 
-async fn fetch(
-    mut walk: Walk,
+/// The leaves of a body in order, as far as they lie in a range.
+struct Leaves {
+    store: Arc<dyn ReadBlocks>,
+    walk: Walk,
+    /// `None` once it failed to bear out a leaf.
+    descent: Option<Descent>,
     range: Range<u64>,
+}
+
+impl Leaves {
+    async fn next(&mut self) -> Result<Option<Bytes>, ObjectError> {
+        let Some(place) = self.walk.next_place().await? else { return Ok(None) };
+        if let Some(descent) = &mut self.descent {
+            if let Some(bytes) = descent.read(&place, &self.range).await {
+                return Ok(Some(bytes));
+            }
+            self.descent = None;
+        }
+        place.read(&*self.store, &self.range).await.map(Some)
+    }
+}
+
+async fn fetch(
+    mut body: Leaves,
     mut shares: Option<Shares>,
     leaves: mpsc::Sender<Result<Bytes, ObjectError>>,
 ) {
-    let mut left = range.end.saturating_sub(range.start);
+    let mut left = body.range.end.saturating_sub(body.range.start);
     while left > 0 {
         // A place first: nothing is held for a consumer that takes nothing.
         let Ok(place) = leaves.reserve().await else { return };
@@ -142,24 +189,13 @@ async fn fetch(
             Some(shares) => Some(shares.next().await),
             None => None,
         };
-        let item = match walk.next_leaf().await {
-            Ok(Some(visit)) => Ok(cut(&visit, &range)),
-            Ok(None) => return,
-            Err(error) => Err(error),
-        };
+        let Some(item) = body.next().await.transpose() else { return };
         left = item.as_ref().map_or(0, |bytes| left.saturating_sub(bytes.len() as u64));
         place.send(item.map(|bytes| match share {
             Some(share) => share.of(bytes),
             None => bytes,
         }));
     }
-}
-
-/// The part of a leaf that lies in `range`, which it touches.
-fn cut(visit: &Visit, range: &Range<u64>) -> Bytes {
-    let data = visit.block.data();
-    let within = |at: u64| at.saturating_sub(visit.start).min(data.len() as u64) as usize;
-    data.slice(within(range.start)..within(range.end))
 }
 
 /// All blocks of the body `content`, parents before children, leaves in the order of the body.
@@ -171,6 +207,6 @@ fn cut(visit: &Visit, range: &Range<u64>) -> Bytes {
 /// where a block cannot be had.
 pub fn blocks(store: Arc<dyn ReadBlocks>, content: Cid) -> BoxStream<'static, Result<Block, ObjectError>> {
     let walk = Walk::new(store, content, None, 0..u64::MAX);
-    let next = |mut walk: Walk| async move { Ok(walk.next().await?.map(|visit| (visit.block, walk))) };
+    let next = |mut walk: Walk| async move { Ok(walk.next().await?.map(|block| (block, walk))) };
     Box::pin(try_unfold(walk, next))
 }

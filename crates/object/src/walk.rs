@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use carob_block::{Block, Cid, Codec, ReadBlocks};
 
 use crate::ObjectError;
@@ -34,12 +35,28 @@ struct Pending {
     depth: usize,
 }
 
-/// A block of a body.
-#[derive(Debug)]
-pub(crate) struct Visit {
-    pub(crate) block: Block,
-    /// Where in the body it starts.
-    pub(crate) start: u64,
+/// A leaf of a body, by the bytes of the body that it has.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) cid: Cid,
+    pub(crate) span: Range<u64>,
+}
+
+impl Place {
+    /// Fetches the leaf whole, and gives its bytes that lie in `range`, which it touches.
+    pub(crate) async fn read(
+        &self,
+        store: &dyn ReadBlocks,
+        range: &Range<u64>,
+    ) -> Result<Bytes, ObjectError> {
+        let block = store.get(&self.cid).await?.ok_or(ObjectError::MissingBlock(self.cid))?;
+        let (expected, actual) = (self.span.end - self.span.start, block.data().len() as u64);
+        if expected != actual {
+            return Err(ObjectError::malformed(&self.cid, Flaw::Size { expected, actual }));
+        }
+        let within = |at: u64| at.saturating_sub(self.span.start).min(actual) as usize;
+        Ok(block.data().slice(within(range.start)..within(range.end)))
+    }
 }
 
 impl Walk {
@@ -53,20 +70,23 @@ impl Walk {
         Self { store, range, pending: vec![Pending { cid: content, start: 0, size, depth: 0 }] }
     }
 
-    pub(crate) async fn next(&mut self) -> Result<Option<Visit>, ObjectError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Block>, ObjectError> {
         let Some(at) = self.pending.pop() else { return Ok(None) };
         let block = self.store.get(&at.cid).await?.ok_or(ObjectError::MissingBlock(at.cid))?;
         self.expand(&at, &block).map_err(|flaw| ObjectError::malformed(&at.cid, flaw))?;
-        Ok(Some(Visit { block, start: at.start }))
+        Ok(Some(block))
     }
 
-    /// The next raw leaf.
-    pub(crate) async fn next_leaf(&mut self) -> Result<Option<Visit>, ObjectError> {
+    /// Where the next raw leaf is, which is not fetched.
+    pub(crate) async fn next_place(&mut self) -> Result<Option<Place>, ObjectError> {
         loop {
-            match self.next().await? {
-                Some(visit) if visit.block.codec() != Codec::Raw => {}
-                other => return Ok(other),
+            let Some(at) = self.pending.last() else { return Ok(None) };
+            if let (Some(size), true) = (at.size, at.cid.codec() == Codec::Raw.code()) {
+                let place = Place { cid: at.cid, span: at.start..at.start.saturating_add(size) };
+                self.pending.pop();
+                return Ok(Some(place));
             }
+            self.next().await?;
         }
     }
 

@@ -10,7 +10,7 @@ use carob_block::Session;
 use carob_object::{Budget, BudgetOptions, LEAF_SIZE, ObjectError, ObjectWriter, read_within};
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
-use support::{pattern, store, write};
+use support::{body_of, pattern, store, write};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -48,7 +48,7 @@ async fn many_streams_go_on_within_a_budget_of_one_leaf() {
             let object = writer.finish().await.unwrap();
             let first = budget.enter(LEAF_SIZE).await.unwrap();
             let size = body.len() as u64;
-            let mut reader = read_within(store, object.cid, size, 0..size, budget, first).unwrap();
+            let mut reader = read_within(store, body_of(&object), 0..size, budget, first).unwrap();
             let mut read = Vec::new();
             while let Some(piece) = reader.next().await {
                 read.extend_from_slice(&piece.unwrap());
@@ -136,7 +136,7 @@ async fn a_reader_holds_two_leaves_and_gives_each_back_with_its_last_copy() {
     let budget = budget(16 * LEAF_SIZE, 0);
     let first = budget.enter(LEAF_SIZE).await.unwrap();
     let range = 0..size as u64;
-    let mut reader = read_within(store, object.cid, size as u64, range, budget.clone(), first).unwrap();
+    let mut reader = read_within(store, body_of(&object), range, budget.clone(), first).unwrap();
     let sent = reader.next().await.unwrap().unwrap();
     let copy = sent.slice(7..9);
     for _ in 0..100 {

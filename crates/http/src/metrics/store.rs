@@ -1,10 +1,13 @@
 //! A store decorator that measures commits, and notices when the store refuses writes.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use carob_block::{Block, Cid, HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError};
+use carob_block::{
+    Block, Bytes, Check, Cid, HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError,
+};
 
 use crate::Readiness;
 use crate::metrics::Metrics;
@@ -37,6 +40,15 @@ fn refuses(error: &StoreError) -> bool {
 impl ReadBlocks for MeteredStore {
     async fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
         self.inner.get(cid).await
+    }
+
+    async fn get_part(
+        &self,
+        cid: &Cid,
+        range: Range<usize>,
+        check: Check,
+    ) -> Result<Option<Bytes>, StoreError> {
+        self.inner.get_part(cid, range, check).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carob_block::{Cid, MemoryStore, ReadBlocks, Session, Store};
-use carob_object::{ChecksumAlgorithm, ObjectError, ObjectWriter, WrittenObject, read};
+use carob_object::{Body, ChecksumAlgorithm, ObjectError, ObjectWriter, Run, WrittenObject, read};
 use futures::TryStreamExt;
 
 /// The content of all fixtures: see fixtures/unixfs/README.md.
@@ -44,4 +44,13 @@ pub(crate) async fn read_range(
     let items: Vec<Bytes> = read(store, content, size, range)?.try_collect().await?;
     assert!(items.iter().all(|item| !item.is_empty()), "no empty item");
     Ok(items.concat())
+}
+
+/// What was written, with its tree to verify ranges by.
+pub(crate) fn body_of(object: &WrittenObject) -> Body {
+    Body { content: object.cid, size: object.size, runs: vec![run_of(object)] }
+}
+
+pub(crate) fn run_of(object: &WrittenObject) -> Run {
+    Run { size: object.size, root: object.blake3, outboard: object.outboard }
 }
