@@ -9,6 +9,10 @@ use ipld_core::ipld::Ipld;
 
 use crate::{Block, Check, Codec, HeadSwap, Session, Store, StoreError};
 
+mod sweep;
+
+pub use sweep::{SweepHarness, run_sweep};
+
 /// Opens fresh stores, and reopens one after a crash.
 #[async_trait]
 pub trait Harness: Send {

@@ -8,12 +8,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
 
-use crate::{Block, Check, HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError};
+use crate::{
+    Block, Check, Collection, HeadSwap, Heads, Marked, ReadBlocks, Session, SessionId, Store, StoreError, Sweep,
+    SweepOptions, Swept,
+};
 
 /// Counts the calls that reach a store, and fails one of them.
 #[derive(Debug)]
-pub struct FaultyStore {
-    inner: Arc<dyn Store>,
+pub struct FaultyStore<S: ?Sized = dyn Store> {
+    inner: Arc<S>,
     calls: Arc<Calls>,
 }
 
@@ -37,6 +40,13 @@ impl Calls {
 impl FaultyStore {
     /// Wraps `inner`; nothing fails until [`FaultyStore::fail_call`].
     pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self::over(inner)
+    }
+}
+
+impl<S: ?Sized> FaultyStore<S> {
+    /// Wraps a store of a known type, so that it can also be swept if that one can.
+    pub fn over(inner: Arc<S>) -> Self {
         Self { inner, calls: Arc::default() }
     }
 
@@ -53,7 +63,7 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl ReadBlocks for FaultyStore {
+impl<S: Store + ?Sized> ReadBlocks for FaultyStore<S> {
     async fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
         self.calls.next()?;
         self.inner.get(cid).await
@@ -71,7 +81,7 @@ impl ReadBlocks for FaultyStore {
 }
 
 #[async_trait]
-impl Heads for FaultyStore {
+impl<S: Store + ?Sized> Heads for FaultyStore<S> {
     async fn head(&self, name: &str) -> Result<Option<Cid>, StoreError> {
         self.calls.next()?;
         self.inner.head(name).await
@@ -84,7 +94,7 @@ impl Heads for FaultyStore {
 }
 
 #[async_trait]
-impl Store for FaultyStore {
+impl<S: Store + ?Sized> Store for FaultyStore<S> {
     fn session(&self) -> Box<dyn Session> {
         Box::new(FaultySession { inner: self.inner.session(), calls: Arc::clone(&self.calls) })
     }
@@ -115,5 +125,37 @@ impl Session for FaultySession {
     async fn missing(&self, cids: &[Cid]) -> Result<Vec<Cid>, StoreError> {
         self.calls.next()?;
         self.inner.missing(cids).await
+    }
+}
+
+#[async_trait]
+impl<S: Sweep + ?Sized> Sweep for FaultyStore<S> {
+    async fn collect(&self) -> Result<Box<dyn Collection>, StoreError> {
+        self.calls.next()?;
+        Ok(Box::new(FaultyCollection { inner: self.inner.collect().await?, calls: Arc::clone(&self.calls) }))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyCollection {
+    inner: Box<dyn Collection>,
+    calls: Arc<Calls>,
+}
+
+#[async_trait]
+impl Collection for FaultyCollection {
+    async fn mark(&self, cids: &[Cid]) -> Result<Marked, StoreError> {
+        self.calls.next()?;
+        self.inner.mark(cids).await
+    }
+
+    async fn survey(&self, options: &SweepOptions) -> Result<Swept, StoreError> {
+        self.calls.next()?;
+        self.inner.survey(options).await
+    }
+
+    async fn sweep(self: Box<Self>, options: &SweepOptions) -> Result<Swept, StoreError> {
+        self.calls.next()?;
+        self.inner.sweep(options).await
     }
 }

@@ -7,13 +7,16 @@ use async_trait::async_trait;
 use cid::Cid;
 use parking_lot::Mutex;
 
-use crate::{Block, HeadSwap, Heads, ReadBlocks, Session, SessionId, Store, StoreError};
+use crate::{
+    Block, Collection, HeadSwap, Heads, Marked, ReadBlocks, Session, SessionId, Store, StoreError, Sweep,
+    SweepOptions, Swept,
+};
 
 /// A store in memory that is stricter than any real one.
 ///
 /// It forgets a block as soon as no session holds it and no commit has made it durable, and it refuses a head
-/// that reaches a block it does not durably hold ([`StoreError::Dangling`]). [`MemoryStore::crash`] shows
-/// what a power cut would leave.
+/// that reaches a block it does not durably hold ([`StoreError::Dangling`]). A sweep removes every block that is
+/// not live, however few they are. [`MemoryStore::crash`] shows what a power cut would leave.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
@@ -28,6 +31,15 @@ struct State {
     /// What each open session holds.
     sessions: HashMap<SessionId, HashSet<Cid>>,
     last_session: u64,
+    collecting: Option<Collecting>,
+}
+
+/// A collection under way.
+#[derive(Debug, Default)]
+struct Collecting {
+    marked: HashSet<Cid>,
+    /// Held by a session when it began, put or reported present since.
+    pinned: HashSet<Cid>,
 }
 
 #[derive(Debug)]
@@ -84,7 +96,27 @@ impl State {
         {
             entry.pins += 1;
         }
+        if let Some(collecting) = &mut self.collecting {
+            collecting.pinned.insert(cid);
+        }
         Ok(())
+    }
+
+    /// The blocks that nothing needs, and what sweeping them comes to.
+    fn dead(&self) -> (Vec<Cid>, Swept) {
+        let (mut dead, mut swept) = (Vec::new(), Swept::default());
+        let Some(Collecting { marked, pinned }) = &self.collecting else { return (dead, swept) };
+        for (cid, entry) in &self.blocks {
+            let bytes = entry.block.data().len() as u64;
+            if marked.contains(cid) || pinned.contains(cid) {
+                swept.live_bytes += bytes;
+            } else {
+                swept.dead_bytes += bytes;
+                dead.push(*cid);
+            }
+        }
+        swept.freed_bytes = swept.dead_bytes;
+        (dead, swept)
     }
 
     /// Everything reachable from `root` that is not known closed, or the first block missing.
@@ -171,6 +203,62 @@ impl Store for MemoryStore {
     }
 }
 
+#[async_trait]
+impl Sweep for MemoryStore {
+    async fn collect(&self) -> Result<Box<dyn Collection>, StoreError> {
+        let mut state = self.state.lock();
+        if state.collecting.is_some() {
+            let source = "another collection is under way".into();
+            return Err(StoreError::Unavailable { context: "beginning a collection", source });
+        }
+        let pinned = state.sessions.values().flatten().copied().collect();
+        state.collecting = Some(Collecting { pinned, ..Collecting::default() });
+        Ok(Box::new(MemoryCollection { state: Arc::clone(&self.state) }))
+    }
+}
+
+#[derive(Debug)]
+struct MemoryCollection {
+    state: Arc<Mutex<State>>,
+}
+
+#[async_trait]
+impl Collection for MemoryCollection {
+    async fn mark(&self, cids: &[Cid]) -> Result<Marked, StoreError> {
+        let State { blocks, collecting, .. } = &mut *self.state.lock();
+        let (mut answer, collecting) = (Marked::default(), collecting.get_or_insert_default());
+        for cid in cids {
+            if !blocks.contains_key(cid) {
+                answer.missing.push(*cid);
+            } else if collecting.marked.insert(*cid) {
+                answer.new.push(*cid);
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn survey(&self, _options: &SweepOptions) -> Result<Swept, StoreError> {
+        Ok(self.state.lock().dead().1)
+    }
+
+    async fn sweep(self: Box<Self>, _options: &SweepOptions) -> Result<Swept, StoreError> {
+        let mut state = self.state.lock();
+        let (dead, swept) = state.dead();
+        for cid in dead {
+            state.blocks.remove(&cid);
+        }
+        // A closure that nothing reaches any more may have lost blocks.
+        state.closed.clear();
+        Ok(swept)
+    }
+}
+
+impl Drop for MemoryCollection {
+    fn drop(&mut self) {
+        self.state.lock().collecting = None;
+    }
+}
+
 #[derive(Debug)]
 struct MemorySession {
     id: SessionId,
@@ -224,7 +312,7 @@ impl Drop for MemorySession {
 mod tests {
     use super::*;
     use crate::Codec;
-    use crate::conformance::{Harness, run};
+    use crate::conformance::{Harness, SweepHarness, run, run_sweep};
     use crate::fault::FaultyStore;
     use bytes::Bytes;
 
@@ -234,9 +322,9 @@ mod tests {
     }
 
     impl InMemory {
-        fn handle(&self) -> Arc<dyn Store> {
-            let store: Arc<dyn Store> = Arc::new(self.latest.clone());
-            if self.decorated { Arc::new(FaultyStore::new(store)) } else { store }
+        fn handle(&self) -> Arc<dyn Sweep> {
+            let store = Arc::new(self.latest.clone());
+            if self.decorated { Arc::new(FaultyStore::over(store)) } else { store }
         }
     }
 
@@ -253,11 +341,46 @@ mod tests {
         }
     }
 
+    #[async_trait]
+    impl SweepHarness for InMemory {
+        async fn fresh(&mut self) -> Arc<dyn Sweep> {
+            self.latest = MemoryStore::new();
+            self.handle()
+        }
+
+        async fn crash(&mut self) -> Arc<dyn Sweep> {
+            self.latest = self.latest.crash();
+            self.handle()
+        }
+    }
+
     #[tokio::test]
     async fn memory_store_conforms_bare_and_decorated() {
         for decorated in [false, true] {
             run(&mut InMemory { latest: MemoryStore::new(), decorated }).await;
+            run_sweep(&mut InMemory { latest: MemoryStore::new(), decorated }).await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_takes_whatever_share_is_dead_and_what_was_closed_is_looked_at_again() {
+        let store = MemoryStore::new();
+        let session = store.session();
+        let (kept, dead) = (Block::new(Codec::Raw, "kept".into()), Block::new(Codec::Raw, "dead".into()));
+        let (kept, dead) = (kept.unwrap(), dead.unwrap());
+        session.put(vec![kept.clone(), dead.clone()]).await.unwrap();
+        let swap = |name: &str, block: &Block| {
+            [HeadSwap { name: name.into(), expected: None, next: Some(*block.cid()) }]
+        };
+        store.commit(&[&*session], &swap("dead", &dead)).await.unwrap();
+        drop(session);
+        let collection = store.collect().await.unwrap();
+        assert_eq!(collection.mark(&[*kept.cid()]).await.unwrap().new, [*kept.cid()]);
+        let options = SweepOptions { dead_percent: 100, bytes_per_second: Some(1) };
+        let swept = collection.sweep(&options).await.unwrap();
+        assert_eq!((swept.live_bytes, swept.dead_bytes, store.block_count()), (4, 4, 1));
+        let dangling = store.commit(&[], &swap("again", &dead)).await;
+        assert!(matches!(dangling, Err(StoreError::Dangling { .. })));
     }
 
     #[tokio::test]
