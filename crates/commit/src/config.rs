@@ -6,7 +6,7 @@ use carob_block::{Block, Bytes};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::{CommitError, RetentionMode, codec};
+use crate::{CommitError, HistoryRetention, RetentionMode, codec};
 
 /// How a bucket is configured. The default is what a new bucket has, and is not stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Config {
     /// Settings that only a protocol's front end understands (a policy, CORS rules), under its names for them, as it
     /// wrote them.
     pub documents: BTreeMap<String, Bytes>,
+    /// How long past states stay readable.
+    pub history: HistoryRetention,
 }
 
 /// Whether writes keep what they replace.
@@ -79,6 +81,8 @@ struct Wire {
     tags: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     docs: BTreeMap<String, ByteBuf>,
+    #[serde(default, skip_serializing_if = "HistoryRetention::is_default")]
+    history: HistoryRetention,
 }
 
 impl Config {
@@ -90,9 +94,10 @@ impl Config {
         if *self == Self::default() {
             return Ok(None);
         }
-        let Self { versioning, object_lock, tags, documents } = self.clone();
+        let Self { versioning, object_lock, tags, documents, history } = self.clone();
         let docs = documents.into_iter().map(|(name, text)| (name, ByteBuf::from(text.to_vec()))).collect();
-        codec::encode(&Wire { v: 1, versioning, lock: object_lock, tags, docs }, "configuration").map(Some)
+        let wire = Wire { v: 1, versioning, lock: object_lock, tags, docs, history };
+        codec::encode(&wire, "configuration").map(Some)
     }
 
     /// Reads it back.
@@ -100,9 +105,9 @@ impl Config {
     /// # Errors
     /// [`CommitError::Malformed`], [`CommitError::UnknownVersion`].
     pub fn from_block(block: &Block) -> Result<Self, CommitError> {
-        let Wire { v, versioning, lock, tags, docs } = codec::decode(block, "configuration")?;
+        let Wire { v, versioning, lock, tags, docs, history } = codec::decode(block, "configuration")?;
         codec::version_one(v, "configuration")?;
         let documents = docs.into_iter().map(|(name, text)| (name, text.into_vec().into())).collect();
-        Ok(Self { versioning, object_lock: lock, tags, documents })
+        Ok(Self { versioning, object_lock: lock, tags, documents, history })
     }
 }

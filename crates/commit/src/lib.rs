@@ -20,6 +20,7 @@ mod config;
 mod etag;
 mod genesis;
 mod inline;
+mod kept;
 mod lock;
 mod multipart;
 mod parts;
@@ -34,6 +35,7 @@ pub use config::{Config, DefaultRetention, ObjectLock, RetentionPeriod, Versioni
 pub use etag::ETag;
 pub use genesis::Genesis;
 pub use inline::{INLINE, Inline, TreeValue};
+pub use kept::{HistoryRetention, Kept, KeptCommit, NamedCommit};
 pub use lock::{Lock, Retention, RetentionMode};
 pub use multipart::{CompletedState, PartState, UploadChecksum, UploadId, UploadState, uploads_head};
 pub use parts::{Part, PartList};

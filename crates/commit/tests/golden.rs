@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use carob_block::{Block, Bytes, Cid, Codec};
 use carob_commit::{
     Blake3Root, BucketId, ChecksumType, Commit, CommitError, Config, DefaultRetention, DeleteMarker, ETag,
-    Genesis, Inline, Layout, Lock, ObjectHeaders, ObjectLock, Part, PartList, Record, Retention,
-    RetentionMode, RetentionPeriod, TreeValue, Unsigned, Version, VersionId, VersionName, Versioning,
+    Genesis, HistoryRetention, Inline, Kept, KeptCommit, Layout, Lock, NamedCommit, ObjectHeaders,
+    ObjectLock, Part, PartList, Record, Retention, RetentionMode, RetentionPeriod, TreeValue, Unsigned,
+    Version, VersionId, VersionName, Versioning,
 };
 use carob_identity::{Hlc, Signer, SpaceKey, Timestamp};
 use carob_object::{Checksum, ChecksumAlgorithm};
@@ -164,13 +165,15 @@ fn configuration_has_its_golden_bytes() {
         object_lock: Some(ObjectLock { default: Some(default) }),
         tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
         documents: BTreeMap::from([("policy".to_owned(), "{}".into())]),
+        history: HistoryRetention::HEAD_ONLY,
     };
     let block = config.to_block().unwrap().unwrap();
     assert_eq!(
         hex::encode(block.data()),
         concat!(
-            "a561760164646f6373a166706f6c696379427b7d646c6f636ba16764656661756c74a2646d6f64656a474f5645524e414e434566706572696f64a164",
-            "64617973181e6474616773a1616b61766a76657273696f6e696e6767456e61626c6564",
+            "a661760164646f6373a166706f6c696379427b7d646c6f636ba16764656661756c74a2646d6f64656a474f5645524e41",
+            "4e434566706572696f64a16464617973181e6474616773a1616b617667686973746f7279a263616c6c0066686f75726c",
+            "79006a76657273696f6e696e6767456e61626c6564",
         )
     );
     assert_eq!(Config::from_block(&block).unwrap(), config);
@@ -246,4 +249,50 @@ fn part_list_has_its_golden_bytes() {
     assert_eq!(parts.size(), 10 << 20);
     let full = PartList((1..=10_000).map(|n| part(n, Some(cid("o")), Some(vec![9; 32]))).collect());
     full.to_block().unwrap();
+}
+
+#[test]
+fn kept_commits_have_their_golden_bytes() {
+    let upto = Hlc { millis: TIME, counter: 3 };
+    let kept = Kept { upto, seq: 5, ended: Some(Timestamp(TIME)), commits: Some(cid("tree")) };
+    let block = kept.to_block().unwrap();
+    assert_eq!(
+        hex::encode(block.data()),
+        concat!(
+            "a56176016373657105647570746f821b0000018bcfe5687b0365656e6465641b0000018bcfe5687b67636f6d6d697473",
+            "d82a58250001551220dc9c5edb8b2d479e697b4b0b8ab874f32b325138598ce9e7b759eb8292110622",
+        )
+    );
+    assert_eq!(Kept::from_block(&block).unwrap(), kept);
+    assert_eq!(block.links().unwrap(), [cid("tree")]);
+    assert_eq!(hex::encode(KeptCommit::key(upto)), "0000018bcfe5687b0003");
+    assert_eq!(KeptCommit::time(&KeptCommit::key(upto)), Some(upto));
+    let entry = KeptCommit { until: TIME, commit: cid("commit") };
+    let value = entry.to_value().unwrap();
+    assert_eq!(
+        hex::encode(value.bytes()),
+        concat!(
+            "821b0000018bcfe5687bd82a582500015512209505cacb7c710ed17125fcc6cb3669e8ddca6c8cd8af6a31f6b3cd6460",
+            "4c3098",
+        )
+    );
+    assert_eq!(KeptCommit::from_value(&value).unwrap(), entry);
+}
+
+#[test]
+fn a_named_snapshot_has_its_golden_bytes() {
+    let created = Timestamp(TIME);
+    let named = NamedCommit { commit: cid("commit"), created, locked_until: Some(Timestamp(TIME + 1)) };
+    let block = named.to_block().unwrap();
+    assert_eq!(
+        hex::encode(block.data()),
+        concat!(
+            "a461760165756e74696c1b0000018bcfe5687c66636f6d6d6974d82a582500015512209505cacb7c710ed17125fcc6cb",
+            "3669e8ddca6c8cd8af6a31f6b3cd64604c309867637265617465641b0000018bcfe5687b",
+        )
+    );
+    assert_eq!(NamedCommit::from_block(&block).unwrap(), named);
+    assert_eq!(block.links().unwrap(), [cid("commit")]);
+    let head = NamedCommit::head(BucketId([1; 16]), "nightly");
+    assert_eq!(head, "snap/01010101010101010101010101010101/nightly");
 }
