@@ -1,7 +1,7 @@
 //! What is refused before the signature is looked at: heads that make no sense, which s3s would answer with other
 //! codes than S3 or begin to read.
 
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use s3s::{S3Result, s3_error};
 
 use crate::error::access_denied;
@@ -10,10 +10,9 @@ use crate::options::MAX_PRESIGNED;
 /// Checks the head of a request that nobody has vouched for yet.
 ///
 /// # Errors
-/// NotImplemented for HTML forms, AccessDenied for an empty signature, AuthorizationHeaderMalformed and
+/// AccessDenied for an empty signature, AuthorizationHeaderMalformed and
 /// InvalidArgument for malformed ones, AuthorizationQueryParametersError for a presigned URL that lives too long.
-pub(crate) fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
-    check_form(method, headers)?;
+pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
     check_expiry(uri)?;
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         check_authorization(value)?;
@@ -48,16 +47,6 @@ fn check_expiry(uri: &Uri) -> S3Result<()> {
         }
     };
     Err(s3_error!(AuthorizationQueryParametersError, "{wrong}"))
-}
-
-/// s3s would read the form for the signature in it.
-fn check_form(method: &Method, headers: &HeaderMap) -> S3Result<()> {
-    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let form = content_type.get(..19).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/form-data"));
-    if *method == Method::POST && form {
-        return Err(s3_error!(NotImplemented, "Uploads by HTML form (POST Object) are not implemented."));
-    }
-    Ok(())
 }
 
 /// Amazon S3 API reference, "Signature calculations for the Authorization header", and S3's answers to what does
@@ -127,14 +116,14 @@ mod tests {
     fn code(name: &'static str, value: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        Some(check(&Method::GET, &Uri::default(), &headers).err()?.code().as_str().to_owned())
+        Some(check(&Uri::default(), &headers).err()?.code().as_str().to_owned())
     }
 
     #[test]
     fn the_life_of_a_presigned_url_is_a_number_up_to_a_week() {
         let message = |value: &str| {
             let uri = format!("/b/k?X-Amz-Expires={value}&X-Amz-Signature=0").parse().unwrap();
-            let error = check(&Method::GET, &uri, &HeaderMap::new()).err()?;
+            let error = check(&uri, &HeaderMap::new()).err()?;
             assert_eq!(error.code().as_str(), "AuthorizationQueryParametersError");
             assert_eq!(error.status_code().map(|status| status.as_u16()), Some(400));
             Some(error.message().unwrap().to_owned())

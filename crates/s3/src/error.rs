@@ -1,5 +1,7 @@
 //! What S3 calls our errors. Codes, messages and statuses: Amazon S3 API reference, "Error responses".
 
+use std::borrow::Cow;
+
 use carob_bucket::BucketError;
 use s3s::{S3Error, S3ErrorCode, StdError, s3_error};
 
@@ -160,7 +162,11 @@ pub(crate) fn not_implemented(what: &str) -> S3Error {
 }
 
 /// An error whose code s3s does not list.
-pub(crate) fn custom(code: &'static str, status: http::StatusCode, message: &'static str) -> S3Error {
+pub(crate) fn custom(
+    code: &'static str,
+    status: http::StatusCode,
+    message: impl Into<Cow<'static, str>>,
+) -> S3Error {
     let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message);
     error.set_status_code(status);
     error

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use carob_identity::{Entropy, RateLimits, Source};
-use http::{Request, Response};
+use http::{Method, Request, Response, header};
 use hyper::body::Incoming;
 use s3s::service::S3Service;
 use s3s::{Body, S3Error};
@@ -14,8 +14,10 @@ use tracing::Instrument;
 
 use crate::answer;
 use crate::context::RequestContext;
+use crate::cors::CrossOrigin;
 use crate::early;
 use crate::error::{internal, slow_down};
+use crate::form::{FormUploads, is_form};
 use crate::log::{Logged, Received};
 use crate::observer::Observer;
 use crate::patience;
@@ -30,6 +32,8 @@ pub struct S3Frontend {
     entropy: Arc<dyn Entropy>,
     limits: Arc<RateLimits>,
     region: Arc<str>,
+    cross_origin: CrossOrigin,
+    forms: FormUploads,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -45,8 +49,10 @@ impl S3Frontend {
         entropy: Arc<dyn Entropy>,
         limits: Arc<RateLimits>,
         region: Arc<str>,
+        cross_origin: CrossOrigin,
+        forms: FormUploads,
     ) -> Self {
-        Self { service, entropy, limits, region, observer: None }
+        Self { service, entropy, limits, region, cross_origin, forms, observer: None }
     }
 
     /// Has `observer` told of every request.
@@ -72,16 +78,26 @@ impl S3Frontend {
     async fn answer(&self, mut request: Request<Body>, context: Arc<RequestContext>) -> Response<Body> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         request.extensions_mut().insert(Arc::clone(&context));
+        let forms = self.forms.clone();
         let (service, region, of) = (self.service.clone(), Arc::clone(&self.region), Arc::clone(&context));
+        let (preflight, shared) = if method == Method::OPTIONS {
+            (Some((self.cross_origin.clone(), head_of(&request))), None)
+        } else if request.headers().contains_key(header::ORIGIN) {
+            (None, self.cross_origin.headers(&head_of(&request)).await)
+        } else {
+            (None, None)
+        };
         let (limits, source) = (Arc::clone(&self.limits), request.extensions().get::<Source>().copied());
         let answering = async move {
-            let response = match early::check(request.method(), request.uri(), request.headers()) {
-                Ok(()) => match service.call(request).await {
-                    Ok(response) => response,
-                    Err(error) => error_response(internal(error.into_std_error())),
+            let response = match early::check(request.uri(), request.headers()) {
+                Ok(()) => match preflight {
+                    Some((cross_origin, head)) => cross_origin.preflight(&head).await,
+                    None if is_form(request.method(), request.headers()) => forms.take(request, &of).await,
+                    None => service.call(request).await.map_err(|error| internal(error.into_std_error())),
                 },
-                Err(error) => error_response(error),
+                Err(error) => Err(error),
             };
+            let response = response.unwrap_or_else(error_response);
             // Whoever signed it rightly was counted at the gate.
             let response = match of.access_key() {
                 None if !limits.admit(None, source) => {
@@ -92,7 +108,9 @@ impl S3Frontend {
             };
             answer::finish(response, &of, &answer::Place { method: &method, path: &path, region: &region })
         };
-        patience::wait(answering.in_current_span(), &context).await
+        let mut response = patience::wait(answering.in_current_span(), &context).await;
+        response.headers_mut().extend(shared.into_iter().flatten());
+        response
     }
 }
 
@@ -105,6 +123,15 @@ impl hyper::service::Service<Request<Incoming>> for S3Frontend {
         let frontend = self.clone();
         Box::pin(async move { Ok(frontend.handle(request.map(Body::from)).await) })
     }
+}
+
+/// The head of a request, without what its layers share.
+fn head_of<T>(request: &Request<T>) -> Request<()> {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.headers_mut() = request.headers().clone();
+    head
 }
 
 fn error_response(error: S3Error) -> Response<Body> {

@@ -2,7 +2,7 @@
 //! part of the stable interface.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use s3s::dto::{
     CompletedMultipartUpload, CopySource, CreateBucketConfiguration, Delete, ObjectLockConfiguration,
     ObjectLockLegalHold, ObjectLockRetention, Tagging, VersioningConfiguration,
@@ -57,7 +57,7 @@ pub fn headers(bytes: &[u8]) {
         let Ok(value) = HeaderValue::from_bytes(value) else { continue };
         headers.append(name, value);
     }
-    let _ = early::check(&Method::PUT, &uri, &headers);
+    let _ = early::check(&uri, &headers);
     let _ = Declared::parse(&headers);
     let conditional = Conditional::parse(&headers);
     let asked = headers.contains_key("if-match") || headers.contains_key("if-none-match");

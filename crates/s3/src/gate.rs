@@ -37,18 +37,7 @@ impl S3Route for Gate {
     async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
         let credentials = request.credentials.as_ref().ok_or_else(access_denied)?;
         let id: AccessKeyId = credentials.access_key.parse().map_err(|_| access_denied())?;
-        let context = request.extensions.get::<Arc<RequestContext>>();
-        if let Some(context) = context {
-            context.set_access_key(id.as_str());
-        }
-        if !self.limits.admit(Some(&id), request.extensions.get::<Source>().copied()) {
-            if let Some(context) = context {
-                context.set_rate_limited();
-            }
-            return Err(slow_down());
-        }
-        request.extensions.insert(Identity::AccessKey(id));
-        Ok(())
+        admit(&self.limits, id, &mut request.extensions)
     }
 
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
@@ -71,6 +60,25 @@ impl S3Route for Gate {
         answer.extensions = parts.extensions;
         Ok(answer)
     }
+}
+
+/// Lets a request go on as one of whose signature it carries, unless that are too many.
+///
+/// # Errors
+/// SlowDown.
+pub(crate) fn admit(limits: &RateLimits, id: AccessKeyId, extensions: &mut Extensions) -> S3Result<()> {
+    let context = extensions.get::<Arc<RequestContext>>();
+    if let Some(context) = context {
+        context.set_access_key(id.as_str());
+    }
+    if !limits.admit(Some(&id), extensions.get::<Source>().copied()) {
+        if let Some(context) = context {
+            context.set_rate_limited();
+        }
+        return Err(slow_down());
+    }
+    extensions.insert(Identity::AccessKey(id));
+    Ok(())
 }
 
 /// The request as the inner service shall see it.

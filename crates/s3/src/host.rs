@@ -4,6 +4,8 @@
 //! A host that is none of ours says nothing: the bucket stands in the path then. s3s's own parsers would take any
 //! other host for a bucket.
 
+use http::{Request, header};
+use percent_encoding::percent_decode_str;
 use s3s::S3Result;
 use s3s::host::{S3Host, VirtualHost};
 
@@ -32,6 +34,18 @@ impl Domains {
         self.bucket(host).is_some()
     }
 
+    /// What a request is about, as far as that shows before anything of it was checked.
+    pub(crate) fn place<T>(&self, request: &Request<T>) -> Place {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let path = request.uri().path().trim_start_matches('/');
+        if let Some(bucket) = self.bucket(host.unwrap_or_default()) {
+            return Place { bucket: Some(bucket), has_key: !path.is_empty(), in_path: false };
+        }
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        let bucket = percent_decode_str(bucket).decode_utf8().ok().map(|bucket| bucket.into_owned());
+        Place { bucket: bucket.filter(|bucket| !bucket.is_empty()), has_key: !key.is_empty(), in_path: true }
+    }
+
     /// The bucket that a host names.
     fn bucket(&self, host: &str) -> Option<String> {
         let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
@@ -43,6 +57,15 @@ impl Domains {
         let bucket = name.strip_suffix(domain.as_str())?.strip_suffix('.')?;
         Some(bucket.to_owned())
     }
+}
+
+/// What a request is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) bucket: Option<String>,
+    pub(crate) has_key: bool,
+    /// Whether the bucket stands in the path, not in the host.
+    pub(crate) in_path: bool,
 }
 
 impl S3Host for Domains {

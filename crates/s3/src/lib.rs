@@ -56,8 +56,11 @@ mod body;
 mod checksum;
 mod conditions;
 mod context;
+mod cors;
+mod documents;
 mod early;
 mod error;
+mod form;
 mod frontend;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -76,7 +79,6 @@ mod patience;
 mod protection;
 mod range;
 mod refuse;
-
 mod table;
 mod tags;
 mod target;

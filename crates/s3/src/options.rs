@@ -13,6 +13,8 @@ use s3s::{S3Request, S3Response, S3Result};
 use crate::access::Gatekeeper;
 use crate::auth::{KeyRing, NoKeys};
 use crate::body::MAX_SMALL_BODY;
+use crate::cors::CrossOrigin;
+use crate::form::FormUploads;
 use crate::frontend::S3Frontend;
 use crate::gate::Gate;
 use crate::host::Domains;
@@ -86,8 +88,9 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     let expected = Region::new(region.as_str().into()).map_err(|_| S3OptionsError::Region(region.clone()))?;
     let region: Arc<str> = region.into();
     let config = Arc::new(StaticConfigProvider::new(Arc::new(config(expected))));
-    let gatekeeper = Gatekeeper { authorizer, clock, space: space.clone() };
+    let gatekeeper = Gatekeeper { authorizer, clock: Arc::clone(&clock), space: space.clone() };
 
+    let cross_origin = CrossOrigin { space: space.clone(), domains: domains.clone() };
     let region_name = Arc::clone(&region);
     let carob = Carob {
         space,
@@ -100,13 +103,22 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     inner.set_config(config.clone());
     inner.set_auth(NoKeys);
     inner.set_access(gatekeeper);
-    inner.set_host(domains);
+    inner.set_host(domains.clone());
 
     let mut outer = S3ServiceBuilder::new(Unrouted);
     outer.set_config(config);
+    let inner = inner.build();
+    let forms = FormUploads {
+        inner: inner.clone(),
+        keys: Arc::clone(&keys),
+        limits: Arc::clone(&limits),
+        clock,
+        domains,
+        region: Arc::clone(&region),
+    };
     outer.set_auth(KeyRing(keys));
-    outer.set_route(Gate { inner: inner.build(), limits: Arc::clone(&limits), bodies });
-    Ok(S3Frontend::new(outer.build(), entropy, limits, region))
+    outer.set_route(Gate { inner, limits: Arc::clone(&limits), bodies });
+    Ok(S3Frontend::new(outer.build(), entropy, limits, region, cross_origin, forms))
 }
 
 fn config(region: Region) -> S3Config {

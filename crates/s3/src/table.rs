@@ -80,6 +80,9 @@ table! {
         get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
         put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput;
         list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput;
+        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput;
+        put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput;
+        delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput;
         get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput;
         put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput;
         delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput;
@@ -99,7 +102,6 @@ table! {
         get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
     }
     absent {
-        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput = CORS;
         get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = ENCRYPTION;
         get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput)
             -> GetBucketLifecycleConfigurationOutput = LIFECYCLE;

@@ -84,6 +84,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     configuration("GetBucketAccelerateConfiguration", "s3:GetAccelerateConfiguration", &["accelerate"]),
     configuration("GetBucketAcl", "s3:GetBucketAcl", &["acl"]),
     configuration("GetBucketCors", "s3:GetBucketCORS", &["cors"]),
+    configuration("PutBucketCors", "s3:PutBucketCORS", &["cors"]),
+    configuration("DeleteBucketCors", "s3:PutBucketCORS", &["cors"]),
     configuration("GetBucketEncryption", "s3:GetEncryptionConfiguration", &["encryption"]),
     configuration("GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration", &["lifecycle"]),
     configuration("GetBucketLogging", "s3:GetBucketLogging", &["logging"]),

@@ -11,6 +11,7 @@ use crate::body::from_body;
 use crate::checksum::{ChecksumFields, Declared, ShowsChecksums};
 use crate::conditions::Conditional;
 use crate::error::{from_bucket, incomplete_body};
+use crate::form::FormFile;
 use crate::headers::{self, Kept, given};
 use crate::locate::written_version;
 use crate::options::MAX_CHUNK;
@@ -21,7 +22,8 @@ pub(crate) async fn run(
     mut request: S3Request<PutObjectInput>,
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let input = &mut request.input;
-    let length = body_length(input.content_length)?;
+    let form = request.extensions.remove::<FormFile>();
+    let length = form.map_or_else(|| body_length(input.content_length), |file| Ok(file.at_most))?;
     let declared = Declared::parse(&request.headers)?;
     let trailers = request.extensions.remove::<TrailingHeaders>();
     let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
@@ -34,7 +36,7 @@ pub(crate) async fn run(
 
     let beside = signed_chunk(&request.headers);
     let upload = bucket.upload(&[declared.algorithm()]).within(&carob.bodies, length, beside);
-    let body = receive(upload, input.body.take(), length).await?;
+    let body = receive(upload, input.body.take(), form.is_none().then_some(length)).await?;
     let checksum = declared.verify(&body, trailers.as_ref())?;
 
     let options = PutOptions { headers, metadata, checksum, tags, lock, precondition };
@@ -72,11 +74,11 @@ pub(super) fn signed_chunk(headers: &HeaderMap) -> usize {
     if payload.starts_with(b"STREAMING-AWS4-") { MAX_CHUNK } else { 0 }
 }
 
-/// Takes the body to its end: what is wrong with it may show in its last item.
+/// Takes the body to its end, where it has this length if that is known beforehand: what is wrong with it may show in its last item.
 pub(super) async fn receive(
     mut upload: Upload,
     body: Option<StreamingBlob>,
-    length: u64,
+    length: Option<u64>,
 ) -> S3Result<Uploaded> {
     if let Some(mut body) = body {
         loop {
@@ -86,7 +88,7 @@ pub(super) async fn receive(
             upload.write(chunk.map_err(from_body)?).await.map_err(from_bucket)?;
         }
     }
-    if upload.written() != length {
+    if length.is_some_and(|length| length != upload.written()) {
         return Err(incomplete_body());
     }
     upload.finish().await.map_err(from_bucket)

@@ -15,7 +15,6 @@ use crate::target::NamesVersion;
 /// The code and message of the 404 that says that something is not set.
 pub(crate) type Absent = (&'static str, &'static str);
 
-pub(crate) const CORS: Absent = ("NoSuchCORSConfiguration", "The CORS configuration does not exist");
 pub(crate) const ENCRYPTION: Absent = (
     "ServerSideEncryptionConfigurationNotFoundError",
     "The server side encryption configuration was not found",

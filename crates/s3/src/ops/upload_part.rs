@@ -30,7 +30,7 @@ pub(crate) async fn run(
     let mut algorithms = vec![kept];
     algorithms.extend(declared.declared_algorithm().filter(|declared| *declared != kept));
     let upload = bucket.upload(&algorithms).within(&carob.bodies, length, signed_chunk(&request.headers));
-    let body = receive(upload, input.body.take(), length).await?;
+    let body = receive(upload, input.body.take(), Some(length)).await?;
     let verified = declared.verify(&body, trailers.as_ref())?;
     let kept = body.checksums().iter().find(|checksum| checksum.algorithm == kept).cloned();
 

@@ -33,6 +33,8 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
     ("GetBucketAccelerateConfiguration", "GET", "/bobs?accelerate"),
     ("GetBucketAcl", "GET", "/bobs?acl"),
     ("GetBucketCors", "GET", "/bobs?cors"),
+    ("PutBucketCors", "PUT", "/bobs?cors"),
+    ("DeleteBucketCors", "DELETE", "/bobs?cors"),
     ("GetBucketEncryption", "GET", "/bobs?encryption"),
     ("GetBucketLifecycleConfiguration", "GET", "/bobs?lifecycle"),
     ("GetBucketLogging", "GET", "/bobs?logging"),

@@ -83,13 +83,13 @@ async fn a_declared_operation_does_not_overrule_the_shape_of_the_request() {
 }
 
 #[tokio::test]
-async fn forms_are_refused_unread() {
+async fn forms_that_go_to_no_bucket_are_refused_unread() {
     let server = Server::start().await;
     let post = server
-        .request("POST", "/bucket")
+        .request("POST", "/bucket/key")
         .anonymous()
         .unsigned_header("content-type", "multipart/form-data; boundary=x");
-    post.length("1000000").send().await.expect_error(501, "NotImplemented");
+    post.length("1000000").send().await.expect_error(405, "MethodNotAllowed");
 }
 
 #[tokio::test]

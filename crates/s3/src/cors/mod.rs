@@ -1,0 +1,8 @@
+//! Cross-origin requests (Amazon S3 user guide, "Using cross-origin resource sharing"; Fetch standard, "CORS
+//! protocol").
+
+mod exchange;
+mod rules;
+
+pub(crate) use exchange::CrossOrigin;
+pub(crate) use rules::check;

@@ -1,0 +1,101 @@
+//! Settings of a bucket that only S3 understands: kept in its configuration under a name, as the XML that Amazon S3
+//! describes them with, after they were validated.
+
+use bytes::Bytes;
+use carob_bucket::Config;
+use s3s::S3Result;
+use s3s::xml::{DeError, DeserializeContent, Deserializer, SerializeContent, Serializer};
+
+use crate::error::{from_bucket, internal, malformed_xml};
+use crate::table::Carob;
+
+pub(crate) const CORS: &str = "cors";
+
+/// The name of the element that each document is.
+const ROOT: &str = "Document";
+
+/// Writes what was validated.
+///
+/// # Errors
+/// MalformedXML, if it holds a character that XML cannot.
+pub(crate) fn write(setting: &impl SerializeContent) -> S3Result<Bytes> {
+    let mut text = Vec::new();
+    Serializer::new(&mut text).content(ROOT, setting).map_err(|_| malformed_xml())?;
+    Ok(text.into())
+}
+
+/// Reads what [`write`] wrote.
+///
+/// # Errors
+/// InternalError, if something else wrote it.
+pub(crate) fn read<T>(text: &[u8]) -> S3Result<T>
+where
+    T: for<'xml> DeserializeContent<'xml>,
+{
+    let mut reader = Deserializer::new(text);
+    let setting = reader.named_element(ROOT, Deserializer::content);
+    setting.map_err(|error: DeError| internal(Box::new(error)))
+}
+
+impl Carob {
+    /// A bucket's setting of this name, if it has one.
+    ///
+    /// # Errors
+    /// NoSuchBucket, AccessDenied; InternalError for what cannot be read.
+    pub(crate) async fn setting<T>(
+        &self,
+        name: &str,
+        bucket: &str,
+        owner: Option<&str>,
+    ) -> S3Result<Option<T>>
+    where
+        T: for<'xml> DeserializeContent<'xml>,
+    {
+        let config = self.config(bucket, owner).await?;
+        config.documents.get(name).map(|text| read(text)).transpose()
+    }
+
+    /// Puts a setting in place of the bucket's; `None` takes it away.
+    ///
+    /// # Errors
+    /// NoSuchBucket, AccessDenied; what the bucket says.
+    pub(crate) async fn set(
+        &self,
+        name: &'static str,
+        bucket: &str,
+        owner: Option<&str>,
+        setting: Option<Bytes>,
+    ) -> S3Result<()> {
+        let bucket = self.bucket(bucket, owner).await?;
+        let change = move |config: &mut Config| {
+            match &setting {
+                Some(text) => config.documents.insert(name.to_owned(), text.clone()),
+                None => config.documents.remove(name),
+            };
+            Ok(())
+        };
+        bucket.configure(change).await.map(drop).map_err(from_bucket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use s3s::dto::{CORSConfiguration, CORSRule};
+
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let rule = CORSRule {
+            allowed_headers: Some(vec!["x-<&>".to_owned()]),
+            allowed_methods: vec!["GET".to_owned()],
+            allowed_origins: vec!["*".to_owned()],
+            expose_headers: None,
+            id: Some("a \"rule\"".to_owned()),
+            max_age_seconds: Some(5),
+        };
+        let setting = CORSConfiguration { cors_rules: vec![rule] };
+        assert_eq!(read::<CORSConfiguration>(&write(&setting).unwrap()).unwrap(), setting);
+        assert!(read::<CORSConfiguration>(b"<Document><Other/></Document>").is_err());
+    }
+}
