@@ -22,6 +22,8 @@ use crate::{
 pub struct Bucket {
     space: Arc<Inner>,
     info: BucketInfo,
+    /// The one state that there is to it, if it is a past one.
+    past: Option<Snapshot>,
 }
 
 /// What goes with a body into a record.
@@ -88,7 +90,12 @@ impl std::fmt::Debug for Bucket {
 
 impl Bucket {
     pub(crate) fn new(space: Arc<Inner>, info: BucketInfo) -> Self {
-        Self { space, info }
+        Self { space, info, past: None }
+    }
+
+    /// The same bucket as it once was: it can be read, and every change is refused.
+    pub(crate) fn pinned(&self, past: Snapshot) -> Self {
+        Self { past: Some(past), ..self.clone() }
     }
 
     /// Its name.
@@ -101,12 +108,15 @@ impl Bucket {
         &self.info
     }
 
-    /// The durable state now.
+    /// The durable state now, or the past state that the bucket is [as of](Bucket::as_of).
     ///
     /// # Errors
     /// [`BucketError::NoSuchBucket`] if it was deleted meanwhile; [`BucketError::Damaged`].
     pub async fn snapshot(&self) -> Result<Snapshot, BucketError> {
-        self.space.snapshot(&self.info).await
+        match &self.past {
+            Some(past) => Ok(past.clone()),
+            None => self.space.snapshot(&self.info).await,
+        }
     }
 
     /// The object now under `key`.
@@ -228,6 +238,9 @@ impl Bucket {
         op: Op,
         answer: oneshot::Receiver<Result<T, BucketError>>,
     ) -> Result<T, BucketError> {
+        if self.past.is_some() {
+            return Err(BucketError::ReadOnly);
+        }
         let ops = self.space.committer(&self.info)?;
         let gone = || BucketError::NoSuchBucket(self.info.name.clone());
         ops.send(op).await.map_err(|_| gone())?;

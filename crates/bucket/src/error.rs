@@ -14,6 +14,23 @@ pub enum BucketError {
     /// No bucket of that name.
     #[error("bucket {0} does not exist")]
     NoSuchBucket(String),
+    /// No commit of that moment is in the bucket's history, and why.
+    #[error("bucket {bucket} has no such state: {reason}")]
+    NoSuchState {
+        /// The bucket.
+        bucket: String,
+        /// Why there is none.
+        reason: &'static str,
+    },
+    /// Text that means no moment.
+    #[error(
+        "{0:?} names no state of a bucket: give a time as in 2026-11-21T09:30:00Z or 20261121t0930z, a commit's CID, \
+         or a snapshot"
+    )]
+    InvalidMoment(String),
+    /// A past state of a bucket cannot be changed.
+    #[error("a past state of a bucket cannot be changed")]
+    ReadOnly,
     /// The name is taken.
     #[error("bucket {0} exists already")]
     BucketExists(String),

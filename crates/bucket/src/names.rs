@@ -2,8 +2,11 @@
 
 use crate::BucketError;
 
-/// Parts of names that stand for past states of a bucket.
-const RESERVED_PARTS: [&str; 3] = ["--at-", "--snap-", "--root-"];
+/// Parts of names that stand for past states of a bucket; see [`crate::Moment`].
+pub(crate) const AT_TIME: &str = "--at-";
+pub(crate) const OF_SNAPSHOT: &str = "--snap-";
+pub(crate) const OF_COMMIT: &str = "--root-";
+const RESERVED_PARTS: [&str; 3] = [AT_TIME, OF_SNAPSHOT, OF_COMMIT];
 const RESERVED_PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
 const RESERVED_SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
 

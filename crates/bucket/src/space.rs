@@ -237,6 +237,11 @@ impl Inner {
     pub(crate) async fn snapshot(&self, bucket: &BucketInfo) -> Result<Snapshot, BucketError> {
         let head = self.store.head(&Commit::head(bucket.id)).await?;
         let cid = head.ok_or_else(|| BucketError::NoSuchBucket(bucket.name.clone()))?;
+        self.state(cid).await
+    }
+
+    /// The state of a bucket that this commit is.
+    pub(crate) async fn state(&self, cid: Cid) -> Result<Snapshot, BucketError> {
         if let Some(snapshot) = self.snapshots.get(&cid) {
             return Ok(snapshot);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carob_bucket::{BucketError, Space};
+use carob_bucket::{BucketError, Moment, Space};
 use carob_identity::{AccessRequest, Action, Authorizer, Clock, Decision, Identity, Resource};
 use http::Uri;
 use s3s::access::{S3Access, S3AccessContext};
@@ -12,7 +12,7 @@ use s3s::{S3Result, s3_error};
 use crate::context::RequestContext;
 use crate::error::{access_denied, internal, no_such_bucket};
 use crate::operations::{self, Scope};
-use crate::refuse;
+use crate::{past, refuse};
 
 /// Asks the authorizer.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ impl Gatekeeper {
         if self.decide(identity, action, resource, listed).await? {
             return Ok(());
         }
-        let bucket = match resource {
+        let bucket = match past::present(resource).0 {
             Resource::Bucket(bucket) | Resource::Object { bucket, .. } => bucket,
             Resource::Space => return Err(access_denied()),
         };
@@ -63,6 +63,34 @@ impl Gatekeeper {
     }
 
     async fn decide(
+        &self,
+        identity: &Identity,
+        action: Action,
+        resource: Resource<'_>,
+        listed: Option<&str>,
+    ) -> S3Result<bool> {
+        // Nobody makes a bucket of such a name, whatever its past would be.
+        let (resource, in_past) = match action {
+            Action::CREATE_BUCKET => (resource, false),
+            _ => past::present(resource),
+        };
+        if in_past && !self.reads_history(identity, resource).await? {
+            return Ok(false);
+        }
+        self.ask(identity, action, resource, listed).await
+    }
+
+    /// Whether `identity` may see what was in a bucket before.
+    async fn reads_history(&self, identity: &Identity, resource: Resource<'_>) -> S3Result<bool> {
+        match past::present(resource).0 {
+            Resource::Bucket(bucket) | Resource::Object { bucket, .. } => {
+                self.ask(identity, Action::READ_HISTORY, Resource::Bucket(bucket), None).await
+            }
+            Resource::Space => Ok(false),
+        }
+    }
+
+    async fn ask(
         &self,
         identity: &Identity,
         action: Action,
@@ -98,6 +126,13 @@ impl S3Access for Gatekeeper {
         if let Some(context) = cx.extensions_mut().get::<Arc<RequestContext>>() {
             context.set_operation(operation);
         }
+        let named = match cx.s3_path() {
+            S3Path::Bucket { bucket } | S3Path::Object { bucket, .. } => Moment::in_name(bucket).is_some(),
+            S3Path::Root => false,
+        };
+        if named && !past::reads(operation.name) && operation.action != Action::CREATE_BUCKET {
+            return Err(past::read_only());
+        }
         let resource = match (operation.scope, cx.s3_path()) {
             (Scope::EachKey, _) => None,
             (Scope::Space, _) => Some(Resource::Space),
@@ -109,6 +144,9 @@ impl S3Access for Gatekeeper {
         if let Some(resource) = resource {
             let listed = operation.lists_keys().then(|| listed_prefix(cx.uri()));
             self.require(&identity, operation.action_for(cx.uri()), resource, listed.as_deref()).await?;
+            if cx.headers().contains_key(past::AT) && !self.reads_history(&identity, resource).await? {
+                return Err(access_denied());
+            }
         }
         refuse::check(operation, cx.uri(), cx.headers())
     }

@@ -9,6 +9,15 @@ use s3s::{S3Error, S3ErrorCode, StdError, s3_error};
 pub(crate) fn from_bucket(error: BucketError) -> S3Error {
     match error {
         BucketError::NoSuchBucket(_) => no_such_bucket(),
+        BucketError::NoSuchState { reason, .. } => {
+            s3_error!(NoSuchBucket, "The specified bucket has no such state: {reason}.")
+        }
+        BucketError::InvalidMoment(_) => s3_error!(
+            InvalidBucketName,
+            "The specified bucket is not valid: a past state is named as in photos--at-20261121t0930z, \
+             photos--snap-NAME or photos--root-CID."
+        ),
+        BucketError::ReadOnly => crate::past::read_only(),
         // To its owner: CreateBucket tells others something else.
         BucketError::BucketExists(_) => s3_error!(
             BucketAlreadyOwnedByYou,
@@ -188,6 +197,9 @@ mod tests {
         let marker = DeleteMarker { version: VersionId([0; 16]), null: false };
         let table = [
             (BucketError::NoSuchBucket(name()), "NoSuchBucket", 404),
+            (BucketError::NoSuchState { bucket: name(), reason: "why" }, "NoSuchBucket", 404),
+            (BucketError::InvalidMoment(name()), "InvalidBucketName", 400),
+            (BucketError::ReadOnly, "MethodNotAllowed", 405),
             (BucketError::BucketExists(name()), "BucketAlreadyOwnedByYou", 409),
             (BucketError::BucketNotEmpty(name()), "BucketNotEmpty", 409),
             (BucketError::InvalidBucketName(name(), "why"), "InvalidBucketName", 400),

@@ -19,6 +19,7 @@ use crate::body;
 use crate::conditions::{self, Conditional, SourceConditional};
 use crate::context::RequestContext;
 use crate::error::{access_denied, internal, slow_down};
+use crate::past;
 use crate::xml;
 
 /// Takes every verified request.
@@ -88,6 +89,10 @@ fn prepare(
     bodies: &Budget,
 ) -> S3Result<Request<Body>> {
     let S3Request { input, method, uri, mut headers, mut extensions, trailing_headers, .. } = request;
+    past::check_signed(&headers, &uri)?;
+    if let Some(moment) = past::asked(&headers)? {
+        extensions.insert(moment);
+    }
     let (uri, hoisted) = strip_signature(&uri)?;
     hoist(&mut headers, hoisted)?;
     headers.remove(header::AUTHORIZATION);

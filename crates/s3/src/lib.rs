@@ -75,6 +75,7 @@ mod observer;
 mod operations;
 mod ops;
 mod options;
+mod past;
 mod patience;
 mod protection;
 mod range;

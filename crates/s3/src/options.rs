@@ -98,6 +98,7 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
         gatekeeper: gatekeeper.clone(),
         region: region_name,
         bodies: bodies.clone(),
+        moment: None,
     };
     let mut inner = S3ServiceBuilder::new(carob);
     inner.set_config(config.clone());

@@ -5,6 +5,7 @@ use s3s::{S3Result, s3_error};
 
 use crate::error::not_implemented;
 use crate::operations::{ANY_OPERATION, Operation, SUBRESOURCES};
+use crate::past;
 
 /// Checks the head of a request for `operation`.
 ///
@@ -42,6 +43,9 @@ fn check_header_name(operation: &Operation, name: &HeaderName) -> S3Result<()> {
     }
     if name == "x-amz-security-token" {
         return Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid."));
+    }
+    if name == past::AT && past::reads(operation.name) {
+        return Ok(());
     }
     if name.starts_with("x-carob-") {
         return Err(not_implemented(name));

@@ -1,11 +1,12 @@
 //! `impl S3`, as a table: one line an operation. What is not here answers 501 in s3s.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use carob_bucket::{Bucket, Budget, Space};
+use carob_bucket::{Bucket, Budget, Moment, Space};
 use carob_identity::{Account, AccountNumber, Did, Directory, Identity};
 use http::Extensions;
-use s3s::{S3, S3Request, S3Response, S3Result, dto};
+use s3s::{S3, S3Request, S3Response, S3Result, dto, s3_error};
 
 use crate::access::Gatekeeper;
 use crate::context::RequestContext;
@@ -13,13 +14,15 @@ use crate::error::{access_denied, from_bucket};
 use crate::ops::{self, unset};
 
 /// What the operations work on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Carob {
     pub(crate) space: Space,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) gatekeeper: Gatekeeper,
     pub(crate) region: Arc<str>,
     pub(crate) bodies: Budget,
+    /// The state of the bucket that a request asks for in `x-carob-at`.
+    pub(crate) moment: Option<Moment>,
 }
 
 type Answer<T> = S3Result<S3Response<T>>;
@@ -37,7 +40,7 @@ macro_rules! table {
         #[async_trait::async_trait]
         impl S3 for Carob {
             $(async fn $name(&self, request: S3Request<dto::$in>) -> Answer<dto::$out> {
-                ops::$name::run(self, request).await
+                ops::$name::run(&self.at(&request.extensions), request).await
             })*
             $(async fn $owned(&self, request: S3Request<dto::$owned_in>) -> Answer<dto::$owned_out> {
                 unset::$owned(self, request).await
@@ -123,15 +126,34 @@ table! {
 }
 
 impl Carob {
-    /// The bucket, if it is whose the caller says (`x-amz-expected-bucket-owner`).
+    /// The bucket, or the past state of it that is named, if it is whose the caller says (`x-amz-expected-bucket-owner`).
     ///
     /// # Errors
-    /// NoSuchBucket, AccessDenied.
+    /// NoSuchBucket, AccessDenied, InvalidBucketName and InvalidArgument for a state that is none.
     pub(crate) async fn bucket(&self, name: &str, expected_owner: Option<&str>) -> S3Result<Bucket> {
-        let bucket = self.space.bucket(name).await.map_err(from_bucket)?;
+        let (present, named) = Moment::in_name(name).unzip();
+        let bucket = self.space.bucket(present.unwrap_or(name)).await.map_err(from_bucket)?;
         let owner = &bucket.info().owner;
         let is_owner = |text: &str| text == AccountNumber::of(owner).to_string() || text == owner.to_string();
-        if expected_owner.is_none_or(is_owner) { Ok(bucket) } else { Err(access_denied()) }
+        if !expected_owner.is_none_or(is_owner) {
+            return Err(access_denied());
+        }
+        match (named.transpose().map_err(from_bucket)?, &self.moment) {
+            (None, None) => Ok(bucket),
+            (Some(_), Some(_)) => {
+                Err(s3_error!(InvalidArgument, "The bucket's name and x-carob-at both name a past state."))
+            }
+            (Some(moment), None) => bucket.as_of(&moment).await.map_err(from_bucket),
+            (None, Some(moment)) => bucket.as_of(moment).await.map_err(from_bucket),
+        }
+    }
+
+    /// The same, for the moment that a request asks for.
+    fn at(&self, extensions: &Extensions) -> Cow<'_, Self> {
+        match extensions.get::<Moment>() {
+            Some(moment) => Cow::Owned(Self { moment: Some(moment.clone()), ..self.clone() }),
+            None => Cow::Borrowed(self),
+        }
     }
 
     /// The account that a request acts for.

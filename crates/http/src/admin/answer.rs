@@ -33,8 +33,12 @@ impl Refusal {
 impl From<BucketError> for Refusal {
     fn from(error: BucketError) -> Self {
         let status = match error {
-            BucketError::NoSuchBucket(_) | BucketError::NoSuchKey(_) => StatusCode::NOT_FOUND,
-            BucketError::BadToken | BucketError::InvalidBucketName(..) => StatusCode::BAD_REQUEST,
+            BucketError::NoSuchBucket(_) | BucketError::NoSuchKey(_) | BucketError::NoSuchState { .. } => {
+                StatusCode::NOT_FOUND
+            }
+            BucketError::BadToken | BucketError::InvalidBucketName(..) | BucketError::InvalidMoment(_) => {
+                StatusCode::BAD_REQUEST
+            }
             BucketError::Contention | BucketError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             // Damage, a failing store, and what only writers meet: this API reads.
             _ => StatusCode::INTERNAL_SERVER_ERROR,

@@ -17,6 +17,7 @@ mod faults;
 mod forms;
 mod get_object;
 mod golden;
+mod history;
 mod hostile;
 mod list_objects;
 mod list_objects_v2;
