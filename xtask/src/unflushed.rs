@@ -39,6 +39,10 @@ impl Disk for Unflushed {
         Ok(())
     }
 
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        self.0.free(dir)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
         self.0.lock(path)
     }

@@ -10,9 +10,10 @@ use serde_bytes::ByteArray;
 use sha2::{Digest, Sha256};
 
 use crate::disk::{Disk, read_whole};
+use crate::gone::Gone;
 use crate::record::{LogId, Position};
 
-const NAME: &str = "CHECKPOINT";
+pub(crate) const NAME: &str = "CHECKPOINT";
 
 /// Bounds what is read: a hundred million heads would not come near.
 const MAX_SIZE: u64 = 1 << 34;
@@ -25,14 +26,22 @@ pub(crate) struct Checkpoint {
     log: ByteArray<16>,
     /// The sequence number of the last record.
     pub(crate) seq: u64,
+    /// The segments that had been removed by then.
+    pub(crate) gone: Gone,
     /// The segment, and where it ends.
     pub(crate) upto: Position,
     pub(crate) heads: BTreeMap<String, Cid>,
 }
 
 impl Checkpoint {
-    pub(crate) fn new(log: LogId, upto: Position, seq: u64, heads: BTreeMap<String, Cid>) -> Self {
-        Self { v: 1, log: ByteArray::new(log), seq, upto, heads }
+    pub(crate) fn new(
+        log: LogId,
+        upto: Position,
+        seq: u64,
+        heads: BTreeMap<String, Cid>,
+        gone: Gone,
+    ) -> Self {
+        Self { v: 1, log: ByteArray::new(log), seq, gone, upto, heads }
     }
 
     /// Replaces the checkpoint in `dir`.
@@ -58,7 +67,7 @@ impl Checkpoint {
         let read = || -> Option<Self> {
             (Sha256::digest(text).as_slice() == sum).then(|| serde_ipld_dagcbor::from_slice(text).ok())?
         };
-        Ok(read().filter(|read| read.v == 1 && *read.log == log))
+        Ok(read().filter(|read| read.v == 1 && *read.log == log && read.gone.is_valid()))
     }
 }
 
@@ -75,7 +84,9 @@ mod tests {
         assert_eq!(Checkpoint::read(&disk, dir, log).unwrap(), None);
         let cid = *Block::new(Codec::Raw, "x".into()).unwrap().cid();
         let heads = BTreeMap::from([("b".to_owned(), cid), ("aa".to_owned(), cid)]);
-        let checkpoint = Checkpoint::new(log, (3, 1000).into(), 9, heads);
+        let mut gone = Gone::default();
+        gone.add(2, 700);
+        let checkpoint = Checkpoint::new(log, (3, 1000).into(), 9, heads, gone);
         checkpoint.write(&disk, dir).unwrap();
         assert_eq!(Checkpoint::read(&disk, dir, log).unwrap(), Some(checkpoint));
         assert_eq!(Checkpoint::read(&disk, dir, [0; 16]).unwrap(), None);

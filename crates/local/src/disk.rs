@@ -32,6 +32,9 @@ pub trait Disk: Send + Sync + Debug {
     /// Makes all changes of names in `dir` durable.
     fn flush_dir(&self, dir: &Path) -> io::Result<()>;
 
+    /// How many bytes can still be written in `dir`, as far as the file system tells.
+    fn free(&self, dir: &Path) -> io::Result<u64>;
+
     /// Takes the lock that `path` names, creating the file; `None` if someone else holds it. Dropping the
     /// guard, or the end of the process, releases it.
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use carob_block::{Cid, HeadSwap, StoreError};
 
+use crate::gone::Gone;
 use crate::index::{Held, Key};
 use crate::queue::Commit;
 use crate::read::unavailable;
@@ -11,7 +12,7 @@ use crate::record::{Position, Swap};
 use crate::store::Shared;
 
 /// Names and targets that one head record may hold, in bytes, so that it stays a block within bounds.
-const RECORD_LIMIT: usize = 1024 * 1024;
+pub(crate) const RECORD_LIMIT: usize = 1024 * 1024;
 
 /// What a swap takes beside its name, at most.
 const SWAP_SIZE: usize = 64;
@@ -66,6 +67,21 @@ impl Group {
     }
 }
 
+/// The heads in parts that each fit a record; the last one, maybe empty, leaves room to say what is gone.
+pub(crate) fn records(heads: impl Iterator<Item = Swap>, gone: &Gone) -> Vec<Vec<Swap>> {
+    let (mut records, mut room) = (vec![Vec::new()], RECORD_LIMIT.saturating_sub(gone.size()));
+    for swap in heads {
+        let size = swap.name.len() + SWAP_SIZE;
+        if size > room {
+            records.push(Vec::new());
+            room = RECORD_LIMIT.saturating_sub(gone.size());
+        }
+        room = room.saturating_sub(size);
+        records.last_mut().expect("there is one").push(swap);
+    }
+    records
+}
+
 /// Whether the swaps of one commit fit a record.
 pub(crate) fn fits_a_record(swaps: &[HeadSwap]) -> bool {
     record_size(swaps) <= RECORD_LIMIT
@@ -96,9 +112,6 @@ fn check(commit: &Commit, shared: &Shared) -> Result<(), StoreError> {
 
 fn is_written(cid: &Cid, shared: &Shared) -> Result<bool, StoreError> {
     let Some(key) = Key::of(cid) else { return Ok(false) };
-    match shared.index.get(&key) {
-        Some(Held::At(_)) => Ok(true),
-        Some(Held::Sealed(segments)) => shared.segments.hold(&key, &segments).map_err(unavailable),
-        Some(Held::Queued(_)) | None => Ok(false),
-    }
+    let held = shared.find(&key, || shared.index.get(&key)).map_err(unavailable)?;
+    Ok(matches!(held, Some(Held::At(_) | Held::Sealed(_))))
 }

@@ -1,6 +1,7 @@
 //! From a block's digest to its place.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use carob_block::{Block, Cid, Codec, sha256_cid};
 use parking_lot::RwLock;
@@ -24,6 +25,11 @@ impl Key {
         let codec = Codec::from_code(cid.codec())?;
         let digest = cid.hash().digest().try_into().ok()?;
         (sha256_cid(codec, digest) == *cid).then_some(Self(digest))
+    }
+
+    /// The digest that the bytes begin with.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.first_chunk().copied().map(Self)
     }
 
     #[cfg(test)]
@@ -68,11 +74,14 @@ pub(crate) enum Held {
 ///
 /// Those of the open segment are here one by one, in shards, so that lookups do not wait for each other. A lookup
 /// that pins does so under the shard's lock: whoever takes a block out of the index afterwards finds the pin. Of
-/// those in sealed segments, which nothing takes away, only the segment is known here.
+/// those in sealed segments only the segment is known here.
 #[derive(Debug)]
 pub(crate) struct Index {
     recent: [RwLock<HashMap<Key, Recent>>; SHARDS],
     sealed: Table,
+    /// How often a segment was retired. Who does not find a block looks again if one was meanwhile: the block may have
+    /// been copied, and the copy not yet there where it was looked for first.
+    retired: AtomicU64,
 }
 
 /// A block of the open segment.
@@ -84,7 +93,8 @@ enum Recent {
 
 impl Index {
     pub(crate) fn new() -> Self {
-        Self { recent: std::array::from_fn(|_| RwLock::default()), sealed: Table::new() }
+        let recent = std::array::from_fn(|_| RwLock::default());
+        Self { recent, sealed: Table::new(), retired: AtomicU64::new(0) }
     }
 
     fn shard(&self, key: &Key) -> &RwLock<HashMap<Key, Recent>> {
@@ -100,18 +110,39 @@ impl Index {
         self.look(key, |place| hold.depend_on(place.at))
     }
 
-    fn look(&self, key: &Key, pin: impl FnOnce(Place)) -> Option<Held> {
-        match self.shard(key).read().get(key) {
-            Some(Recent::Queued(block)) => return Some(Held::Queued(block.clone())),
-            Some(Recent::At(place)) => {
-                pin(*place);
-                return Some(Held::At(*place));
+    fn look(&self, key: &Key, pin: impl Fn(Place)) -> Option<Held> {
+        loop {
+            let retired = self.retired();
+            match self.shard(key).read().get(key) {
+                Some(Recent::Queued(block)) => return Some(Held::Queued(block.clone())),
+                Some(Recent::At(place)) => {
+                    pin(*place);
+                    return Some(Held::At(*place));
+                }
+                // A block leaves the one after it came to the other.
+                None => {}
             }
-            // A block leaves the one after it came to the other.
-            None => {}
+            let segments = self.sealed.candidates(key.prefix());
+            if self.retired() == retired {
+                return (!segments.is_empty()).then_some(Held::Sealed(segments));
+            }
         }
-        let segments = self.sealed.candidates(key.prefix());
-        (!segments.is_empty()).then_some(Held::Sealed(segments))
+    }
+
+    /// The sealed segments that may hold a block.
+    pub(crate) fn sealed(&self, key: &Key) -> Vec<u32> {
+        self.sealed.candidates(key.prefix())
+    }
+
+    /// How many segments have been retired.
+    pub(crate) fn retired(&self) -> u64 {
+        self.retired.load(Ordering::SeqCst)
+    }
+
+    /// Forgets the blocks of a sealed segment.
+    pub(crate) fn retire(&self, prefixes: &[[u8; PREFIX]], segment: u32) {
+        self.retired.fetch_add(1, Ordering::SeqCst);
+        self.sealed.remove(prefixes, segment);
     }
 
     /// Makes a block readable that waits to be written.

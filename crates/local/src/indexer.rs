@@ -1,4 +1,4 @@
-//! The thread that gives sealed segments their indexes.
+//! The thread that gives sealed segments their indexes, and removes those that are gone.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
+use tokio::sync::oneshot;
+
 use crate::checkpoint::Checkpoint;
 use crate::disk::Disk;
 use crate::log::Sealed;
+use crate::queue::Reply;
 use crate::sidecar::{self, Of};
 use crate::store::Shared;
 
@@ -24,9 +27,10 @@ pub(crate) struct Indexer {
 }
 
 #[derive(Debug)]
-struct Job {
-    sealed: Sealed,
-    checkpoint: Option<Checkpoint>,
+enum Job {
+    Index { sealed: Sealed, checkpoint: Option<Checkpoint> },
+    Remove { segments: Vec<u32>, reply: Reply },
+    Reply(oneshot::Sender<()>),
 }
 
 impl Indexer {
@@ -46,9 +50,23 @@ impl Indexer {
     /// Leaves a segment to the thread; waits if it is behind. With what is known of the log up to the segment's end,
     /// if that is to be written down.
     pub(crate) fn index(&self, sealed: Sealed, checkpoint: Option<Checkpoint>) {
+        self.send(Job::Index { sealed, checkpoint });
+    }
+
+    /// Leaves the files of segments that are gone to be removed.
+    pub(crate) fn remove(&self, segments: Vec<u32>, reply: Reply) {
+        self.send(Job::Remove { segments, reply });
+    }
+
+    /// Replies when everything asked for so far is done.
+    pub(crate) fn reply(&self, reply: oneshot::Sender<()>) {
+        self.send(Job::Reply(reply));
+    }
+
+    fn send(&self, job: Job) {
         if let Some(jobs) = &self.jobs {
-            // Should the thread be gone, everything goes on without the index.
-            let _ = jobs.send(Job { sealed, checkpoint });
+            // Should the thread be gone, everything goes on without it.
+            let _ = jobs.send(job);
         }
     }
 }
@@ -71,10 +89,26 @@ struct Work {
 
 impl Work {
     fn run(&self, jobs: &Receiver<Job>) {
-        for Job { sealed, checkpoint } in jobs {
-            let segment = sealed.end.segment;
-            if let Err(error) = self.index(sealed, checkpoint) {
-                tracing::warn!(%error, segment, "no index for this segment until the store is opened again");
+        for job in jobs {
+            match job {
+                Job::Index { sealed, checkpoint } => {
+                    let segment = sealed.end.segment;
+                    if let Err(error) = self.index(sealed, checkpoint) {
+                        tracing::warn!(%error, segment, "no index for this segment until the store is opened again");
+                    }
+                }
+                Job::Remove { segments, reply } => {
+                    for segment in segments {
+                        if let Err(error) = self.shared.segments.remove(segment) {
+                            tracing::warn!(%error, segment, "the next opening removes this segment");
+                        }
+                    }
+                    self.shared.space.ask();
+                    let _ = reply.send(Ok(()));
+                }
+                Job::Reply(reply) => {
+                    let _ = reply.send(());
+                }
             }
         }
     }
@@ -84,6 +118,7 @@ impl Work {
         let of = Of { log: self.shared.log, segment: end.segment, end: end.offset };
         sidecar::write(&*self.disk, &self.segments, of, &mut entries)?;
         self.shared.index.seal(end.segment, &entries);
+        self.shared.segments.extents.index(end.segment);
         checkpoint.map_or(Ok(()), |checkpoint| checkpoint.write(&*self.disk, &self.dir))
     }
 }

@@ -5,8 +5,8 @@
 //! unfinished is cut off, and damage to anything that was once durable is reported, never papered over.
 //! `FORMAT.md` in this crate describes every byte.
 //!
-//! This crate does not know what blocks mean: it follows no links and reclaims nothing. All of its disk
-//! operations go through [`Disk`], so that tests can lose power at each of them.
+//! This crate does not know what blocks mean: it follows no links, and a collection ([`carob_block::Sweep`]) takes
+//! what its caller does not mark. All of its disk operations go through [`Disk`], so that tests can lose power at each of them.
 //!
 //! ```
 //! use carob_block::{Block, Codec, HeadSwap, Heads, Store};
@@ -34,15 +34,19 @@
 //! ```
 
 mod checkpoint;
+mod collect;
 mod disk;
 mod error;
+mod extents;
 mod failure;
 mod format;
+mod gone;
 mod group;
 mod index;
 mod indexer;
 mod log;
 mod part;
+mod pins;
 mod queue;
 mod read;
 mod real;
@@ -55,7 +59,9 @@ mod session;
 mod sidecar;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod space;
 mod store;
+mod sweep;
 mod table;
 mod writer;
 

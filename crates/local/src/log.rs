@@ -9,7 +9,7 @@ use carob_car::Frame;
 
 use crate::disk::{Disk, DiskFile};
 use crate::index::{Key, Place};
-use crate::record::{HeadRecord, LogId, Position, Swap};
+use crate::record::{HeadRecord, LogId, Position, Removal, Swap};
 use crate::segment;
 use crate::sidecar::Entry;
 
@@ -82,6 +82,11 @@ impl Log {
         Self { disk, dir, id, size, durable, tail, staged, sealed_bytes, flushes: 0, entries, sealed }
     }
 
+    /// How many segments were begun, those of earlier times included.
+    pub(crate) fn begun(&self) -> u32 {
+        self.durable.segment
+    }
+
     /// The segments that got a successor since this was last asked.
     pub(crate) fn take_sealed(&mut self) -> Vec<Sealed> {
         std::mem::take(&mut self.sealed)
@@ -120,13 +125,19 @@ impl Log {
     }
 
     /// Adds a head record.
-    pub(crate) fn append_record(&mut self, seq: u64, swaps: Vec<Swap>) -> io::Result<()> {
+    pub(crate) fn append_record(
+        &mut self,
+        seq: u64,
+        swaps: Vec<Swap>,
+        gone: Option<Removal>,
+    ) -> io::Result<()> {
         // Its length depends on its position, which depends on whether it fits: reserve for the longest.
         let widest = Position { segment: u32::MAX, offset: u32::MAX };
-        let longest = HeadRecord::new(self.id, widest, u64::MAX, widest, swaps);
+        let longest = HeadRecord::new(self.id, widest, u64::MAX, widest, swaps).saying(gone);
         let at = self.make_room(Frame::of(&longest.to_block()?).len())?;
-        let record = HeadRecord::new(self.id, at, seq, self.durable, longest.swaps).to_block()?;
-        Frame::of(&record).append_to(&mut self.staged);
+        let HeadRecord { gone, swaps, .. } = longest;
+        let record = HeadRecord::new(self.id, at, seq, self.durable, swaps).saying(gone);
+        Frame::of(&record.to_block()?).append_to(&mut self.staged);
         Ok(())
     }
 
@@ -185,6 +196,44 @@ impl Log {
         self.sealed_bytes += u64::from(tail.end);
         tail.file.set_len(u64::from(tail.end))?;
         tail.file.flush_all()
+    }
+
+    /// Goes on in a new segment if the open one holds any block or much else, so that a collection can look at it.
+    ///
+    /// An error that leaves [`Log::needs_fence`] false changed nothing: as long as there is no room for another
+    /// segment, that of the open one is used.
+    pub(crate) fn rotate(&mut self) -> io::Result<()> {
+        self.flush()?;
+        let little = self.durable.offset < self.size / WORTH_INDEXING;
+        if self.durable.segment == 0 || little && self.entries.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(());
+        }
+        let end = self.durable.offset;
+        let old = self.tail.take();
+        match self.open_segment() {
+            Ok(()) => {
+                if let Some(old) = old {
+                    self.sealed_bytes += u64::from(end);
+                    // Only for the space: whoever reads the segment knows where it ends.
+                    let _ = old.file.set_len(end.into());
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.tail = old;
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether anything was written that is not known to be durable.
+    pub(crate) fn needs_fence(&self) -> bool {
+        !self.staged.is_empty() || self.tail.as_ref().is_some_and(|tail| tail.end != self.durable.offset)
+    }
+
+    /// Some sealed segments are no longer there: so many bytes.
+    pub(crate) fn forget(&mut self, bytes: u64) {
+        self.sealed_bytes = self.sealed_bytes.saturating_sub(bytes);
     }
 
     /// Ends the log for now. The last segment is handed out to be indexed if it is worth a file of its own: then it

@@ -38,6 +38,22 @@ impl Shared {
         range: &Range<usize>,
         check: &Check,
     ) -> Result<Option<Bytes>, StoreError> {
+        loop {
+            let retired = self.index.retired();
+            match self.try_part(cid, key, range, check) {
+                Ok(None) | Err(_) if self.index.retired() != retired => {}
+                read => return read,
+            }
+        }
+    }
+
+    fn try_part(
+        &self,
+        cid: &Cid,
+        key: &Key,
+        range: &Range<usize>,
+        check: &Check,
+    ) -> Result<Option<Bytes>, StoreError> {
         let damaged = || StoreError::Damaged(BlockError::HashMismatch(*cid));
         let read = |place| match within(place, range) {
             Some(place) => self.segments.read(place).map_err(unavailable),

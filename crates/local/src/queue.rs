@@ -20,13 +20,23 @@ const LAZY: usize = 1024 * 1024;
 /// What a request without blocks counts for, in bytes.
 const SMALL: u32 = 256;
 
-type Reply = oneshot::Sender<Result<(), StoreError>>;
+pub(crate) type Reply = oneshot::Sender<Result<(), StoreError>>;
 
 /// What is asked of the writer. Dropping a commit unanswered tells the caller that the store is gone.
 #[derive(Debug)]
 pub(crate) enum Request {
     Put(Put),
     Commit(Commit),
+    Chore(Chore),
+}
+
+/// What a collection asks for.
+#[derive(Debug)]
+pub(crate) enum Chore {
+    /// To go on in a new segment, and to index the others.
+    Rotate(oneshot::Sender<()>),
+    /// To write down that the retired segments are gone, and to remove them.
+    Remove(Reply),
 }
 
 /// Blocks to write, for a session that does not wait for it: if they cannot be written, it is lost.
@@ -34,6 +44,8 @@ pub(crate) enum Request {
 pub(crate) struct Put {
     pub(crate) hold: Arc<Hold>,
     pub(crate) blocks: Vec<Block>,
+    /// Whether they are to be written although sealed segments hold them.
+    pub(crate) copy: bool,
     room: OwnedSemaphorePermit,
 }
 
@@ -88,7 +100,27 @@ impl Queue {
 
     /// Leaves blocks to be written.
     pub(crate) fn put(&self, hold: &Arc<Hold>, blocks: Vec<Block>, room: Room) -> Result<(), StoreError> {
-        self.send(Request::Put(Put { hold: Arc::clone(hold), blocks, room: room.0 }))
+        self.send(Request::Put(Put { hold: Arc::clone(hold), blocks, copy: false, room: room.0 }))
+    }
+
+    /// Leaves blocks to be written anew.
+    pub(crate) async fn copy(&self, hold: &Arc<Hold>, blocks: Vec<Block>) -> Result<(), StoreError> {
+        let Room(room) = self.room_for(&blocks).await?;
+        self.send(Request::Put(Put { hold: Arc::clone(hold), blocks, copy: true, room }))
+    }
+
+    /// Asks for a new segment, and waits until all others have their indexes, if they can.
+    pub(crate) async fn rotate(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Chore(Chore::Rotate(reply)))?;
+        answer.await.map_err(|_| closed())
+    }
+
+    /// Asks for the retired segments to be removed.
+    pub(crate) async fn remove(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Chore(Chore::Remove(reply)))?;
+        answer.await.map_err(|_| closed())?
     }
 
     pub(crate) async fn commit(&self, holds: Vec<Arc<Hold>>, swaps: Vec<HeadSwap>) -> Result<(), StoreError> {
@@ -118,7 +150,7 @@ impl Queue {
         }
         match &request {
             Request::Put(put) => state.bytes += put.room.num_permits(),
-            Request::Commit(_) => state.urgent = true,
+            Request::Commit(_) | Request::Chore(_) => state.urgent = true,
         }
         state.requests.push(request);
         if state.bytes >= LAZY || self.starved.load(Ordering::SeqCst) > 0 {
@@ -152,7 +184,7 @@ impl Queue {
         state.take()
     }
 
-    /// Takes the blocks that wait, and leaves the commits.
+    /// Takes the blocks that wait, and leaves the rest.
     pub(crate) fn take_puts(&self) -> Vec<Put> {
         let mut state = self.state.lock();
         state.bytes = 0;
@@ -160,7 +192,7 @@ impl Queue {
         for request in state.requests.drain(..) {
             match request {
                 Request::Put(put) => puts.push(put),
-                commit @ Request::Commit(_) => rest.push(commit),
+                other => rest.push(other),
             }
         }
         state.requests = rest;

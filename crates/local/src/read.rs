@@ -12,14 +12,33 @@ use crate::segments::{Frame, INLINE_LIMIT};
 use crate::store::{LocalStore, Shared};
 
 impl Shared {
+    /// Looks a block up with `look`, and if it is in a sealed segment, makes sure of that. Blocking.
+    pub(crate) fn find(&self, key: &Key, look: impl Fn() -> Option<Held>) -> io::Result<Option<Held>> {
+        loop {
+            let retired = self.index.retired();
+            let held = look();
+            let Some(Held::Sealed(segments)) = &held else { return Ok(held) };
+            match self.segments.hold(key, segments) {
+                Ok(true) => return Ok(held),
+                // The segment may just have been retired, and the block be in another one.
+                _ if self.index.retired() != retired => {}
+                found => return found.map(|_| None),
+            }
+        }
+    }
+
     /// Reads a block. Blocking.
     fn read(&self, cid: &Cid, key: &Key) -> Result<Option<Block>, StoreError> {
         loop {
+            let retired = self.index.retired();
             let place = match self.index.get(key) {
                 None => return Ok(None),
                 Some(Held::Queued(block)) => return recoded(*block, cid).map(Some),
                 Some(Held::At(place)) => place,
-                Some(Held::Sealed(segments)) => return self.read_sealed(cid, key, &segments),
+                Some(Held::Sealed(segments)) => match self.read_sealed(cid, key, &segments) {
+                    Ok(None) | Err(_) if self.index.retired() != retired => continue,
+                    read => return read,
+                },
             };
             match self.read_place(cid, place) {
                 Ok(block) => return Ok(Some(block)),

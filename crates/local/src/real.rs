@@ -59,6 +59,17 @@ impl Disk for RealDisk {
         File::open(dir)?.sync_all()
     }
 
+    #[cfg(target_os = "linux")]
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(dir)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn free(&self, _dir: &Path) -> io::Result<u64> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
         let file = options().create(true).truncate(false).open(path)?;
         match file.try_lock() {

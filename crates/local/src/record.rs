@@ -6,6 +6,8 @@ use carob_block::{Block, Cid, Codec, HeadSwap};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
+use crate::gone::Gone;
+
 /// The version of segments, descriptors and head records.
 const VERSION: u64 = 1;
 
@@ -77,9 +79,23 @@ pub(crate) struct HeadRecord {
     seg: u32,
     /// Counts the records of a log from 1.
     pub(crate) seq: u64,
+    /// Says that segments are no longer there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gone: Option<Removal>,
     /// Where the last flush that had completed ended when this was written.
     pub(crate) upto: Position,
     pub(crate) swaps: Vec<Swap>,
+}
+
+/// Segments that a collection removed, and the records in them. Fields are in canonical order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Removal {
+    /// Every head that there is was moved or stated again by a record after the one of this number: up to and with this
+    /// record. Others are gone, too.
+    pub(crate) since: u64,
+    /// All segments ever removed.
+    pub(crate) segments: Gone,
 }
 
 /// Where one head goes.
@@ -100,7 +116,13 @@ impl From<&HeadSwap> for Swap {
 impl HeadRecord {
     /// A record whose frame begins at `at`.
     pub(crate) fn new(log: LogId, at: Position, seq: u64, upto: Position, swaps: Vec<Swap>) -> Self {
-        Self { v: VERSION, log: ByteArray::new(log), off: at.offset, seg: at.segment, seq, upto, swaps }
+        let (v, log, gone) = (VERSION, ByteArray::new(log), None);
+        Self { v, log, off: at.offset, seg: at.segment, seq, gone, upto, swaps }
+    }
+
+    /// The same, and which segments are gone.
+    pub(crate) fn saying(self, gone: Option<Removal>) -> Self {
+        Self { gone, ..self }
     }
 
     pub(crate) fn to_block(&self) -> io::Result<Block> {
@@ -114,19 +136,24 @@ impl HeadRecord {
             return None;
         }
         let read: Self = decode(block)?;
-        (read.v == VERSION && Position { segment: read.seg, offset: read.off } == at).then_some(read)
+        let valid = read.gone.as_ref().is_none_or(|gone| gone.segments.is_valid());
+        (valid && read.v == VERSION && Position { segment: read.seg, offset: read.off } == at).then_some(read)
     }
 
     /// Whether `block` begins as this log's records do. Raw blocks, which hold whatever users send, never do;
     /// DAG-PB is not set apart from DAG-CBOR, for no hash covers the bit between their codes.
     pub(crate) fn looks_alike(block: &Block, log: LogId) -> bool {
-        block.codec() != Codec::Raw && block.data().starts_with(&Self::prefix(log))
+        let map = block.data().split_first();
+        let begins =
+            map.is_some_and(|(map, rest)| [0xa7, 0xa8].contains(map) && rest.starts_with(&Self::prefix(log)));
+        block.codec() != Codec::Raw && begins
     }
 
-    /// The bytes with which every record of the log begins: a map of seven, `v` and `log`.
-    pub(crate) fn prefix(log: LogId) -> [u8; 25] {
-        let mut prefix = *b"\xa7\x61v\x01\x63log\x50................";
-        prefix[9..].copy_from_slice(&log);
+    /// The bytes with which every record of the log begins after the first, which says that it is a map of seven or
+    /// eight: `v` and `log`.
+    pub(crate) fn prefix(log: LogId) -> [u8; 24] {
+        let mut prefix = *b"\x61v\x01\x63log\x50................";
+        prefix[8..].copy_from_slice(&log);
         prefix
     }
 }
@@ -167,8 +194,25 @@ mod tests {
         bytes.extend(cid.to_bytes());
         bytes.extend(b"\x64name\x61a\xa2\x63cid\xf6\x64name\x61b");
         assert_eq!(block.data(), &bytes);
-        assert!(bytes.starts_with(&HeadRecord::prefix(LOG)));
+        assert!(bytes[1..].starts_with(&HeadRecord::prefix(LOG)));
         assert_eq!(HeadRecord::read(&block, LOG, (1, 500).into()).unwrap(), record);
+    }
+
+    #[test]
+    fn the_bytes_of_a_removal_are_pinned() {
+        let mut segments = Gone::default();
+        [(2, 300), (3, 0), (7, 1000)].iter().for_each(|(segment, prev)| segments.add(*segment, *prev));
+        let gone = Some(Removal { since: 5, segments });
+        let record = HeadRecord::new(LOG, (9, 500).into(), 7, (9, 200).into(), vec![]).saying(gone);
+        let block = record.to_block().unwrap();
+        let mut bytes = b"\xa8\x61v\x01\x63log\x500123456789abcdef".to_vec();
+        bytes.extend(b"\x63off\x19\x01\xf4\x63seg\x09\x63seq\x07");
+        bytes.extend(b"\x64gone\xa2\x65since\x05\x68segments");
+        bytes.extend(b"\x82\x83\x02\x03\x19\x01\x2c\x83\x07\x07\x19\x03\xe8");
+        bytes.extend(b"\x64upto\x82\x09\x18\xc8\x65swaps\x80");
+        assert_eq!(block.data(), &bytes);
+        assert!(HeadRecord::looks_alike(&block, LOG));
+        assert_eq!(HeadRecord::read(&block, LOG, (9, 500).into()).unwrap(), record);
     }
 
     #[test]

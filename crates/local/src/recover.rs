@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use carob_block::{Block, Cid};
 use carob_car::{CarError, CarReader, Frame};
@@ -10,17 +11,27 @@ use carob_car::{CarError, CarReader, Frame};
 use crate::checkpoint::Checkpoint;
 use crate::disk::{Disk, DiskFile, FileReader};
 use crate::error::LocalError;
+use crate::extents::Extents;
+use crate::gone::Gone;
 use crate::index::{Index, Key, Place};
 use crate::log::Tail;
-use crate::record::{HeadRecord, LogId, Position};
+use crate::record::{HeadRecord, LogId, Position, Removal, Swap};
 use crate::sidecar::{Entry, Of, Sidecar};
-use crate::{scan, segment, sidecar};
+use crate::table::PREFIX;
+use crate::{scan, segment, segments, sidecar};
 
 /// What the segments of a store say.
 #[derive(Debug)]
 pub(crate) struct Recovered {
     pub(crate) index: Index,
     pub(crate) heads: BTreeMap<String, Cid>,
+    /// The sequence numbers of the records that moved the heads last.
+    moved: BTreeMap<String, u64>,
+    pub(crate) extents: Extents,
+    /// The segments that records say are gone.
+    gone: Gone,
+    /// Whether segments are gone between the last record and what is read now, and records with them.
+    gap: bool,
     /// The sequence number of the last head record.
     pub(crate) seq: u64,
     /// The end of the log. All before it is durable.
@@ -53,6 +64,10 @@ pub(crate) fn recover(
     let mut recovered = Recovered {
         index: Index::new(),
         heads: BTreeMap::new(),
+        moved: BTreeMap::new(),
+        extents: Extents::default(),
+        gone: Gone::default(),
+        gap: false,
         seq: 0,
         end: Position::default(),
         tail: None,
@@ -64,51 +79,126 @@ pub(crate) fn recover(
     let segments = list_segments(disk, dir, log)?;
     let checkpoint =
         Checkpoint::read(disk, root, log).map_err(LocalError::io("read the checkpoint in", root))?;
+    let gone = find_gone(disk, &segments, checkpoint.as_ref().map(|checkpoint| &checkpoint.gone), dir, log)?;
     // One that the log does not bear out is of no use: then everything is read.
     let checkpoint = match checkpoint {
-        Some(checkpoint) if borne_out(disk, &segments, checkpoint.upto)? => Some(checkpoint),
+        Some(checkpoint) if borne_out(disk, &segments, &gone, checkpoint.upto)? => Some(checkpoint),
         _ => None,
     };
     let known = checkpoint.as_ref().map_or(Position::default(), |checkpoint| checkpoint.upto);
+    if let Some(checkpoint) = checkpoint {
+        recovered.start(checkpoint);
+    }
+    let mut before = 0;
     for (at, current) in segments.iter().enumerate() {
-        match segments.get(at + 1) {
-            Some(next) if current.number <= known.segment => {
-                recovered.load(disk, dir, current, next.prev, log)?;
-            }
-            Some(next) => recovered.read_sealed(disk, dir, current, next.prev, log)?,
+        let end = end_of(&segments, at, &gone);
+        if gone.has(current.number) {
+            continue;
+        }
+        recovered.gap |= current.number > known.segment && current.number != before.max(known.segment) + 1;
+        before = current.number;
+        match end {
+            Some(end) if current.number <= known.segment => recovered.load(disk, dir, current, end, log)?,
+            Some(end) => recovered.read_sealed(disk, dir, current, end, log)?,
             None if current.number == known.segment => {
                 recovered.load(disk, dir, current, known.offset, log)?;
             }
             None => recovered.read_last(disk, current, log, size)?,
         }
-        if let Some(checkpoint) = checkpoint.as_ref().filter(|_| current.number == known.segment) {
-            (recovered.seq, recovered.upto) = (checkpoint.seq, checkpoint.upto);
-            recovered.heads.clone_from(&checkpoint.heads);
-            // If nothing comes after it, the log was closed in order.
-            recovered.finished = true;
-        }
     }
     // The names, too, may so far have been known to the page cache alone.
     disk.flush_dir(dir).map_err(LocalError::io("flush", dir))?;
+    recovered.remove_gone(disk, dir, &segments, &gone)?;
     Ok(recovered)
 }
 
-/// Whether a segment ends at `upto`: it has a successor that says so, or it was cut there when the log was closed.
-fn borne_out(disk: &dyn Disk, segments: &[Segment], upto: Position) -> Result<bool, LocalError> {
-    if let Some(next) = segments.get(upto.segment as usize) {
-        return Ok(next.prev == upto.offset);
+/// Which segments were removed. If the checkpoint does not account for all that are missing, the last record that says
+/// so does: it stands after the last of them.
+pub(crate) fn find_gone(
+    disk: &dyn Disk,
+    segments: &[Segment],
+    known: Option<&Gone>,
+    dir: &Path,
+    log: LogId,
+) -> Result<Gone, LocalError> {
+    let none = Gone::default();
+    if lost(segments, known.unwrap_or(&none)).is_none() {
+        return Ok(known.cloned().unwrap_or_default());
     }
-    match segments.last() {
-        Some(last) if last.number == upto.segment => {
-            let len = disk.open(&last.path).and_then(|file| file.len());
-            Ok(len.map_err(LocalError::io("read", &last.path))? == u64::from(upto.offset))
+    let mut gone = none;
+    for at in (0..segments.len()).rev() {
+        if let Some(Removal { segments, .. }) = last_removal(disk, segments, at, log)? {
+            gone = segments;
+            break;
         }
-        _ => Ok(false),
+        if at > 0 && segments[at - 1].number + 1 != segments[at].number {
+            break;
+        }
+    }
+    match lost(segments, &gone) {
+        Some(lost) => Err(LocalError::damaged(&segment::path(dir, lost), 0, "the segment is missing")),
+        None => Ok(gone),
     }
 }
 
-/// The blocks of a segment that ends where `of` says, all checked. Blocking.
-pub(crate) fn entries(file: &dyn DiskFile, path: &Path, of: Of) -> Result<Vec<Entry>, LocalError> {
+/// The first segment that is missing and not gone.
+fn lost(segments: &[Segment], gone: &Gone) -> Option<u32> {
+    let last = segments.last().map_or(0, |segment| segment.number);
+    let mut present = segments.iter().map(|segment| segment.number).peekable();
+    (1..=last).find(|number| present.next_if_eq(number).is_none() && !gone.has(*number))
+}
+
+/// The last record in a segment that says which segments are gone.
+fn last_removal(
+    disk: &dyn Disk,
+    segments: &[Segment],
+    at: usize,
+    log: LogId,
+) -> Result<Option<Removal>, LocalError> {
+    let Segment { number, path, .. } = &segments[at];
+    let file = segments[at].open(disk)?;
+    let end = segments.get(at + 1).map_or(u64::MAX, |next| next.prev.into());
+    let frame = |e| LocalError::frame(path, e);
+    let Some((_, mut reader)) = segment::open(&*file, end, log).map_err(frame)? else { return Ok(None) };
+    let mut found = None;
+    loop {
+        let begins = u32::try_from(reader.offset());
+        match (begins, reader.next_block()) {
+            (Ok(offset), Ok(Some(block))) => {
+                let record = HeadRecord::read(&block, log, Position { segment: *number, offset });
+                found = record.and_then(|record| record.gone).or(found);
+            }
+            (_, Err(CarError::Io(e))) => return Err(LocalError::io("read", path)(e)),
+            // Whatever else is wrong here, reading it in earnest tells.
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// Where a segment ends that has, or had, a successor.
+pub(crate) fn end_of(segments: &[Segment], at: usize, gone: &Gone) -> Option<u32> {
+    let next = segments.get(at + 1).filter(|next| next.number == segments[at].number + 1);
+    next.map(|next| next.prev).or_else(|| gone.end_of(segments[at].number))
+}
+
+/// Whether a segment ends, or ended, at `upto`: its successor says so, or it was cut there when the log was closed.
+fn borne_out(disk: &dyn Disk, segments: &[Segment], gone: &Gone, upto: Position) -> Result<bool, LocalError> {
+    let Some(last) = segments.last() else { return Ok(false) };
+    if let Ok(at) = segments.binary_search_by_key(&upto.segment, |segment| segment.number)
+        && let Some(end) = end_of(segments, at, gone)
+    {
+        return Ok(end == upto.offset);
+    }
+    if last.number == upto.segment {
+        let len = last.open(disk)?.len().map_err(LocalError::io("read", &last.path))?;
+        return Ok(len == u64::from(upto.offset));
+    }
+    // The segment itself is gone; what comes after says so.
+    Ok(last.number > upto.segment && gone.has(upto.segment))
+}
+
+/// The blocks of a segment that ends where `of` says, all checked, and where their data lie. Blocking.
+pub(crate) fn entries(file: &dyn DiskFile, path: &Path, of: Of) -> Result<Vec<(Entry, Place)>, LocalError> {
     let opened = segment::open(file, of.end.into(), of.log).map_err(|e| LocalError::frame(path, e))?;
     let Some((_, mut reader)) = opened else {
         return Err(LocalError::damaged(path, 0, "it is not a segment of this store"));
@@ -119,8 +209,13 @@ pub(crate) fn entries(file: &dyn DiskFile, path: &Path, of: Of) -> Result<Vec<En
         let Some(block) = reader.next_block().map_err(|e| LocalError::frame(path, e))? else { break };
         let offset = u32::try_from(at).map_err(|e| LocalError::damaged(path, at, e))?;
         let begin = Position { segment: of.segment, offset };
-        if HeadRecord::read(&block, of.log, begin).is_none() {
-            entries.extend(Key::of(block.cid()).map(|key| (key, offset)));
+        if HeadRecord::read(&block, of.log, begin).is_none()
+            && let Some(key) = Key::of(block.cid())
+        {
+            let len = u32::try_from(block.data().len()).map_err(|e| LocalError::damaged(path, at, e))?;
+            let end = u32::try_from(reader.offset()).map_err(|e| LocalError::damaged(path, at, e))?;
+            let at = Position { segment: of.segment, offset: end - len };
+            entries.push(((key, offset), Place { at, len }));
         }
     }
     if reader.offset() == u64::from(of.end) {
@@ -131,9 +226,9 @@ pub(crate) fn entries(file: &dyn DiskFile, path: &Path, of: Of) -> Result<Vec<En
 }
 
 /// A segment whose descriptor was read.
-struct Segment {
-    number: u32,
-    path: PathBuf,
+pub(crate) struct Segment {
+    pub(crate) number: u32,
+    pub(crate) path: PathBuf,
     /// Where the one before ends.
     prev: u32,
 }
@@ -147,23 +242,66 @@ fn list_segments(disk: &dyn Disk, dir: &Path, log: LogId) -> Result<Vec<Segment>
     }
     let mut numbers: Vec<u32> = names.iter().filter_map(|name| segment::number(name)).collect();
     numbers.sort_unstable();
-    let mut segments: Vec<Segment> = Vec::new();
-    for (expected, number) in (1..).zip(numbers) {
-        if number != expected {
-            return Err(LocalError::damaged(&segment::path(dir, expected), 0, "the segment is missing"));
-        }
-        let path = segment::path(dir, number);
-        let file = disk.open(&path).map_err(LocalError::io("open", &path))?;
-        let opened = segment::open(&*file, u64::MAX, log).map_err(|e| LocalError::frame(&path, e))?;
-        let Some((descriptor, _)) = opened.filter(|(descriptor, _)| descriptor.seg == number) else {
-            return Err(LocalError::damaged(&path, 0, "it is not this segment of this store"));
-        };
-        segments.push(Segment { number, path, prev: descriptor.prev });
+    numbers.into_iter().map(|number| describe(disk, dir, number, log)).collect()
+}
+
+/// Reads the descriptor of a segment.
+pub(crate) fn describe(disk: &dyn Disk, dir: &Path, number: u32, log: LogId) -> Result<Segment, LocalError> {
+    let path = segment::path(dir, number);
+    let file = disk.open(&path).map_err(LocalError::io("open", &path))?;
+    let opened = segment::open(&*file, u64::MAX, log).map_err(|e| LocalError::frame(&path, e))?;
+    match opened.filter(|(descriptor, _)| descriptor.seg == number) {
+        Some((descriptor, _)) => Ok(Segment { number, path, prev: descriptor.prev }),
+        None => Err(LocalError::damaged(&path, 0, "it is not this segment of this store")),
     }
-    Ok(segments)
+}
+
+impl Segment {
+    pub(crate) fn open(&self, disk: &dyn Disk) -> Result<Arc<dyn DiskFile>, LocalError> {
+        disk.open(&self.path).map_err(LocalError::io("open", &self.path))
+    }
 }
 
 impl Recovered {
+    /// Begins with what a checkpoint says.
+    fn start(&mut self, checkpoint: Checkpoint) {
+        let Checkpoint { seq, upto, heads, gone, .. } = checkpoint;
+        self.moved = heads.keys().map(|name| (name.clone(), seq)).collect();
+        (self.seq, self.upto, self.heads, self.gone) = (seq, upto, heads, gone);
+        // If nothing comes after it, the log was closed in order.
+        self.finished = true;
+    }
+
+    /// Removes the segments that are gone and still there: the process that wrote so did not come to it.
+    fn remove_gone(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        segments: &[Segment],
+        skipped: &Gone,
+    ) -> Result<(), LocalError> {
+        if let Some(lost) = lost(segments, &self.gone) {
+            let why = "the segment is missing, and no record says that it is gone";
+            return Err(LocalError::damaged(&segment::path(dir, lost), 0, why));
+        }
+        for Segment { number, path, .. } in segments.iter().filter(|segment| self.gone.has(segment.number)) {
+            if !skipped.has(*number) {
+                let read = |sidecar: Sidecar| sidecar.entries();
+                let entries =
+                    Sidecar::open(disk, dir, *number).and_then(|sidecar| sidecar.map(read).transpose());
+                let entries = entries.map_err(LocalError::io("read the index of", path))?.unwrap_or_default();
+                let prefixes: Vec<[u8; PREFIX]> = entries.iter().map(|(key, _)| key.prefix()).collect();
+                self.index.retire(&prefixes, *number);
+                self.sealed_bytes -= self.extents.end_of(*number).map_or(0, u64::from);
+            }
+            if let Err(error) = segments::remove_files(disk, dir, *number) {
+                tracing::warn!(%error, segment = number, "the next opening removes this segment");
+            }
+        }
+        self.extents.remove(self.gone.clone());
+        Ok(())
+    }
+
     /// Takes a segment from its index, which is made anew if there is none.
     fn load(
         &mut self,
@@ -175,26 +313,49 @@ impl Recovered {
     ) -> Result<(), LocalError> {
         let Segment { number, path, .. } = segment;
         let of = Of { log, segment: *number, end: fence };
-        let file = disk.open(path).map_err(LocalError::io("open", path))?;
+        let file = segment.open(disk)?;
         if file.len().map_err(LocalError::io("read", path))? < u64::from(fence) {
             return Err(LocalError::damaged(path, fence.into(), "the segment is cut short"));
         }
         let read = || Sidecar::open(disk, dir, *number)?.map_or(Ok(None), |sidecar| sidecar.prefixes(of));
+        self.extents.seal(Position { segment: *number, offset: fence });
         match read().map_err(LocalError::io("read the index of", path))? {
             Some(prefixes) => {
                 self.index.insert_sealed(prefixes.as_chunks().0, *number);
+                self.extents.index(*number);
             }
             None => {
-                let mut entries = entries(&*file, path, of)?;
-                sidecar::write(disk, dir, of, &mut entries)
-                    .map_err(LocalError::io("write the index of", path))?;
-                self.index.seal(*number, &entries);
+                let blocks = entries(&*file, path, of)?;
+                let mut entries: Vec<Entry> = blocks.iter().map(|(entry, _)| *entry).collect();
+                if self.index_segment(disk, dir, of, &mut entries).is_err() {
+                    blocks.into_iter().for_each(|((key, _), place)| self.index.insert(key, place));
+                }
             }
         }
         self.end = Position { segment: *number, offset: fence };
         self.sealed_bytes += u64::from(fence);
         self.entries = None;
         Ok(())
+    }
+
+    /// Gives a segment its index. If that fails, its blocks have to be remembered: memory can do what the disk has no
+    /// room for.
+    fn index_segment(
+        &self,
+        disk: &dyn Disk,
+        dir: &Path,
+        of: Of,
+        entries: &mut [Entry],
+    ) -> std::io::Result<()> {
+        let written = sidecar::write(disk, dir, of, entries);
+        match &written {
+            Ok(()) => {
+                self.index.seal(of.segment, entries);
+                self.extents.index(of.segment);
+            }
+            Err(error) => tracing::warn!(%error, segment = of.segment, "no index for this segment"),
+        }
+        written
     }
 
     /// Reads a segment that has a successor, which says where it ends. All before that was durable.
@@ -206,7 +367,7 @@ impl Recovered {
         fence: u32,
         log: LogId,
     ) -> Result<(), LocalError> {
-        let file = disk.open(&segment.path).map_err(LocalError::io("open", &segment.path))?;
+        let file = segment.open(disk)?;
         let end = self.read_frames(segment, &*file, u64::from(fence), log)?;
         if let Some(error) = end.error {
             return Err(LocalError::frame(&segment.path, error));
@@ -224,12 +385,10 @@ impl Recovered {
         }
         self.sealed_bytes += u64::from(fence);
         let of = Of { log, segment: segment.number, end: fence };
-        let entries = self.entries.get_or_insert_default();
-        match sidecar::write(disk, dir, of, entries) {
-            Ok(()) => self.index.seal(segment.number, entries),
-            // Memory can do what the disk has no room for.
-            Err(error) => tracing::warn!(%error, segment = segment.number, "no index for this segment"),
-        }
+        self.extents.seal(Position { segment: segment.number, offset: fence });
+        let mut entries = self.entries.take().unwrap_or_default();
+        // Its blocks are remembered as it is.
+        let _ = self.index_segment(disk, dir, of, &mut entries);
         Ok(())
     }
 
@@ -241,7 +400,7 @@ impl Recovered {
         log: LogId,
         size: u32,
     ) -> Result<(), LocalError> {
-        let file = disk.open(&segment.path).map_err(LocalError::io("open", &segment.path))?;
+        let file = segment.open(disk)?;
         let read = self.read_frames(segment, &*file, u64::MAX, log)?;
         match read.error {
             None => {}
@@ -301,16 +460,28 @@ impl Recovered {
     /// Takes in the block whose frame begins at [`Recovered::end`] and is followed by `next`.
     fn take(&mut self, block: &Block, next: Position, log: LogId) -> Result<(), &'static str> {
         if let Some(record) = HeadRecord::read(block, log, self.end) {
-            if record.seq != self.seq + 1 || record.upto > self.end || record.upto < self.upto {
+            let next = record.seq == self.seq + 1 || self.gap && record.seq > self.seq;
+            if !next || record.upto > self.end || record.upto < self.upto {
                 return Err("a head record is out of sequence");
             }
-            (self.seq, self.upto) = (record.seq, record.upto);
-            self.finished = record.swaps.is_empty();
-            for swap in record.swaps {
-                match swap.cid {
-                    Some(cid) => self.heads.insert(swap.name, cid),
-                    None => self.heads.remove(&swap.name),
-                };
+            (self.seq, self.upto, self.gap) = (record.seq, record.upto, false);
+            self.finished = record.swaps.is_empty() && record.gone.is_none();
+            for Swap { name, cid } in record.swaps {
+                match cid {
+                    Some(cid) => {
+                        self.moved.insert(name.clone(), record.seq);
+                        self.heads.insert(name, cid);
+                    }
+                    None => {
+                        self.moved.remove(&name);
+                        self.heads.remove(&name);
+                    }
+                }
+            }
+            if let Some(Removal { since, segments }) = record.gone {
+                self.gone = segments;
+                self.moved.retain(|_, seq| *seq > since);
+                self.heads.retain(|name, _| self.moved.contains_key(name));
             }
             return Ok(());
         }

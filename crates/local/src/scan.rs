@@ -23,6 +23,7 @@ pub(crate) fn find_later_record(
     log: LogId,
     from: Position,
 ) -> io::Result<Option<Position>> {
+    // Without the first byte of a record.
     let prefix = HeadRecord::prefix(log);
     let finder = Finder::new(&prefix);
     let mut window = vec![0; WINDOW];
@@ -30,7 +31,7 @@ pub(crate) fn find_later_record(
     loop {
         let filled = fill(file, start, &mut window)?;
         for at in finder.find_iter(&window[..filled]) {
-            let data = start + at as u64;
+            let Some(data) = (start + at as u64).checked_sub(1) else { continue };
             for before in (1..=4).map(|length| CID_SIZE + length) {
                 let Some(begins) = data.checked_sub(before).filter(|at| *at > u64::from(from.offset)) else {
                     continue;

@@ -1,7 +1,7 @@
 //! The segment files and their indexes, to read from.
 
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carob_block::{Bytes, Cid};
@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
 use crate::disk::{Disk, DiskFile, fill};
+use crate::extents::Extents;
 use crate::index::{Key, Place};
 use crate::record::{LogId, Position};
-use crate::sidecar::{Found, Of, Sidecar};
+use crate::sidecar::{Entry, Found, Of, Sidecar};
 use crate::{recover, segment, sidecar};
 
 /// How many files of each kind are kept open.
@@ -35,6 +36,7 @@ pub(crate) struct Segments {
     log: LogId,
     files: Cache<u32, Arc<dyn DiskFile>>,
     sidecars: Cache<u32, Arc<Sidecar>>,
+    pub(crate) extents: Extents,
     /// Held while an index is made anew.
     mending: Mutex<()>,
 }
@@ -58,9 +60,9 @@ impl Frame {
 }
 
 impl Segments {
-    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, log: LogId) -> Self {
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, log: LogId, extents: Extents) -> Self {
         let (files, sidecars) = (Cache::new(OPEN_FILES), Cache::new(OPEN_FILES));
-        Self { disk, dir, log, files, sidecars, mending: Mutex::new(()) }
+        Self { disk, dir, log, files, sidecars, extents, mending: Mutex::new(()) }
     }
 
     fn file(&self, segment: u32) -> io::Result<Arc<dyn DiskFile>> {
@@ -87,7 +89,7 @@ impl Segments {
     /// Whether one of the sealed `segments` holds a block. Blocking.
     pub(crate) fn hold(&self, key: &Key, segments: &[u32]) -> io::Result<bool> {
         for segment in segments {
-            if matches!(self.find(key, *segment, true)?, Found::Frame(_)) {
+            if matches!(self.find(key, *segment, true)?, Found::Frame { .. }) {
                 return Ok(true);
             }
         }
@@ -98,7 +100,7 @@ impl Segments {
     pub(crate) fn hold_cached(&self, key: &Key, segments: &[u32]) -> Option<bool> {
         for segment in segments {
             match self.find(key, *segment, false) {
-                Ok(Found::Frame(_)) => return Some(true),
+                Ok(Found::Frame { .. }) => return Some(true),
                 Ok(Found::Absent) => {}
                 Ok(Found::Waits) | Err(_) => return None,
             }
@@ -109,7 +111,7 @@ impl Segments {
     /// Where a sealed segment has the data of a block, going by its index and the frame's start, neither of them
     /// verified; `None` if it does not hold the block or, without `wait`, if that takes waiting.
     pub(crate) fn place(&self, key: &Key, segment: u32, wait: bool) -> io::Result<Option<Place>> {
-        let Found::Frame(at) = self.find(key, segment, wait)? else { return Ok(None) };
+        let Found::Frame { at, .. } = self.find(key, segment, wait)? else { return Ok(None) };
         let file = match self.files.get(&segment) {
             None if !wait => return Ok(None),
             None => self.file(segment)?,
@@ -136,7 +138,7 @@ impl Segments {
     /// Reads the frame of a block from a sealed segment.
     pub(crate) fn read_sealed(&self, key: &Key, segment: u32, wait: bool) -> io::Result<Frame> {
         let at = match self.find(key, segment, wait)? {
-            Found::Frame(at) => at,
+            Found::Frame { at, .. } => at,
             Found::Absent => return Ok(Frame::Absent),
             Found::Waits => return Ok(Frame::Waits),
         };
@@ -147,12 +149,33 @@ impl Segments {
         // Whose bytes are wrong, those of the segment or of its index?
         self.mend_unless_sound(segment)?;
         match self.sidecar(segment)?.find(key, true)? {
-            Found::Frame(at) => self.read_frame(segment, at, true),
+            Found::Frame { at, .. } => self.read_frame(segment, at, true),
             Found::Absent | Found::Waits => Ok(Frame::Absent),
         }
     }
 
-    fn find(&self, key: &Key, segment: u32, wait: bool) -> io::Result<Found> {
+    /// All blocks of a sealed segment, in the order of their digests. Blocking.
+    pub(crate) fn entries(&self, segment: u32) -> io::Result<Vec<Entry>> {
+        self.mend_unless_sound(segment)?;
+        self.sidecar(segment)?.entries()
+    }
+
+    /// How many blocks a sealed segment has. Blocking.
+    pub(crate) fn count(&self, segment: u32) -> io::Result<u32> {
+        Ok(self.sidecar(segment)?.count())
+    }
+
+    /// Removes the files of a segment that nobody needs any more. Blocking.
+    pub(crate) fn remove(&self, segment: u32) -> io::Result<()> {
+        let removed = remove_files(&*self.disk, &self.dir, segment);
+        // Their space is not free while they are open.
+        self.files.remove(&segment);
+        self.sidecars.remove(&segment);
+        removed
+    }
+
+    /// Looks a block up in a sealed segment.
+    pub(crate) fn find(&self, key: &Key, segment: u32, wait: bool) -> io::Result<Found> {
         if !wait {
             let Some(sidecar) = self.sidecars.get(&segment) else { return Ok(Found::Waits) };
             return Ok(match sidecar.find(key, false)? {
@@ -187,19 +210,23 @@ impl Segments {
     /// Makes the index of a segment anew.
     fn mend(&self, segment: u32) -> io::Result<Arc<Sidecar>> {
         let _mending = self.mending.lock();
+        let end = self.extents.end_of(segment).ok_or(ErrorKind::NotFound)?;
         tracing::warn!(segment, "the index of a segment is missing or damaged: making it anew");
-        let next = self.file(segment + 1)?;
-        let opened = segment::open(&*next, u64::MAX, self.log).map_err(io::Error::other)?;
-        let (descriptor, _) = opened.ok_or_else(|| io::Error::from(ErrorKind::InvalidData))?;
-        let of = Of { log: self.log, segment, end: descriptor.prev };
+        let of = Of { log: self.log, segment, end };
         let path = segment::path(&self.dir, segment);
-        let entries = recover::entries(&*self.file(segment)?, &path, of).map_err(io::Error::other)?;
-        sidecar::write(&*self.disk, &self.dir, of, &mut { entries })?;
-        let sidecar = Sidecar::open(&*self.disk, &self.dir, segment)?;
-        sidecar.map(Arc::new).ok_or_else(|| ErrorKind::InvalidData.into())
+        let blocks = recover::entries(&*self.file(segment)?, &path, of).map_err(io::Error::other)?;
+        let mut entries: Vec<Entry> = blocks.into_iter().map(|(entry, _)| entry).collect();
+        let written = sidecar::write(&*self.disk, &self.dir, of, &mut entries)
+            .and_then(|()| Sidecar::open(&*self.disk, &self.dir, segment));
+        match written {
+            Ok(Some(sidecar)) => Ok(Arc::new(sidecar)),
+            // Memory can do what the disk has no room for.
+            Ok(None) | Err(_) => Ok(Arc::new(Sidecar::in_memory(of, &mut entries)?)),
+        }
     }
 
-    fn read_frame(&self, segment: u32, at: u32, wait: bool) -> io::Result<Frame> {
+    /// The frame that begins at `at`. Without `wait`, only if that takes no waiting.
+    pub(crate) fn read_frame(&self, segment: u32, at: u32, wait: bool) -> io::Result<Frame> {
         let file = match self.files.get(&segment) {
             None if !wait => return Ok(Frame::Waits),
             None => self.file(segment)?,
@@ -226,4 +253,15 @@ impl Segments {
         frame.shrink_to_fit();
         Ok(Frame::Read(start.cid, Bytes::from(frame).slice(start.prefix..)))
     }
+}
+
+/// Removes the files of a segment, if they are there. The blocks first: an index without a segment is nothing.
+pub(crate) fn remove_files(disk: &dyn Disk, dir: &Path, segment: u32) -> io::Result<()> {
+    for path in [segment::path(dir, segment), sidecar::path(dir, segment)] {
+        match disk.remove(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! A writer's blocks until they are committed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -15,14 +15,15 @@ use crate::read::unavailable;
 use crate::record::{HeadRecord, Position};
 use crate::store::Shared;
 
-/// What the store remembers of a session: how far into the log the blocks reach that it relies on.
+/// What the store remembers of a session: the blocks that it relies on, and how far into the log they reach.
 ///
-/// Nothing is reclaimed yet, so the only way to lose a block is a failed flush, and that takes the end of
-/// the log. One position is enough to tell whether a session lost any.
+/// A failed flush takes the end of the log, so that one position is enough to tell whether a session lost any. A
+/// collection has to know which they are.
 #[derive(Debug)]
 pub(crate) struct Hold {
     id: SessionId,
     reach: AtomicU64,
+    pins: Mutex<HashSet<Key>>,
     lost: AtomicBool,
     /// Why its own blocks could not be written, if it was that.
     failure: OnceLock<Failure>,
@@ -30,6 +31,11 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
+    /// Relies on a block, wherever it is.
+    pub(crate) fn pin(&self, key: Key) {
+        self.pins.lock().insert(key);
+    }
+
     /// Relies on the block at `at`.
     pub(crate) fn depend_on(&self, at: Position) {
         self.reach.fetch_max(at.packed(), Ordering::SeqCst);
@@ -77,7 +83,8 @@ impl Sessions {
     pub(crate) fn open(self: &Arc<Self>) -> Arc<Hold> {
         let id = SessionId(self.last.fetch_add(1, Ordering::SeqCst) + 1);
         let (reach, lost, failure) = (AtomicU64::new(0), AtomicBool::new(false), OnceLock::new());
-        let hold = Arc::new(Hold { id, reach, lost, failure, sessions: Arc::clone(self) });
+        let (pins, sessions) = (Mutex::default(), Arc::clone(self));
+        let hold = Arc::new(Hold { id, reach, pins, lost, failure, sessions });
         self.held.lock().insert(id, Arc::downgrade(&hold));
         hold
     }
@@ -86,11 +93,19 @@ impl Sessions {
         self.held.lock().get(&id).and_then(Weak::upgrade)
     }
 
+    fn all(&self) -> Vec<Arc<Hold>> {
+        // The last reference to one may be the caller's, and dropping it takes the lock.
+        self.held.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Everything that they rely on.
+    pub(crate) fn pins(&self) -> HashSet<Key> {
+        self.all().iter().flat_map(|hold| hold.pins.lock().iter().copied().collect::<Vec<_>>()).collect()
+    }
+
     /// Marks those lost that rely on anything after `end`. Its blocks must be out of the index by then.
     pub(crate) fn lose_past(&self, end: Position) {
-        // The last reference to one may be ours, and dropping it takes the lock.
-        let held: Vec<Arc<Hold>> = self.held.lock().values().filter_map(Weak::upgrade).collect();
-        for hold in held.iter().filter(|hold| hold.reaches_past(end)) {
+        for hold in self.all().iter().filter(|hold| hold.reaches_past(end)) {
             hold.lost.store(true, Ordering::SeqCst);
         }
     }
@@ -109,17 +124,18 @@ impl LocalSession {
 
     /// Pins a block that is held, and makes sure that it is.
     async fn find(&self, key: Key) -> Result<Option<Held>, StoreError> {
-        let held = self.shared.index.pin(&key, &self.hold);
+        let held = self.shared.pins.pin(&key, &self.hold, &self.shared.index);
         let Some(Held::Sealed(segments)) = &held else { return Ok(held) };
-        let found = match self.shared.segments.hold_cached(&key, segments) {
-            Some(found) => found,
-            None => {
-                let (shared, segments) = (Arc::clone(&self.shared), segments.clone());
-                let look = tokio::task::spawn_blocking(move || shared.segments.hold(&key, &segments));
-                look.await.map_err(io::Error::other).flatten().map_err(unavailable)?
+        match self.shared.segments.hold_cached(&key, segments) {
+            Some(true) => Ok(held),
+            Some(false) | None => {
+                let (shared, hold) = (Arc::clone(&self.shared), Arc::clone(&self.hold));
+                let look = tokio::task::spawn_blocking(move || {
+                    shared.find(&key, || shared.pins.pin(&key, &hold, &shared.index))
+                });
+                look.await.map_err(io::Error::other).flatten().map_err(unavailable)
             }
-        };
-        Ok(held.filter(|_| found))
+        }
     }
 
     /// Leaves `blocks` to the writer. They are readable as soon as this returns.
@@ -151,6 +167,9 @@ impl Session for LocalSession {
         if blocks.iter().any(|block| HeadRecord::looks_alike(block, self.shared.log)) {
             let source = "it begins like a head record of this store".into();
             return Err(StoreError::Unavailable { context: "refusing a block", source });
+        }
+        if !self.shared.space.takes(&blocks) {
+            return Err(StoreError::Full);
         }
         // What is in the log already need not be written, what waits to be may yet fail to.
         let mut fresh = Vec::with_capacity(blocks.len());

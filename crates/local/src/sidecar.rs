@@ -46,7 +46,6 @@ pub(crate) fn path(dir: &Path, segment: u32) -> PathBuf {
 /// Writes the index of a segment, which lists `entries` in any order, whole or not at all. It need not be
 /// durable: without it, it is made again.
 pub(crate) fn write(disk: &dyn Disk, dir: &Path, of: Of, entries: &mut [Entry]) -> io::Result<()> {
-    entries.sort_unstable_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
     let (path, draft) = (path(dir, of.segment), dir.join(format!("{:08}.idx.tmp", of.segment)));
     let bytes = encode(of, entries)?;
     let write = || {
@@ -60,12 +59,18 @@ pub(crate) fn write(disk: &dyn Disk, dir: &Path, of: Of, entries: &mut [Entry]) 
     })
 }
 
-fn encode(of: Of, entries: &[Entry]) -> io::Result<Vec<u8>> {
+/// The order of entries.
+pub(crate) fn sort(entries: &mut [Entry]) {
+    entries.sort_unstable_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()).then(a.1.cmp(&b.1)));
+}
+
+fn encode(of: Of, entries: &mut [Entry]) -> io::Result<Vec<u8>> {
+    sort(entries);
     let count = u32::try_from(entries.len()).map_err(io::Error::other)?;
     let mut out = Vec::with_capacity(ENTRIES + entries.len() * (ENTRY + PREFIX) + FOOTER);
     out.extend(OPENING);
     out.extend((entries.len() as u64 * ENTRY as u64).to_le_bytes());
-    for (key, frame) in entries {
+    for (key, frame) in &*entries {
         out.extend(key.as_bytes());
         out.extend(u64::from(*frame).to_le_bytes());
     }
@@ -86,17 +91,28 @@ fn encode(of: Of, entries: &[Entry]) -> io::Result<Vec<u8>> {
 /// Where an entry points, or why that is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// The frame begins there.
-    Frame(u32),
+    Frame {
+        /// Where the frame begins.
+        at: u32,
+        /// How many entries come before.
+        nth: u32,
+    },
     Absent,
     /// Knowing would take waiting for the disk.
     Waits,
 }
 
+/// Where an index is.
+#[derive(Debug)]
+enum Source {
+    File(Arc<dyn DiskFile>),
+    Memory(Vec<u8>),
+}
+
 /// An open index.
 #[derive(Debug)]
 pub(crate) struct Sidecar {
-    file: Arc<dyn DiskFile>,
+    source: Source,
     count: u32,
     sound: OnceLock<bool>,
 }
@@ -111,7 +127,13 @@ impl Sidecar {
         let rest = file.len()?.checked_sub((ENTRIES + FOOTER) as u64);
         let each = (ENTRY + PREFIX) as u64;
         let count = rest.filter(|rest| rest % each == 0).and_then(|rest| u32::try_from(rest / each).ok());
-        Ok(count.map(|count| Self { file, count, sound: OnceLock::new() }))
+        Ok(count.map(|count| Self { source: Source::File(file), count, sound: OnceLock::new() }))
+    }
+
+    /// An index that lists `entries`, in memory alone.
+    pub(crate) fn in_memory(of: Of, entries: &mut [Entry]) -> io::Result<Self> {
+        let count = u32::try_from(entries.len()).map_err(io::Error::other)?;
+        Ok(Self { source: Source::Memory(encode(of, entries)?), count, sound: OnceLock::new() })
     }
 
     /// The first bytes of all digests, one after the other, if this is the index of that segment.
@@ -165,8 +187,8 @@ impl Sidecar {
             let place = entries.partition_point(|entry| &entry[..32] < key.as_bytes().as_slice());
             match entries.get(place) {
                 Some(entry) if &entry[..32] == key.as_bytes().as_slice() => {
-                    let frame = entry.last_chunk().map_or(0, |offset: &[u8; 8]| u64::from_le_bytes(*offset));
-                    return Ok(u32::try_from(frame).map_or(Found::Absent, Found::Frame));
+                    let nth = from + place as u32;
+                    return Ok(frame(entry).map_or(Found::Absent, |at| Found::Frame { at, nth }));
                 }
                 _ if place == 0 => (high, most) = (from, entries.first().map_or(0, leading)),
                 Some(_) => break,
@@ -174,6 +196,22 @@ impl Sidecar {
             }
         }
         Ok(Found::Absent)
+    }
+
+    /// All entries, in order.
+    pub(crate) fn entries(&self) -> io::Result<Vec<Entry>> {
+        let mut sorted = vec![0; self.count as usize * ENTRY];
+        if !self.read(ENTRIES as u64, &mut sorted, true)? {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let read = |entry: &[u8; ENTRY]| Some((Key::read(entry)?, frame(entry)?));
+        let entries = sorted.as_chunks().0.iter().map(read);
+        entries.collect::<Option<_>>().ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// How many entries there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
     }
 
     /// Whether [`Sidecar::is_sound`] has found so.
@@ -196,15 +234,26 @@ impl Sidecar {
 
     /// Fills `buf`; `false` if it cannot be without waiting, or the file ends before.
     fn read(&self, offset: u64, buf: &mut [u8], wait: bool) -> io::Result<bool> {
-        if !wait {
-            return Ok(self.file.read_cached_at(offset, buf)? == Some(buf.len()));
+        match &self.source {
+            Source::File(file) if wait => Ok(fill(&**file, offset, buf)? == buf.len()),
+            Source::File(file) => Ok(file.read_cached_at(offset, buf)? == Some(buf.len())),
+            Source::Memory(bytes) => {
+                let from = usize::try_from(offset).ok();
+                let part = from.and_then(|from| bytes.get(from..)?.get(..buf.len()));
+                part.inspect(|part| buf.copy_from_slice(part));
+                Ok(part.is_some())
+            }
         }
-        Ok(fill(&*self.file, offset, buf)? == buf.len())
     }
 }
 
 fn leading(entry: &[u8; ENTRY]) -> u64 {
     entry.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}
+
+/// Where the frame of an entry begins.
+fn frame(entry: &[u8; ENTRY]) -> Option<u32> {
+    u32::try_from(u64::from_le_bytes(*entry.last_chunk()?)).ok()
 }
 
 #[cfg(all(test, feature = "sim"))]
@@ -225,7 +274,7 @@ mod tests {
     #[test]
     fn the_bytes_are_pinned() {
         let (a, b) = (Key::from_bytes([0x11; 32]), Key::from_bytes([0x22; 32]));
-        let bytes = encode(OF, &[(a, 100), (b, 61)]).unwrap();
+        let bytes = encode(OF, &mut [(b, 61), (a, 100)]).unwrap();
         // As go-car writes a detached index: LE numbers, digests in order, offsets of 8 bytes.
         let mut sorted =
             b"\x81\x08\x01\0\0\0\x12\0\0\0\0\0\0\0\x01\0\0\0\x28\0\0\0\x50\0\0\0\0\0\0\0".to_vec();
@@ -254,9 +303,10 @@ mod tests {
             let absent: Vec<Key> = (0..1000).map(|_| key()).collect();
             let (_, sidecar) = sidecar(&mut entries);
             for (key, frame) in &entries {
-                assert_eq!(sidecar.find(key, true).unwrap(), Found::Frame(*frame));
+                let Found::Frame { at, nth } = sidecar.find(key, true).unwrap() else { panic!("{key:?}") };
+                assert_eq!((at, entries[nth as usize].0), (*frame, *key));
                 let cached = sidecar.find(key, false).unwrap();
-                assert!(cached == Found::Waits || cached == Found::Frame(*frame));
+                assert!(cached == Found::Waits || cached == Found::Frame { at, nth });
             }
             for key in absent.into_iter().chain([[0; 32], [0xff; 32]].map(Key::from_bytes)) {
                 assert_eq!(sidecar.find(&key, true).unwrap(), Found::Absent);
@@ -264,6 +314,10 @@ mod tests {
             let prefixes = sidecar.prefixes(OF).unwrap().unwrap();
             assert_eq!(prefixes, entries.iter().flat_map(|(key, _)| key.prefix()).collect::<Vec<_>>());
             assert!(sidecar.is_sound().unwrap());
+            assert_eq!(sidecar.entries().unwrap(), entries);
+            let of_memory = Sidecar::in_memory(OF, &mut entries).unwrap();
+            assert_eq!(of_memory.entries().unwrap(), entries);
+            assert!(of_memory.is_sound().unwrap());
         }
     }
 

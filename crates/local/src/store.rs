@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use async_trait::async_trait;
@@ -18,6 +18,7 @@ use crate::group;
 use crate::index::Index;
 use crate::indexer::Indexer;
 use crate::log::{Log, LogEnd};
+use crate::pins::Pins;
 use crate::queue::Queue;
 use crate::real::RealDisk;
 use crate::record::{LogId, Swap};
@@ -25,6 +26,7 @@ use crate::recover::{Recovered, recover};
 use crate::segment::{MAX_SEGMENT_SIZE, MIN_SEGMENT_SIZE};
 use crate::segments::Segments;
 use crate::session::{LocalSession, Sessions};
+use crate::space::Space;
 use crate::writer::Writer;
 
 /// How to open a [`LocalStore`].
@@ -80,8 +82,13 @@ pub(crate) struct Shared {
     pub(crate) log: LogId,
     pub(crate) index: Index,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) pins: Pins,
     pub(crate) queue: Queue,
     pub(crate) counts: Counts,
+    /// Whether a collection is under way.
+    pub(crate) collecting: AtomicBool,
+    pub(crate) segment_size: u32,
+    pub(crate) space: Space,
     heads: RwLock<BTreeMap<String, Cid>>,
     pub(crate) segments: Segments,
 }
@@ -129,17 +136,22 @@ impl LocalStore {
         disk.flush_dir(&dir).map_err(LocalError::io("flush", &dir))?;
         let recovered = recover(&*disk, &dir, &segments, log_id, size)?;
 
-        let Recovered { index, heads, seq, end, tail, sealed_bytes, finished, entries, .. } = recovered;
+        let Recovered { index, heads, extents, seq, end, tail, sealed_bytes, finished, entries, .. } =
+            recovered;
         let end = LogEnd { durable: end, tail, sealed_bytes, entries };
         let log = Log::new(Arc::clone(&disk), segments.clone(), log_id, size, end);
         let shared = Arc::new(Shared {
             log: log_id,
             index,
             sessions: Arc::default(),
+            pins: Pins::default(),
+            collecting: AtomicBool::new(false),
+            segment_size: size,
+            space: Space::new(Arc::clone(&disk), dir.clone(), size),
             queue: Queue::new(),
             counts: Counts::default(),
             heads: RwLock::new(heads),
-            segments: Segments::new(Arc::clone(&disk), segments.clone(), log_id),
+            segments: Segments::new(Arc::clone(&disk), segments.clone(), log_id, extents),
         });
         let indexer = Indexer::start(Arc::clone(&shared), disk, dir.clone(), segments);
         let indexer = indexer.map_err(LocalError::io("start the indexer of", &dir))?;

@@ -58,6 +58,16 @@ impl Table {
         }
     }
 
+    /// Takes away what [`Table::insert`] added.
+    pub(crate) fn remove(&self, prefixes: &[[u8; PREFIX]], segment: u32) {
+        for alike in prefixes.chunk_by(|one, next| one[0] == next[0]) {
+            let mut shard = self.shards[usize::from(alike[0][0])].write();
+            for prefix in alike {
+                shard.remove(u64::from(split(*prefix).1) << 32 | u64::from(segment));
+            }
+        }
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.shards.iter().map(|shard| shard.read().used as u64).sum()
     }
@@ -86,6 +96,31 @@ impl Shard {
         }
         self.slots[at] = slot;
         self.used += 1;
+    }
+
+    /// Takes a slot out, and moves up those behind it that would not be found past an empty one.
+    fn remove(&mut self, slot: u64) {
+        let mut hole = self.home((slot >> 32) as u32);
+        loop {
+            match self.slots.get(hole).copied() {
+                None | Some(0) => return,
+                Some(other) if other == slot => break,
+                Some(_) => hole = self.after(hole),
+            }
+        }
+        self.used -= 1;
+        let mut at = self.after(hole);
+        while self.slots[at] != 0 {
+            let home = self.home((self.slots[at] >> 32) as u32);
+            // How far each lies behind its home, around the end.
+            let behind = |from: usize| if at >= from { at - from } else { at + self.slots.len() - from };
+            if behind(home) >= behind(hole) {
+                self.slots[hole] = self.slots[at];
+                hole = at;
+            }
+            at = self.after(at);
+        }
+        self.slots[hole] = 0;
     }
 
     fn make_room(&mut self, more: usize) {
@@ -132,6 +167,34 @@ mod tests {
         for _ in 0..50_000 {
             let prefix = [7, 0xff, 0xff, rng.u8(..), rng.u8(..)];
             assert_eq!(table.candidates(prefix).is_empty(), !map.contains_key(&prefix));
+        }
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_and_the_rest_is_found() {
+        let mut rng = fastrand::Rng::with_seed(4);
+        let (table, mut map) = (Table::new(), HashMap::<_, Vec<u32>>::new());
+        for segment in 1..=20_000 {
+            // Crowded around the end of a shard.
+            let prefix = [7, 0xff, 0xff, rng.u8(250..), rng.u8(..)];
+            table.insert(&[prefix], segment);
+            map.entry(prefix).or_default().push(segment);
+        }
+        for (prefix, segments) in &mut map {
+            segments.retain(|segment| {
+                let keep = rng.bool();
+                if !keep {
+                    table.remove(&[*prefix], *segment);
+                }
+                keep
+            });
+        }
+        table.remove(&[[7, 0, 0, 0, 0], [8, 0, 0, 0, 0]], 1);
+        assert_eq!(table.len(), map.values().map(|segments| segments.len() as u64).sum::<u64>());
+        for (prefix, segments) in &map {
+            let mut found = table.candidates(*prefix);
+            found.sort_unstable();
+            assert_eq!(found, *segments);
         }
     }
 

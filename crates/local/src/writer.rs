@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use crate::checkpoint::Checkpoint;
 use crate::failure::Failure;
-use crate::group::Group;
+use crate::group::{self, Group};
 use crate::index::{Held, Key, Place};
 use crate::indexer::Indexer;
 use crate::log::Log;
-use crate::queue::{Commit, Put, Request};
-use crate::record::Swap;
-use crate::session::Hold;
+use crate::queue::{Chore, Commit, Put, Request};
+use crate::record::{Removal, Swap};
 use crate::store::Shared;
 
 /// How long a group waits for commits that the one before it suggests are about to come. Short beside a
@@ -45,6 +44,8 @@ pub(crate) struct Writer {
     seq: u64,
     /// Whether the log ends with the record that [`Writer::finish`] writes.
     finished: bool,
+    /// How many segments there were when the disk was last asked for its free space.
+    begun: u32,
     /// Blocks in the index that are not known to be durable.
     unflushed: Vec<(Key, Place)>,
     /// Commits that wait for the next group.
@@ -64,13 +65,15 @@ impl Drop for Stopping<'_> {
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, log: Log, indexer: Indexer, seq: u64, finished: bool) -> Self {
-        let writer = Self {
+        let log_begun = log.begun();
+        let mut writer = Self {
             shared,
             log,
             indexer,
             since_checkpoint: 0,
             seq,
             finished,
+            begun: log_begun,
             unflushed: Vec::new(),
             deferred: Vec::new(),
             last_group: 0,
@@ -99,6 +102,7 @@ impl Writer {
     /// One group: writes all blocks that wait, then makes all commits that wait durable together.
     fn serve(&mut self, mut requests: Vec<Request>) {
         let mut commits = std::mem::take(&mut self.deferred);
+        let mut chores = Vec::new();
         let begin = self.log.bytes();
         loop {
             let mut puts = Vec::new();
@@ -106,6 +110,7 @@ impl Writer {
                 match request {
                     Request::Put(put) => puts.push(put),
                     Request::Commit(commit) => commits.push(commit),
+                    Request::Chore(chore) => chores.push(chore),
                 }
             }
             self.put(&puts);
@@ -124,6 +129,57 @@ impl Writer {
             self.last_group = commits.len();
             self.commit(commits);
         }
+        for chore in chores {
+            match chore {
+                Chore::Rotate(reply) => {
+                    self.rotate();
+                    self.indexer.reply(reply);
+                }
+                Chore::Remove(reply) => match self.remove_retired() {
+                    Ok(segments) => self.indexer.remove(segments, reply),
+                    Err(error) => {
+                        let failure = self.fail(error);
+                        let _ = reply.send(Err(failure.to_store_error()));
+                    }
+                },
+            }
+            self.publish_counts();
+        }
+    }
+
+    fn rotate(&mut self) {
+        match self.log.rotate() {
+            Ok(()) => {
+                self.unflushed.clear();
+                self.index_sealed();
+            }
+            Err(error) if self.log.needs_fence() => {
+                self.fail(error);
+            }
+            Err(error) => tracing::warn!(%error, "no new segment for a collection: the open one is left out"),
+        }
+    }
+
+    /// Makes it durable that the retired segments are gone, and which heads there are, whose records may be in them.
+    fn remove_retired(&mut self) -> io::Result<Vec<u32>> {
+        let retired = self.shared.segments.extents.retired();
+        if retired.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (since, gone) = (self.seq, self.shared.segments.extents.gone_with_retired());
+        if gone.size() > group::RECORD_LIMIT / 2 {
+            return Err(io::Error::other("too many gaps between the segments"));
+        }
+        let heads = self.shared.heads().into_iter().map(|(name, cid)| Swap { cid: Some(cid), name });
+        let mut records = group::records(heads, &gone);
+        let last = records.pop().unwrap_or_default();
+        for record in records {
+            self.make_durable(record, None)?;
+        }
+        self.make_durable(last, Some(Removal { since, segments: gone.clone() }))?;
+        self.shared.segments.extents.remove(gone);
+        self.log.forget(retired.iter().map(|(_, end)| u64::from(*end)).sum());
+        Ok(retired.into_iter().map(|(segment, _)| segment).collect())
     }
 
     fn put(&mut self, puts: &[Put]) {
@@ -146,7 +202,7 @@ impl Writer {
                     self.shared.index.unqueue(&key);
                     continue;
                 }
-                if self.is_written(&key, &put.hold) {
+                if self.is_written(&key, put) {
                     continue;
                 }
                 let place = match fresh.get(&key) {
@@ -179,21 +235,25 @@ impl Writer {
     }
 
     /// Whether a block is in the log; if so, `hold` depends on it. Should that not be readable, it is written again.
-    fn is_written(&self, key: &Key, hold: &Hold) -> bool {
-        match self.shared.index.pin(key, hold) {
-            Some(Held::At(_)) => true,
-            Some(Held::Sealed(segments)) => self.shared.segments.hold(key, &segments).unwrap_or(false),
-            Some(Held::Queued(_)) | None => false,
+    fn is_written(&self, key: &Key, put: &Put) -> bool {
+        let look = || self.shared.index.pin(key, &put.hold);
+        let held = if put.copy { Ok(look()) } else { self.shared.find(key, look) };
+        match held {
+            Ok(Some(Held::At(_))) => true,
+            Ok(Some(Held::Sealed(_))) => !put.copy,
+            Ok(Some(Held::Queued(_)) | None) | Err(_) => false,
         }
     }
 
     /// Hands on the segments that got a successor. The heads must be those of all records in them.
     fn index_sealed(&mut self) {
         for sealed in self.log.take_sealed() {
+            self.shared.segments.extents.seal(sealed.end);
             self.since_checkpoint += u64::from(sealed.end.offset);
             let heads = self.shared.heads();
             let due = self.since_checkpoint >= CHECKPOINT_SHARE * HEAD_SIZE * heads.len() as u64;
-            let checkpoint = due.then(|| Checkpoint::new(self.shared.log, sealed.end, self.seq, heads));
+            let gone = self.shared.segments.extents.gone();
+            let checkpoint = due.then(|| Checkpoint::new(self.shared.log, sealed.end, self.seq, heads, gone));
             self.since_checkpoint *= u64::from(checkpoint.is_none());
             self.indexer.index(sealed, checkpoint);
         }
@@ -214,7 +274,7 @@ impl Writer {
         if group.commits.is_empty() {
             return;
         }
-        match self.make_durable(&group.swaps) {
+        match self.make_durable(group.swaps.clone(), None) {
             Ok(()) => {
                 self.shared.move_heads(group.swaps);
                 self.publish_counts();
@@ -231,15 +291,16 @@ impl Writer {
         }
     }
 
-    fn make_durable(&mut self, swaps: &[Swap]) -> io::Result<()> {
-        if !swaps.is_empty() {
-            self.log.append_record(self.seq + 1, swaps.to_vec())?;
+    fn make_durable(&mut self, swaps: Vec<Swap>, gone: Option<Removal>) -> io::Result<()> {
+        let moves = !swaps.is_empty() || gone.is_some();
+        if moves {
+            self.log.append_record(self.seq + 1, swaps, gone)?;
             // Before the record counts, which stands in the segment after these.
             self.index_sealed();
             self.finished = false;
         }
         self.log.flush()?;
-        self.seq += u64::from(!swaps.is_empty());
+        self.seq += u64::from(moves);
         self.unflushed.clear();
         Ok(())
     }
@@ -272,7 +333,7 @@ impl Writer {
     fn finish(mut self) -> io::Result<()> {
         if !self.finished {
             self.log.flush()?;
-            self.log.append_record(self.seq + 1, Vec::new())?;
+            self.log.append_record(self.seq + 1, Vec::new(), None)?;
             self.index_sealed();
             self.seq += 1;
         }
@@ -284,7 +345,12 @@ impl Writer {
         Ok(())
     }
 
-    fn publish_counts(&self) {
-        self.shared.counts.publish(self.log.durable().segment, self.log.bytes(), self.log.flushes());
+    fn publish_counts(&mut self) {
+        if self.begun != self.log.begun() {
+            self.begun = self.log.begun();
+            self.shared.space.ask();
+        }
+        let segments = self.log.durable().segment - self.shared.segments.extents.gone_count();
+        self.shared.counts.publish(segments, self.log.bytes(), self.log.flushes());
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use carob_block::Store;
-use carob_block::conformance::{Harness, run};
+use carob_block::conformance::{Harness, SweepHarness, run, run_sweep};
+use carob_block::{Store, Sweep};
 use carob_local::sim::SimDisk;
 use carob_local::{Disk, LocalOptions, LocalStore, RealDisk};
 use tempfile::TempDir;
@@ -62,14 +62,37 @@ impl Harness for Simulated {
     }
 }
 
+/// Both suites open the same stores.
+macro_rules! sweep_harness {
+    ($harness:ty) => {
+        #[async_trait]
+        impl SweepHarness for $harness {
+            async fn fresh(&mut self) -> Arc<dyn Sweep> {
+                Harness::fresh(self).await;
+                Arc::clone(self.held.as_ref().unwrap()) as Arc<dyn Sweep>
+            }
+
+            async fn crash(&mut self) -> Arc<dyn Sweep> {
+                Harness::crash(self).await;
+                Arc::clone(self.held.as_ref().unwrap()) as Arc<dyn Sweep>
+            }
+        }
+    };
+}
+
+sweep_harness!(OnDisk);
+sweep_harness!(Simulated);
+
 #[tokio::test]
 async fn store_in_a_directory_conforms() {
     run(&mut OnDisk { dir: TempDir::new().unwrap(), held: None }).await;
+    run_sweep(&mut OnDisk { dir: TempDir::new().unwrap(), held: None }).await;
 }
 
 #[tokio::test]
 async fn store_on_a_disk_that_loses_power_conforms() {
     for round in 0..10 {
         run(&mut Simulated { disk: SimDisk::new(0), held: None, seed: round * 100 }).await;
+        run_sweep(&mut Simulated { disk: SimDisk::new(0), held: None, seed: round * 100 + 50 }).await;
     }
 }

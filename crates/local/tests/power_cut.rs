@@ -1,10 +1,14 @@
-//! Clients write while the power goes at a random moment, again and again on the same disk. What was
-//! acknowledged must be there afterwards, whole.
+//! Clients write, and maybe a collector sweeps, while the power goes at a random moment, again and again on the same
+//! disk. What was acknowledged must be there afterwards, whole; what nothing reaches can be swept.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use carob_block::{Block, Cid, Codec, HeadSwap, Heads, ReadBlocks, Store, StoreError};
+use carob_block::{
+    Block, Cid, Codec, Collection, HeadSwap, Heads, ReadBlocks, Store, StoreError, Sweep, SweepOptions,
+};
 use carob_local::sim::{SimDisk, SimOp};
 use carob_local::{LocalError, LocalOptions, LocalStore};
 use fastrand::Rng;
@@ -93,9 +97,53 @@ async fn find(store: &LocalStore, clients: &mut [Client]) {
     }
 }
 
-async fn check(disk: &SimDisk, clients: &mut [Client]) {
+/// Marks all that the heads reach, and tells what that is.
+async fn mark(store: &LocalStore, collection: &dyn Collection) -> Result<BTreeSet<Cid>, StoreError> {
+    let mut todo: Vec<Cid> = store.heads("").await?.into_iter().map(|(_, cid)| cid).collect();
+    let mut reached = BTreeSet::new();
+    while !todo.is_empty() {
+        let marked = collection.mark(&todo).await?;
+        assert_eq!(marked.missing, [], "a head reaches it");
+        todo.clear();
+        for cid in marked.new {
+            todo.extend(store.get(&cid).await?.expect("marked").links().unwrap());
+            reached.insert(cid);
+        }
+    }
+    Ok(reached)
+}
+
+/// Collects again and again until the clients are done or the power is gone.
+async fn collect(store: Arc<LocalStore>, done: Arc<AtomicBool>, mut rng: Rng) {
+    while !done.load(Ordering::SeqCst) {
+        let round = async {
+            let collection = store.collect().await?;
+            mark(&store, &*collection).await?;
+            let options = SweepOptions { dead_percent: rng.u8(..80), bytes_per_second: None };
+            if rng.u8(..4) > 0 { collection.sweep(&options).await } else { collection.survey(&options).await }
+        };
+        let _: Result<_, StoreError> = round.await;
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Nothing but what the heads reach is left after a thorough sweep.
+async fn check_sweep(store: &LocalStore) {
+    let collection = store.collect().await.unwrap();
+    let reached = mark(store, &*collection).await.unwrap();
+    collection.sweep(&SweepOptions { dead_percent: 0, bytes_per_second: None }).await.unwrap();
+    assert_eq!(store.stats().blocks, reached.len() as u64, "blocks left");
+    for cid in reached {
+        assert!(store.get(&cid).await.unwrap().is_some(), "reached and gone");
+    }
+}
+
+async fn check(disk: &SimDisk, clients: &mut [Client], collecting: bool) {
     let store = open(disk).unwrap();
     find(&store, clients).await;
+    if collecting {
+        check_sweep(&store).await;
+    }
     for client in clients {
         for head in [client.acknowledged.0, client.acknowledged.1].into_iter().flatten() {
             walk(&store, head).await;
@@ -126,8 +174,17 @@ async fn work(store: Arc<LocalStore>, clients: Vec<Client>, steps: usize, seed: 
     done
 }
 
-/// One disk through several losses. Some calls may fail in between, if `faults`.
-async fn ordeal(seed: u64, faults: bool) {
+/// What happens beside losses of power.
+#[derive(Debug, Clone, Copy, Default)]
+struct Troubles {
+    /// Some calls fail.
+    faults: bool,
+    /// A collector is at work.
+    collecting: bool,
+}
+
+/// One disk through several losses.
+async fn ordeal(seed: u64, Troubles { faults, collecting }: Troubles) {
     let mut rng = Rng::with_seed(seed);
     let mut disk = SimDisk::new(seed);
     let mut clients = vec![Client::default(); CLIENTS];
@@ -138,37 +195,54 @@ async fn ordeal(seed: u64, faults: bool) {
             }
         }
         // Often while it is being opened.
-        let soon = if rng.bool() { 20 } else { 200 };
+        let soon = if rng.bool() {
+            20
+        } else if collecting {
+            1000
+        } else {
+            200
+        };
         disk.lose_power_after(rng.u64(..soon));
         match open(&disk) {
             Ok(store) => {
                 find(&store, &mut clients).await;
+                let done = Arc::new(AtomicBool::new(!collecting));
+                let collector = tokio::spawn(collect(Arc::clone(&store), Arc::clone(&done), rng.fork()));
                 clients = work(Arc::clone(&store), clients, rng.usize(1..12), rng.u64(..)).await;
-                disk = lose(&disk, &mut rng);
+                done.store(true, Ordering::SeqCst);
+                if rng.bool() {
+                    disk = lose(&disk, &mut rng);
+                    collector.await.unwrap();
+                } else {
+                    collector.await.unwrap();
+                    disk = lose(&disk, &mut rng);
+                }
                 drop(store);
             }
             Err(LocalError::Io { .. }) => disk = lose(&disk, &mut rng),
             Err(error) => panic!("{error}"),
         }
         if rng.bool() {
-            check(&disk, &mut clients).await;
+            disk.heal();
+            check(&disk, &mut clients, collecting).await;
         }
     }
-    check(&disk, &mut clients).await;
+    disk.heal();
+    check(&disk, &mut clients, collecting).await;
 }
 
 fn lose(disk: &SimDisk, rng: &mut Rng) -> SimDisk {
     if rng.u8(..4) == 0 { disk.image() } else { disk.power_cut(rng.u64(..)) }
 }
 
-fn run(seeds: std::ops::Range<u64>, faults: bool) {
+fn run(seeds: std::ops::Range<u64>, troubles: Troubles) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     // Others: CAROB_SEED=17 CAROB_SEEDS=1 cargo test -p carob-local --test power_cut
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let first = number("CAROB_SEED").unwrap_or(seeds.start);
     let seeds = first..first + number("CAROB_SEEDS").unwrap_or(seeds.end - seeds.start);
     for seed in seeds {
-        if let Err(panic) = runtime.block_on(async { tokio::spawn(ordeal(seed, faults)).await }) {
+        if let Err(panic) = runtime.block_on(async { tokio::spawn(ordeal(seed, troubles)).await }) {
             panic!("seed {seed}: {panic}");
         }
     }
@@ -176,10 +250,20 @@ fn run(seeds: std::ops::Range<u64>, faults: bool) {
 
 #[test]
 fn no_acknowledged_commit_is_lost_to_a_power_cut() {
-    run(0..30, false);
+    run(0..30, Troubles::default());
 }
 
 #[test]
 fn no_acknowledged_commit_is_lost_to_failing_calls_and_power_cuts() {
-    run(1000..1030, true);
+    run(1000..1030, Troubles { faults: true, collecting: false });
+}
+
+#[test]
+fn no_collection_takes_what_a_head_reaches_or_leaves_what_none_does() {
+    run(2000..2040, Troubles { faults: false, collecting: true });
+}
+
+#[test]
+fn no_collection_takes_what_a_head_reaches_when_calls_fail() {
+    run(3000..3040, Troubles { faults: true, collecting: true });
 }

@@ -7,18 +7,18 @@ use super::{SimDisk, SimOp, State};
 use crate::disk::DiskFile;
 
 /// What the page cache keeps and writes back as a whole.
-const PAGE: usize = 4096;
+pub(super) const PAGE: usize = 4096;
 
 /// What the medium writes as a whole.
-const SECTOR: usize = 512;
+pub(super) const SECTOR: usize = 512;
 
 /// A file: what the page cache shows, and what is on the medium.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SimInode {
-    live: Vec<u8>,
-    stored: Vec<u8>,
+    pub(super) live: Vec<u8>,
+    pub(super) stored: Vec<u8>,
     /// The pages that a flush would write. Others may differ, too, after a failed one.
-    dirty: BTreeSet<usize>,
+    pub(super) dirty: BTreeSet<usize>,
 }
 
 impl SimInode {
@@ -85,7 +85,7 @@ impl SimInode {
 }
 
 /// Copies a range from what the page cache shows, zeros where it shows nothing.
-fn write_page(medium: &mut [u8], live: &[u8], range: std::ops::Range<usize>) {
+pub(super) fn write_page(medium: &mut [u8], live: &[u8], range: std::ops::Range<usize>) {
     for at in range {
         medium[at] = live.get(at).copied().unwrap_or(0);
     }
@@ -164,6 +164,7 @@ impl DiskFile for SimFile {
             std::thread::sleep(time);
         }
         let mut state = self.disk.state.lock();
+        state.keep_moment();
         let counted = state.count(SimOp::Flush);
         if counted.is_ok() {
             state.inodes[self.inode].flush();

@@ -9,6 +9,7 @@
 
 mod file;
 mod names;
+mod states;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
@@ -22,12 +23,14 @@ use crate::disk::{Disk, DiskFile, DiskLock};
 use file::{SimFile, SimInode};
 use names::{Change, Names};
 
+pub use states::{Kept, Moment};
+
 /// The kinds of calls that [`SimDisk`] counts and fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SimOp {
     /// [`Disk::create`].
     Create,
-    /// [`Disk::open`] and [`Disk::list`].
+    /// [`Disk::open`], [`Disk::list`] and [`Disk::free`].
     Open,
     /// [`Disk::rename`].
     Rename,
@@ -72,6 +75,8 @@ struct State {
     /// Whether a call has failed for want of power.
     dead: bool,
     flush_time: Duration,
+    /// The disk before each flush, if asked for.
+    moments: Option<Vec<Moment>>,
 }
 
 /// Fails calls of one kind, from `from` to before `until`, as [`State::calls`] counts them.
@@ -100,6 +105,7 @@ impl SimDisk {
             power: None,
             dead: false,
             flush_time: Duration::ZERO,
+            moments: None,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -154,6 +160,22 @@ impl SimDisk {
         self.state.lock().flush_time = time;
     }
 
+    /// Keeps the disk as it is before each flush from now on.
+    pub fn record(&self) {
+        self.state.lock().moments = Some(Vec::new());
+    }
+
+    /// What was kept since [`SimDisk::record`], or since this was last asked.
+    pub fn moments(&self) -> Vec<Moment> {
+        self.state.lock().moments.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The disk as it is now.
+    pub fn moment(&self) -> Moment {
+        let state = self.state.lock();
+        Moment::new(&state.inodes, &state.names)
+    }
+
     /// How many bytes all files together have.
     pub fn used(&self) -> u64 {
         let state = self.state.lock();
@@ -173,6 +195,14 @@ impl SimDisk {
 }
 
 impl State {
+    /// Keeps the disk as it is, if that is asked for.
+    fn keep_moment(&mut self) {
+        let Self { moments, inodes, names, .. } = self;
+        if let Some(moments) = moments {
+            moments.push(Moment::new(inodes, names));
+        }
+    }
+
     /// Counts a call of `op`, and fails it if that is its turn.
     fn count(&mut self, op: SimOp) -> io::Result<()> {
         match &mut self.power {
@@ -258,8 +288,14 @@ impl Disk for SimDisk {
 
     fn flush_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.call(SimOp::FlushDir)?;
+        state.keep_moment();
         state.names.flush(dir);
         Ok(())
+    }
+
+    fn free(&self, _dir: &Path) -> io::Result<u64> {
+        let state = self.call(SimOp::Open)?;
+        Ok(state.capacity.saturating_sub(state.used()))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {

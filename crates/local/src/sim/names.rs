@@ -60,12 +60,24 @@ impl Names {
         }
     }
 
-    /// The names as they may be found when the power comes back.
-    pub(super) fn after_power_cut(&self, rng: &mut fastrand::Rng) -> Self {
+    /// How many changes were not flushed.
+    pub(super) fn changes(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The names as they are found when the power comes back, with those changes that `kept` says, asked in order.
+    pub(super) fn after(&self, kept: &mut dyn FnMut() -> bool) -> Self {
         let mut stored = self.stored.clone();
-        for change in self.pending.iter().filter(|_| rng.bool()) {
-            change.clone().apply(&mut stored);
+        for change in &self.pending {
+            if kept() {
+                change.clone().apply(&mut stored);
+            }
         }
         Self { live: stored.clone(), stored, pending: Vec::new(), dirs: self.dirs.clone() }
+    }
+
+    /// The names as they may be found when the power comes back.
+    pub(super) fn after_power_cut(&self, rng: &mut fastrand::Rng) -> Self {
+        self.after(&mut || rng.bool())
     }
 }

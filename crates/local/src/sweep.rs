@@ -1,0 +1,287 @@
+//! Sweeping: live blocks are copied out of segments that are mostly dead, and the segments removed.
+//!
+//! For each batch of segments: their live blocks are written anew, bodies first, then the rest, and flushed; each
+//! segment is retired, which means that nobody looks into it any more; a record says that they are gone, and where all
+//! heads are; then their files are removed. A crash before the record leaves the segments, and maybe copies; one after
+//! it leaves files that the next opening removes.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carob_block::{Block, Codec, StoreError, SweepOptions, Swept};
+use tokio::time::Instant;
+
+use crate::collect::{Live, LocalCollection, blocking};
+use crate::index::Key;
+use crate::segments::Frame;
+use crate::session::Hold;
+use crate::sidecar::Entry;
+use crate::store::Shared;
+
+/// How many bytes are copied at once.
+const CHUNK: usize = 1024 * 1024;
+
+/// A segment filled to one part in so many, or less, is small: there is no use in many of them.
+const SMALL: u32 = 8;
+
+/// How many small segments are made into one.
+const MANY: usize = 8;
+
+/// What a sweep will do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Live and dead bytes.
+    pub(crate) found: Swept,
+    /// The segments to remove, those first that take least to copy.
+    pub(crate) victims: Vec<Victim>,
+}
+
+/// A segment to remove.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Victim {
+    segment: u32,
+    pub(crate) end: u32,
+    pub(crate) live_bytes: u64,
+}
+
+/// What is live and dead in a segment.
+#[derive(Debug, Clone, Copy, Default)]
+struct Census {
+    live: u64,
+    dead: u64,
+    live_bytes: u64,
+    dead_bytes: u64,
+}
+
+pub(crate) async fn plan(collection: &LocalCollection, options: &SweepOptions) -> Result<Plan, StoreError> {
+    let (shared, live, options) = (Arc::clone(&collection.shared), Arc::clone(&collection.live), *options);
+    blocking(move || {
+        let segments: Vec<(u32, u32)> = {
+            let mut live = live.lock();
+            let Live { pinned, segments, .. } = &mut *live;
+            pinned.extend(shared.pins.news());
+            segments.iter().map(|(segment, marks)| (*segment, marks.end)).collect()
+        };
+        let (mut found, mut victims, mut small) = (Swept::default(), Vec::new(), Vec::new());
+        for (segment, end) in segments {
+            let census = census(&shared.segments.entries(segment)?, segment, end, &live.lock());
+            found.live_bytes += census.live_bytes;
+            found.dead_bytes += census.dead_bytes;
+            let share = census.dead_bytes * 100 >= u64::from(options.dead_percent) * u64::from(end);
+            let victim = Victim { segment, end, live_bytes: census.live_bytes };
+            if census.live == 0 || census.dead > 0 && share {
+                victims.push(victim);
+            } else if end <= shared.segment_size / SMALL {
+                small.push(victim);
+            }
+        }
+        if small.len() >= MANY {
+            victims.append(&mut small);
+        }
+        victims.sort_by_key(|victim| victim.live_bytes);
+        Ok(Plan { found, victims })
+    })
+    .await
+}
+
+/// Counts the blocks of a segment that ends at `end`.
+fn census(entries: &[Entry], segment: u32, end: u32, live: &Live) -> Census {
+    let Some(marks) = live.segments.get(&segment) else { return Census::default() };
+    let mut census = Census::default();
+    let is_live = |nth: usize, key: &Key| marks.has(nth) || live.pinned.contains(key);
+    let mut frames: Vec<(u32, bool)> =
+        entries.iter().enumerate().map(|(nth, (key, frame))| (*frame, is_live(nth, key))).collect();
+    frames.sort_unstable();
+    // A head record counts for the block before it.
+    let ends = frames.iter().skip(1).map(|(frame, _)| *frame).chain([end]);
+    for ((frame, live), end) in frames.iter().zip(ends) {
+        let bytes = u64::from(end.saturating_sub(*frame));
+        let (count, sum) = match live {
+            true => (&mut census.live, &mut census.live_bytes),
+            false => (&mut census.dead, &mut census.dead_bytes),
+        };
+        (*count, *sum) = (*count + 1, *sum + bytes);
+    }
+    census
+}
+
+pub(crate) async fn sweep(collection: &LocalCollection, options: &SweepOptions) -> Result<Swept, StoreError> {
+    let Plan { mut found, victims } = plan(collection, options).await?;
+    let shared = &collection.shared;
+    // No more than a segment's size is copied before something is given back, unless heads take more to write down.
+    let most = u64::from(shared.segment_size).max(100 * shared.heads().len() as u64);
+    let pace = Pace { begun: Instant::now(), limit: options.bytes_per_second };
+    let mut batch: Vec<Victim> = Vec::new();
+    for victim in victims {
+        let copied: u64 = batch.iter().map(|victim| victim.live_bytes).sum();
+        if copied > 0 && copied + victim.live_bytes > most {
+            take(collection, std::mem::take(&mut batch), &pace, &mut found).await?;
+        }
+        batch.push(victim);
+    }
+    take(collection, batch, &pace, &mut found).await?;
+    found.freed_bytes = found.freed_bytes.saturating_sub(found.copied_bytes);
+    Ok(found)
+}
+
+/// How fast to go.
+struct Pace {
+    begun: Instant,
+    limit: Option<u64>,
+}
+
+impl Pace {
+    /// Waits until so many bytes may have been copied.
+    async fn keep(&self, copied: u64) {
+        if let Some(limit) = self.limit {
+            let millis = copied.saturating_mul(1000) / limit.max(1);
+            tokio::time::sleep_until(self.begun + Duration::from_millis(millis)).await;
+        }
+    }
+}
+
+/// Removes segments.
+async fn take(
+    collection: &LocalCollection,
+    batch: Vec<Victim>,
+    pace: &Pace,
+    swept: &mut Swept,
+) -> Result<(), StoreError> {
+    let (shared, live) = (&collection.shared, &collection.live);
+    let mut copier = Copier { shared, hold: shared.sessions.open(), pace, bytes: swept.copied_bytes };
+    let mut ready = Vec::new();
+    for victim in batch {
+        let (of, marked) = (Arc::clone(shared), Arc::clone(live));
+        let frames = blocking(move || live_frames(&of, &mut marked.lock(), victim.segment)).await?;
+        // Bodies are copied apart from what links them, and so less often.
+        if let Some(nodes) = copier.copy(victim.segment, &frames, Some(Codec::Raw)).await? {
+            ready.push((victim, frames, nodes));
+        }
+    }
+    for (Victim { segment, end, .. }, mut copied, mut todo) in ready {
+        loop {
+            // One that cannot be read as a whole stays as it is.
+            if copier.copy(segment, &todo, None).await?.is_none() {
+                break;
+            }
+            copied.append(&mut todo);
+            copied.sort_unstable();
+            copier.flush().await?;
+            let (of, marked, done) = (Arc::clone(shared), Arc::clone(live), copied.clone());
+            todo = blocking(move || retire(&of, &mut marked.lock(), segment, &done)).await?;
+            if todo.is_empty() {
+                swept.segments += 1;
+                swept.freed_bytes += u64::from(end);
+                break;
+            }
+        }
+    }
+    swept.copied_bytes = copier.bytes;
+    shared.queue.remove().await
+}
+
+/// Where the live frames of a segment begin, in order.
+fn live_frames(shared: &Shared, live: &mut Live, segment: u32) -> io::Result<Vec<u32>> {
+    live.pinned.extend(shared.pins.news());
+    let entries = shared.segments.entries(segment)?;
+    let Some(marks) = live.segments.get(&segment) else { return Ok(Vec::new()) };
+    let entries = entries.iter().enumerate();
+    let alive = entries.filter(|(nth, (key, _))| marks.has(*nth) || live.pinned.contains(key));
+    let mut frames: Vec<u32> = alive.map(|(_, (_, frame))| *frame).collect();
+    frames.sort_unstable();
+    Ok(frames)
+}
+
+/// Retires a segment all of whose live blocks are among those `copied`. If more came to life, tells where they are.
+fn retire(shared: &Shared, live: &mut Live, segment: u32, copied: &[u32]) -> io::Result<Vec<u32>> {
+    let is_late = |frame: &u32| copied.binary_search(frame).is_err();
+    let late: Vec<u32> = live_frames(shared, live, segment)?.into_iter().filter(is_late).collect();
+    if !late.is_empty() {
+        return Ok(late);
+    }
+    let entries = shared.segments.entries(segment)?;
+    let prefixes: Vec<_> = entries.iter().map(|(key, _)| key.prefix()).collect();
+    Ok(shared.pins.stop_for(|news: HashSet<Key>| {
+        let entry = |key: &Key| {
+            let nth = entries.binary_search_by(|entry| entry.0.as_bytes().cmp(key.as_bytes())).ok()?;
+            Some(entries[nth].1)
+        };
+        let late: Vec<u32> = news.iter().filter_map(entry).filter(is_late).collect();
+        live.pinned.extend(news);
+        if late.is_empty() {
+            shared.segments.extents.retire(segment);
+            shared.index.retire(&prefixes, segment);
+        }
+        late
+    }))
+}
+
+/// Writes blocks anew.
+struct Copier<'a> {
+    shared: &'a Arc<Shared>,
+    /// Tells whether they became durable.
+    hold: Arc<Hold>,
+    pace: &'a Pace,
+    /// How many bytes were copied.
+    bytes: u64,
+}
+
+impl Copier<'_> {
+    /// Copies the blocks of a segment whose frames begin there, those of one codec alone if asked. Tells where the
+    /// others are, or `None` if not all can be read.
+    async fn copy(
+        &mut self,
+        segment: u32,
+        frames: &[u32],
+        codec: Option<Codec>,
+    ) -> Result<Option<Vec<u32>>, StoreError> {
+        let (mut others, mut todo) = (Vec::new(), frames);
+        while !todo.is_empty() {
+            let (shared, next) = (Arc::clone(self.shared), todo.to_vec());
+            let read = match blocking(move || read(&shared, segment, &next)).await {
+                Ok(read) => read,
+                Err(error) => {
+                    tracing::error!(%error, segment, "a live block cannot be read: its segment is not swept");
+                    return Ok(None);
+                }
+            };
+            let mut blocks = Vec::new();
+            let (now, later) = todo.split_at(read.len());
+            for (frame, block) in now.iter().zip(read) {
+                if codec.is_none_or(|codec| codec == block.codec()) {
+                    self.bytes += block.data().len() as u64;
+                    blocks.push(block);
+                } else {
+                    others.push(*frame);
+                }
+            }
+            todo = later;
+            self.shared.queue.copy(&self.hold, blocks).await?;
+            self.pace.keep(self.bytes).await;
+        }
+        Ok(Some(others))
+    }
+
+    /// Waits until all that was copied is durable.
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.shared.queue.commit(vec![Arc::clone(&self.hold)], Vec::new()).await
+    }
+}
+
+/// The first of the blocks whose frames begin there; at least one.
+fn read(shared: &Shared, segment: u32, frames: &[u32]) -> io::Result<Vec<Block>> {
+    let (mut blocks, mut bytes) = (Vec::new(), 0);
+    for frame in frames {
+        let Frame::Read(cid, data) = shared.segments.read_frame(segment, *frame, true)? else {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("no block at {frame}")));
+        };
+        bytes += data.len();
+        blocks.push(Block::verify(cid, data).map_err(io::Error::other)?);
+        if bytes >= CHUNK {
+            break;
+        }
+    }
+    Ok(blocks)
+}
