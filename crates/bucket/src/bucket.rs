@@ -115,7 +115,7 @@ impl Bucket {
     pub async fn snapshot(&self) -> Result<Snapshot, BucketError> {
         match &self.past {
             Some(past) => Ok(past.clone()),
-            None => self.space.snapshot(&self.info).await,
+            None => self.space.held_snapshot(&self.info).await,
         }
     }
 
@@ -169,8 +169,8 @@ impl Bucket {
         };
         let (reply, answer) = oneshot::channel();
         let precondition = options.precondition;
-        let op = Op::Put { key: key.to_owned(), record: Box::new(record), session, precondition, reply };
-        self.submit(op, answer).await
+        let (key, record) = (key.to_owned(), Box::new(record));
+        self.submit(Op::Put { key, record, session, source: None, precondition, reply }, answer).await
     }
 
     /// Puts a copy of an object, of this bucket or another of the space, under `key`. No body is read: the copy
@@ -187,7 +187,7 @@ impl Bucket {
         check_key(key)?;
         check_metadata(&options.metadata)?;
         let PutOptions { headers, metadata, checksum, tags, lock, precondition } = options;
-        let source = source.record();
+        let (pin, source) = (source.pin.clone(), source.record());
         let mut record = Record { headers, metadata, tags, lock, ..source.clone() };
         if checksum.is_some() {
             (record.checksum, record.checksum_type) = (checksum, ChecksumType::FullObject);
@@ -199,8 +199,8 @@ impl Bucket {
             return Err(BucketError::missing(missing));
         }
         let (reply, answer) = oneshot::channel();
-        let op = Op::Put { key: key.to_owned(), record: Box::new(record), session, precondition, reply };
-        self.submit(op, answer).await
+        let (key, record) = (key.to_owned(), Box::new(record));
+        self.submit(Op::Put { key, record, session, source: pin, precondition, reply }, answer).await
     }
 
     /// Deletes the object under `key`, or a version of it, if there is one.

@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use carob_block::{Cid, HeadSwap, Session, StoreError};
-use carob_commit::{Commit, Genesis, PartState, Record, UploadId, UploadState, VersionName, uploads_head};
+use carob_commit::{
+    Commit, Genesis, Kept, NamedCommit, PartState, Record, UploadId, UploadState, VersionName, uploads_head,
+};
 use carob_index::Tree;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::amend::Amendment;
 use crate::configure::ConfigChange;
+use crate::expiry::Expired;
 use crate::flushing::{Flushing, Lost};
 use crate::group::Group;
 use crate::history::SkipChain;
+use crate::named::{NamedSnapshot, Naming};
+use crate::pins::Pin;
 use crate::space::Inner;
 use crate::{BucketError, BucketInfo, DeleteOptions, Deleted, Precondition, Snapshot, Written};
 
@@ -32,6 +37,9 @@ pub(crate) enum Op {
         key: String,
         record: Box<Record>,
         session: Arc<dyn Session>,
+        /// Holds the root that a copy was taken from: the session holds the body's topmost block alone.
+        #[expect(dead_code, reason = "it is there to be dropped")]
+        source: Option<Pin>,
         precondition: Precondition,
         reply: Reply<Written>,
     },
@@ -61,6 +69,10 @@ pub(crate) enum Op {
         precondition: Precondition,
         reply: Reply<Option<Written>>,
     },
+    /// Ends uploads, and forgets results of others, whose time is over.
+    Expire { expired: Vec<Expired>, reply: Reply<()> },
+    /// Gives the newest commit a name, or takes one away.
+    Name { name: String, naming: Naming, reply: Reply<NamedSnapshot> },
     /// Deletes the bucket itself.
     DeleteBucket { reply: Reply<()> },
 }
@@ -77,8 +89,15 @@ impl Op {
             | Self::Configure { .. }
             | Self::Begin { .. }
             | Self::Abort { .. }
+            | Self::Expire { .. }
+            | Self::Name { .. }
             | Self::DeleteBucket { .. } => None,
         }
+    }
+
+    /// Whether it belongs to no group: it moves other heads than the bucket's own two.
+    fn is_alone(&self) -> bool {
+        matches!(self, Self::Name { .. } | Self::DeleteBucket { .. })
     }
 
     pub(crate) fn fail(self, error: BucketError) {
@@ -87,9 +106,11 @@ impl Op {
             Self::Put { reply, .. } | Self::Amend { reply, .. } => _ = reply.send(Err(error)),
             Self::Configure { reply, .. } => _ = reply.send(Err(error)),
             Self::Delete { reply, .. } => _ = reply.send(Err(error)),
-            Self::Begin { reply, .. } | Self::Part { reply, .. } | Self::Abort { reply, .. } => {
-                _ = reply.send(Err(error));
-            }
+            Self::Begin { reply, .. }
+            | Self::Part { reply, .. }
+            | Self::Abort { reply, .. }
+            | Self::Expire { reply, .. } => _ = reply.send(Err(error)),
+            Self::Name { reply, .. } => _ = reply.send(Err(error)),
             Self::Complete { reply, .. } => _ = reply.send(Err(error)),
             Self::DeleteBucket { reply } => _ = reply.send(Err(error)),
         }
@@ -143,29 +164,43 @@ impl Committer {
     /// Runs until the space is closed or the bucket deleted.
     pub(crate) async fn run(mut self) {
         while let Some(mut group) = self.next_ops().await {
-            // A deletion of the bucket ends its group, so that what follows finds the bucket gone or whole.
+            // What belongs to no group ends the one before it, so that it and what follows find the bucket durable.
             while !group.is_empty() {
-                let deletion = group.iter().position(|op| matches!(op, Op::DeleteBucket { .. }));
-                let later = group.split_off(deletion.unwrap_or(group.len()));
+                let alone = group.iter().position(Op::is_alone);
+                let later = group.split_off(alone.unwrap_or(group.len()));
                 if !group.is_empty() {
                     self.commit(group).await;
                 }
                 let mut later = later.into_iter();
-                if let Some(Op::DeleteBucket { reply }) = later.next() {
+                if let Some(op) = later.next() {
                     self.settle().await;
-                    let result = self.delete_bucket().await;
-                    let deleted = result.is_ok();
-                    _ = reply.send(result);
-                    if deleted {
-                        self.tip = None;
-                        self.space.retire(self.bucket.id);
-                        self.ops.close();
-                    }
+                    self.alone(op).await;
                 }
                 group = later.collect();
             }
         }
         self.settle().await;
+    }
+
+    async fn alone(&mut self, op: Op) {
+        match op {
+            Op::Name { name, naming, reply } => _ = reply.send(self.name(&name, naming).await),
+            Op::DeleteBucket { reply } => {
+                let result = self.delete_bucket().await;
+                let deleted = result.is_ok();
+                _ = reply.send(result);
+                if deleted {
+                    self.tip = None;
+                    self.space.retire(self.bucket.id);
+                    self.ops.close();
+                }
+            }
+            op => op.fail(BucketError::closed()),
+        }
+    }
+
+    pub(crate) fn space(&self) -> &Arc<Inner> {
+        &self.space
     }
 
     /// What waits. While a group is under way, half as many operations as it has are worth waiting for: those who were
@@ -272,7 +307,7 @@ impl Committer {
         all.into_iter().filter(|swap| swap.expected != swap.next).collect()
     }
 
-    async fn tip(&mut self) -> Result<Tip, BucketError> {
+    pub(crate) async fn tip(&mut self) -> Result<Tip, BucketError> {
         if let Some(tip) = &self.tip {
             return Ok(tip.clone());
         }
@@ -288,7 +323,8 @@ impl Committer {
     async fn delete_bucket(&mut self) -> Result<(), BucketError> {
         for _ in 0..ATTEMPTS {
             let tip = self.tip().await?;
-            if tip.snapshot.objects() > 0 || tip.snapshot.noncurrent() > 0 {
+            let named = self.space.store.heads(&NamedCommit::head(self.bucket.id, "")).await?;
+            if tip.snapshot.objects() > 0 || tip.snapshot.noncurrent() > 0 || !named.is_empty() {
                 return Err(BucketError::BucketNotEmpty(self.bucket.name.clone()));
             }
             let name = Genesis::head(&self.bucket.name);
@@ -297,7 +333,7 @@ impl Committer {
             let mut swaps = vec![
                 HeadSwap { name, expected: genesis, next: None },
                 HeadSwap { name: Commit::head(self.bucket.id), expected: Some(last), next: None },
-                HeadSwap { name: format!("deleted/{}", self.bucket.id), expected: None, next: Some(last) },
+                HeadSwap { name: Kept::deleted_head(self.bucket.id), expected: None, next: Some(last) },
             ];
             // Uploads under way do not keep a bucket.
             if let Some(uploads) = &tip.uploads {

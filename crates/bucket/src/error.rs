@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use carob_block::StoreError;
 use carob_commit::{CommitError, DeleteMarker, UploadId, VersionName};
+use carob_identity::Timestamp;
 use carob_index::IndexError;
 use carob_object::ObjectError;
 
@@ -106,6 +107,25 @@ pub enum BucketError {
         /// The object's.
         actual: u64,
     },
+    /// The bucket has no snapshot of that name.
+    #[error("there is no snapshot {0:?}")]
+    NoSuchSnapshot(String),
+    /// The name of a snapshot is taken.
+    #[error("there is a snapshot {0:?} already")]
+    SnapshotExists(String),
+    /// Not an acceptable name of a snapshot.
+    #[error(
+        "{0:?} is not a snapshot's name: it takes 1 to 40 of a-z and 0-9, and between them single dots and hyphens"
+    )]
+    InvalidSnapshotName(String),
+    /// Nobody can remove the snapshot yet.
+    #[error("snapshot {name:?} is locked until {}", shown(*until))]
+    SnapshotLocked {
+        /// The snapshot.
+        name: String,
+        /// The end of its lock.
+        until: Timestamp,
+    },
     /// A continuation token that this program did not make.
     #[error("the continuation token is not valid")]
     BadToken,
@@ -143,10 +163,24 @@ impl BucketError {
         Self::Damaged(Arc::from(text))
     }
 
+    /// The list of kept commits holds a key that is none.
+    pub(crate) fn foreign_kept() -> Self {
+        let text: Box<dyn Error + Send + Sync> = "the list of kept commits holds a foreign key".into();
+        Self::Damaged(Arc::from(text))
+    }
+
     pub(crate) fn closed() -> Self {
         let text: Box<dyn Error + Send + Sync> = "the space is closed".into();
         Self::Store(Arc::from(text))
     }
+}
+
+/// RFC 3339 in UTC.
+fn shown(time: Timestamp) -> String {
+    use time::format_description::well_known::Rfc3339;
+    let at =
+        i64::try_from(time.seconds()).ok().and_then(|s| time::OffsetDateTime::from_unix_timestamp(s).ok());
+    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| "the end of time".to_owned())
 }
 
 impl From<StoreError> for BucketError {

@@ -108,8 +108,11 @@ impl Group {
                 Op::Complete { plan, precondition, .. } => {
                     outcomes.push(Outcome::Complete(builder.complete(plan, precondition).await?));
                 }
-                // The committer ends a group before it.
-                Op::DeleteBucket { .. } => {}
+                Op::Expire { expired, .. } => {
+                    outcomes.push(Outcome::Upload(Ok(builder.expire(expired).await?)))
+                }
+                // The committer ends a group before them.
+                Op::DeleteBucket { .. } | Op::Name { .. } => {}
             }
         }
         builder.seal().await?;
@@ -143,7 +146,10 @@ impl Group {
                     _ = reply.send(result.map(commit));
                 }
                 (
-                    Op::Begin { reply, .. } | Op::Part { reply, .. } | Op::Abort { reply, .. },
+                    Op::Begin { reply, .. }
+                    | Op::Part { reply, .. }
+                    | Op::Abort { reply, .. }
+                    | Op::Expire { reply, .. },
                     Outcome::Upload(result),
                 ) => _ = reply.send(result),
                 (Op::Complete { reply, .. }, Outcome::Complete(result)) => {

@@ -7,13 +7,14 @@ use carob_commit::{CompletedState, PartState, Record, TreeValue, UploadId, Uploa
 use carob_index::Entry;
 
 use crate::committer::Plan;
+use crate::expiry::Expired;
 use crate::group::{Builder, Outcomes};
 use crate::snapshot::read;
 use crate::uploads::{self, COMPLETED_PREFIX};
 use crate::{BucketError, Precondition};
 
 /// How long the result of a completed upload is kept, in milliseconds.
-const RESULT_KEPT: u64 = 24 * 60 * 60 * 1000;
+pub(crate) const RESULT_KEPT: u64 = 24 * 60 * 60 * 1000;
 
 /// How many old results are dropped when a new one comes: more than one, so that they do not pile up.
 const RESULTS_DROPPED: usize = 4;
@@ -43,6 +44,17 @@ impl Builder<'_> {
         }
         self.remove_upload(key, id).await?;
         Ok(Ok(()))
+    }
+
+    /// Removes what has expired and is still there.
+    pub(crate) async fn expire(&mut self, expired: &[Expired]) -> Result<(), BucketError> {
+        for gone in expired {
+            match gone {
+                Expired::Upload(key, id) => self.remove_upload(key, *id).await?,
+                Expired::Result(id) => _ = self.upload_edits.insert(uploads::completed_key(*id), None),
+            }
+        }
+        Ok(())
     }
 
     /// `None` if the upload's parts are no longer those of the plan.

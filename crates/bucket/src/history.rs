@@ -1,8 +1,9 @@
 //! The commits of a bucket, back in time.
 
 use carob_block::{Cid, Store};
-use carob_commit::Commit;
-use carob_index::{NodeCache, Tree};
+use carob_commit::{Commit, Kept, KeptCommit};
+use carob_identity::Hlc;
+use carob_index::{Cursor, NodeCache, Tree};
 use std::sync::Arc;
 
 use crate::snapshot::block;
@@ -20,22 +21,89 @@ pub struct LogEntry {
 }
 
 impl Snapshot {
-    /// This commit and those before it along the first parents, newest first, at most `limit`.
+    /// This commit and those before it along the first parents, newest first, at most `limit`; those that retention
+    /// has dropped are passed over.
     ///
     /// # Errors
     /// [`BucketError::Damaged`], [`BucketError::Store`].
     pub async fn log(&self, limit: usize) -> Result<Vec<LogEntry>, BucketError> {
+        let kept = self.store().head(&Kept::head(self.commit().bucket)).await?;
+        match self.log_by(kept, limit).await {
+            // A collection may have dropped what it was about to read. The list that it made first says what is left.
+            Err(BucketError::Damaged(_)) => {
+                let now = self.store().head(&Kept::head(self.commit().bucket)).await?;
+                self.log_by(now, limit).await
+            }
+            result => result,
+        }
+    }
+
+    async fn log_by(&self, kept: Option<Cid>, limit: usize) -> Result<Vec<LogEntry>, BucketError> {
         // Descriptors of old trees are read once: they need no place among the nodes of live ones.
         let nodes = Arc::new(NodeCache::new(0));
+        let mut ancestors = Ancestors::load(self.store(), self.commit(), kept).await?;
         let mut entries = Vec::new();
-        let mut next = Some(self.cid());
-        while let Some(cid) = next.filter(|_| entries.len() < limit) {
-            let commit = Commit::from_block(&block(&**self.store(), &cid).await?)?;
+        while let Some(commit) = ancestors.next().await?.filter(|_| entries.len() < limit) {
             let tree = Tree::open(Arc::clone(self.store()) as _, Arc::clone(&nodes), commit.objects).await?;
-            next = commit.parents.first().copied();
             entries.push(LogEntry { commit, objects: tree.len(), bytes: tree.bytes() });
         }
         Ok(entries)
+    }
+}
+
+/// A commit and those before it that are still whole, newest first: along the first parents as far as no collection
+/// has judged them, then as the list of kept ones has them.
+pub(crate) struct Ancestors {
+    store: Arc<dyn Store>,
+    next: Option<Commit>,
+    /// The time of the newest commit when the list was made.
+    upto: Option<Hlc>,
+    /// Stands behind what is kept before.
+    kept: Option<Cursor>,
+}
+
+impl Ancestors {
+    /// `kept` is where the head of the list is.
+    pub(crate) async fn load(
+        store: &Arc<dyn Store>,
+        newest: &Commit,
+        kept: Option<Cid>,
+    ) -> Result<Self, BucketError> {
+        let mut ancestors =
+            Self { store: Arc::clone(store), next: Some(newest.clone()), upto: None, kept: None };
+        let Some(kept) = kept else { return Ok(ancestors) };
+        let kept = Kept::from_block(&block(&**store, &kept).await?)?;
+        ancestors.upto = Some(kept.upto);
+        if let Some(root) = kept.commits {
+            let nodes = Arc::new(NodeCache::new(64 << 10));
+            let tree = Tree::open(Arc::clone(store) as _, nodes, root).await?;
+            let mut cursor = tree.cursor();
+            cursor.seek(&KeptCommit::key(newest.time.min(kept.upto))).await?;
+            ancestors.kept = Some(cursor);
+        }
+        Ok(ancestors)
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<Option<Commit>, BucketError> {
+        let Some(commit) = self.next.take() else { return Ok(None) };
+        let judged = |time: Hlc| self.upto.is_some_and(|upto| time <= upto);
+        self.next = match commit.parents.first() {
+            None => None,
+            Some(_) if judged(commit.time) => self.kept_before(commit.time).await?,
+            Some(parent) => Some(Commit::from_block(&block(&*self.store, parent).await?)?),
+        };
+        Ok(Some(commit))
+    }
+
+    async fn kept_before(&mut self, time: Hlc) -> Result<Option<Commit>, BucketError> {
+        let Some(cursor) = &mut self.kept else { return Ok(None) };
+        while let Some((key, entry)) = cursor.prev().await? {
+            if key[..] < KeptCommit::key(time)[..] {
+                let kept = KeptCommit::from_value(&entry.value)?;
+                return Ok(Some(Commit::from_block(&block(&*self.store, &kept.commit).await?)?));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -31,11 +31,14 @@
 
 mod amend;
 mod bucket;
+mod collect;
+mod collector;
 mod committer;
 mod configure;
 mod delimiter;
 mod error;
 mod escape;
+mod expiry;
 mod export;
 mod flushing;
 mod group;
@@ -44,12 +47,16 @@ mod group_writes;
 mod history;
 mod listing;
 mod lock;
+mod mark;
 mod moment;
 mod multipart;
+mod named;
 mod names;
 mod object;
 mod past;
+mod pins;
 mod precondition;
+mod retention;
 mod snapshot;
 mod space;
 mod system;
@@ -63,17 +70,21 @@ mod versions;
 pub use amend::Amendment;
 pub use bucket::{Bucket, DeleteOptions, Deleted, PutOptions, Written};
 pub use carob_commit::{
-    Blake3Root, BucketId, ChecksumType, Commit, Config, DefaultRetention, DeleteMarker, ETag, Layout, Lock,
-    ObjectHeaders, ObjectLock, Part, PartList, PartState, Record, Retention, RetentionMode, RetentionPeriod,
-    UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName, Versioning,
+    Blake3Root, BucketId, ChecksumType, Commit, Config, DefaultRetention, DeleteMarker, ETag,
+    HistoryRetention, Layout, Lock, ObjectHeaders, ObjectLock, Part, PartList, PartState, Record, Retention,
+    RetentionMode, RetentionPeriod, UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName,
+    Versioning,
 };
 pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, Share};
+pub use collect::{CollectOptions, Collected, CollectedBucket};
+pub use collector::{Collector, CollectorFigures};
 pub use error::BucketError;
 pub use history::LogEntry;
 pub use listing::{ListEntry, ListPage, ListQuery, ListStart};
 pub use lock::MAX_RETENTION_DAYS;
 pub use moment::Moment;
 pub use multipart::{CompleteOptions, MAX_PARTS, MIN_PART_BYTES, PartClaim, UploadOptions};
+pub use named::NamedSnapshot;
 pub use object::{ByteStream, Object};
 pub use precondition::{EtagCondition, Precondition};
 pub use snapshot::{Found, Snapshot, Usage};

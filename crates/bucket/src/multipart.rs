@@ -141,7 +141,8 @@ impl Bucket {
             return Err(BucketError::InvalidPartOrder);
         }
         for _ in 0..ATTEMPTS {
-            let tree = self.space().uploads(self.info()).await?.ok_or(BucketError::NoSuchUpload(id))?;
+            let uploads = self.space().held_uploads(self.info()).await?;
+            let (tree, _held) = uploads.ok_or(BucketError::NoSuchUpload(id))?;
             let Some(state) = self.upload_state(&tree, key, id).await? else {
                 return self.earlier_result(&tree, key, id).await;
             };
@@ -272,7 +273,8 @@ impl Bucket {
     /// # Errors
     /// [`BucketError::NoSuchUpload`].
     pub async fn upload_info(&self, key: &str, id: UploadId) -> Result<UploadState, BucketError> {
-        let tree = self.space().uploads(self.info()).await?.ok_or(BucketError::NoSuchUpload(id))?;
+        let uploads = self.space().held_uploads(self.info()).await?;
+        let (tree, _held) = uploads.ok_or(BucketError::NoSuchUpload(id))?;
         self.upload_state(&tree, key, id).await?.ok_or(BucketError::NoSuchUpload(id))
     }
 }

@@ -15,6 +15,7 @@ use futures::stream::{self, Once};
 use futures::{Stream, StreamExt};
 
 use crate::BucketError;
+use crate::pins;
 
 /// From so many parts on their list takes longer to read than a leaf to hash.
 const MANY_PARTS: u32 = 1000;
@@ -25,6 +26,8 @@ pub struct Object {
     pub(crate) store: Arc<dyn ReadBlocks>,
     pub(crate) record: Arc<Record>,
     pub(crate) commit: Cid,
+    /// Holds the root while a reader has the object.
+    pub(crate) pin: Option<pins::Pin>,
 }
 
 impl Object {
@@ -51,7 +54,8 @@ impl Object {
     /// The bytes of `range`, which is cut to the object's size. Every block is verified before a byte of it is
     /// given out; an error ends the stream.
     pub fn read(&self, range: Range<u64>) -> ByteStream {
-        ByteStream::of(read(Arc::clone(&self.store), self.record.content, self.record.size, self.cut(range)))
+        let (store, size) = (Arc::clone(&self.store), self.record.size);
+        self.stream(read(store, self.record.content, size, self.cut(range)))
     }
 
     /// The same as [`Object::read`], with memory from `budget`.
@@ -69,7 +73,7 @@ impl Object {
         let first = budget.enter(leaf).await.ok_or(BucketError::Overloaded)?;
         let runs = self.runs().await?;
         let body = Body { content: self.record.content, size, runs };
-        Ok(ByteStream::of(read_within(Arc::clone(&self.store), body, range, budget.clone(), first)))
+        Ok(self.stream(read_within(Arc::clone(&self.store), body, range, budget.clone(), first)))
     }
 
     /// What verifies ranges of the body. None for bodies so small, or of so many parts, that hashing a leaf takes no
@@ -86,6 +90,14 @@ impl Object {
         Ok(parts.iter().map(|part| run(part.size, &part.blake3)).collect())
     }
 
+    fn stream(&self, reader: Result<ObjectReader, ObjectError>) -> ByteStream {
+        let bytes = match reader {
+            Ok(reader) => reader.left_stream(),
+            Err(error) => stream::once(future::ready(Err(error))).right_stream(),
+        };
+        ByteStream { bytes, _pin: self.pin.clone() }
+    }
+
     fn cut(&self, range: Range<u64>) -> Range<u64> {
         let end = range.end.min(self.record.size);
         range.start.min(end)..end
@@ -93,22 +105,16 @@ impl Object {
 }
 
 /// The bytes of an object, or of a part of it.
-pub struct ByteStream(Either<ObjectReader, Once<Ready<Result<Bytes, ObjectError>>>>);
-
-impl ByteStream {
-    fn of(reader: Result<ObjectReader, ObjectError>) -> Self {
-        Self(match reader {
-            Ok(reader) => reader.left_stream(),
-            Err(error) => stream::once(future::ready(Err(error))).right_stream(),
-        })
-    }
+pub struct ByteStream {
+    bytes: Either<ObjectReader, Once<Ready<Result<Bytes, ObjectError>>>>,
+    _pin: Option<pins::Pin>,
 }
 
 impl Stream for ByteStream {
     type Item = Result<Bytes, BucketError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(cx).map_err(BucketError::from)
+        self.bytes.poll_next_unpin(cx).map_err(BucketError::from)
     }
 }
 

@@ -51,7 +51,8 @@ impl Bucket {
                 _ => search(store, tip.commit(), prefix).await?.map_err(none)?,
             },
         };
-        self.space().state(found).await
+        let pin = self.space().pins.pin(found);
+        Ok(self.space().state(found).await?.held(pin))
     }
 
     /// Whether `cid` is `tip` or a commit before it. What else the store holds is nobody's to read by its CID.

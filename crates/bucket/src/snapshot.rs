@@ -7,6 +7,7 @@ use carob_commit::{Commit, Config, DeleteMarker, Inline, Record, TreeValue, Vers
 use carob_index::{NodeCache, Tree, Value};
 
 use crate::bucket::check_key;
+use crate::pins::Pin;
 use crate::{BucketError, Object, versions};
 
 /// A bucket as of one commit. It never changes; cloning is cheap.
@@ -14,6 +15,8 @@ use crate::{BucketError, Object, versions};
 pub struct Snapshot {
     store: Arc<dyn Store>,
     state: Arc<State>,
+    /// Keeps the collector off while a reader has it. What the space remembers for the next reader has none.
+    pin: Option<Pin>,
 }
 
 /// What objects take up together.
@@ -54,7 +57,12 @@ pub(crate) struct Trees {
 
 impl Snapshot {
     pub(crate) fn new(store: Arc<dyn Store>, commit: Commit, trees: Trees, config: Arc<Config>) -> Self {
-        Self { store, state: Arc::new(State { commit, trees, config }) }
+        Self { store, state: Arc::new(State { commit, trees, config }), pin: None }
+    }
+
+    /// The same, held.
+    pub(crate) fn held(self, pin: Pin) -> Self {
+        Self { pin: Some(pin), ..self }
     }
 
     /// Reads the commit `cid` and opens its trees.
@@ -166,7 +174,7 @@ impl Snapshot {
     }
 
     fn object(&self, record: Arc<Record>) -> Object {
-        Object { store: Arc::clone(&self.store) as _, record, commit: self.cid() }
+        Object { store: Arc::clone(&self.store) as _, record, commit: self.cid(), pin: self.pin.clone() }
     }
 
     pub(crate) fn tree(&self) -> &Tree {

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::committer::{Committer, Op};
+use crate::pins::{Pin, Pins};
 use crate::snapshot::block;
 use crate::{Bucket, BucketError, Snapshot, lock, names};
 
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) clock: HybridClock,
     pub(crate) nodes: Arc<NodeCache>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) pins: Pins,
     /// Decoded commits with their trees.
     snapshots: Cache<Cid, Snapshot>,
     geneses: Cache<Cid, Arc<Genesis>>,
@@ -92,6 +94,7 @@ impl Space {
             clock: HybridClock::new(options.clock),
             nodes: Arc::new(NodeCache::new(options.cache_bytes)),
             entropy: options.entropy,
+            pins: Pins::default(),
             snapshots: Cache::new(CACHED_BUCKETS),
             geneses: Cache::new(CACHED_BUCKETS),
             committers: Mutex::new(Some(HashMap::new())),
@@ -236,24 +239,58 @@ impl Inner {
     /// The durable state of a bucket now.
     pub(crate) async fn snapshot(&self, bucket: &BucketInfo) -> Result<Snapshot, BucketError> {
         let head = self.store.head(&Commit::head(bucket.id)).await?;
-        let cid = head.ok_or_else(|| BucketError::NoSuchBucket(bucket.name.clone()))?;
-        self.state(cid).await
+        self.state(head.ok_or_else(|| BucketError::NoSuchBucket(bucket.name.clone()))?).await
+    }
+
+    /// The same for a reader, who holds it: a collection takes nothing of it until it is let go.
+    pub(crate) async fn held_snapshot(&self, bucket: &BucketInfo) -> Result<Snapshot, BucketError> {
+        let head = self.held_head(&Commit::head(bucket.id)).await?;
+        let (cid, pin) = head.ok_or_else(|| BucketError::NoSuchBucket(bucket.name.clone()))?;
+        Ok(self.state(cid).await?.held(pin))
     }
 
     /// The state of a bucket that this commit is.
-    pub(crate) async fn state(&self, cid: Cid) -> Result<Snapshot, BucketError> {
-        if let Some(snapshot) = self.snapshots.get(&cid) {
+    pub(crate) async fn state(&self, commit: Cid) -> Result<Snapshot, BucketError> {
+        if let Some(snapshot) = self.snapshots.get(&commit) {
             return Ok(snapshot);
         }
-        let snapshot = Snapshot::load(&self.store, &self.nodes, cid).await?;
+        let snapshot = Snapshot::load(&self.store, &self.nodes, commit).await?;
         self.remember(&snapshot);
         Ok(snapshot)
     }
 
+    /// Where a head is, held. It was still there once it was held: so a collection that does not see it held reads
+    /// it among the heads, or a newer one.
+    async fn held_head(&self, name: &str) -> Result<Option<(Cid, Pin)>, BucketError> {
+        let mut head = self.store.head(name).await?;
+        while let Some(cid) = head {
+            let pin = self.pins.pin(cid);
+            head = self.store.head(name).await?;
+            if head == Some(cid) {
+                return Ok(Some((cid, pin)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The durable state of a bucket's multipart uploads now; `None` if there never were any.
     pub(crate) async fn uploads(&self, bucket: &BucketInfo) -> Result<Option<Tree>, BucketError> {
-        let Some(root) = self.store.head(&uploads_head(bucket.id)).await? else { return Ok(None) };
-        Ok(Some(Tree::open(Arc::clone(&self.store) as _, Arc::clone(&self.nodes), root).await?))
+        match self.store.head(&uploads_head(bucket.id)).await? {
+            Some(root) => self.tree(root).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The same for a reader, who holds it.
+    pub(crate) async fn held_uploads(&self, bucket: &BucketInfo) -> Result<Option<(Tree, Pin)>, BucketError> {
+        match self.held_head(&uploads_head(bucket.id)).await? {
+            Some((root, pin)) => Ok(Some((self.tree(root).await?, pin))),
+            None => Ok(None),
+        }
+    }
+
+    async fn tree(&self, root: Cid) -> Result<Tree, BucketError> {
+        Ok(Tree::open(Arc::clone(&self.store) as _, Arc::clone(&self.nodes), root).await?)
     }
 
     pub(crate) fn group_committed(&self, operations: usize, time: Duration) {

@@ -67,8 +67,8 @@ impl Bucket {
         let mut page = UploadsPage { entries: Vec::new(), next: None };
         // The bucket may be gone.
         self.snapshot().await?;
-        let tree = self.space().uploads(self.info()).await?;
-        let Some(tree) = tree.filter(|_| query.max_uploads > 0) else { return Ok(page) };
+        let uploads = self.space().held_uploads(self.info()).await?;
+        let Some((tree, _held)) = uploads.filter(|_| query.max_uploads > 0) else { return Ok(page) };
         let mut cursor = tree.cursor();
         cursor.seek(&start(query)).await?;
         let mut last = None;
@@ -114,7 +114,8 @@ impl Bucket {
     ) -> Result<PartsPage, BucketError> {
         let upload = self.upload_info(key, id).await?;
         let mut page = PartsPage { upload, parts: Vec::new(), truncated: false };
-        let tree = self.space().uploads(self.info()).await?.ok_or(BucketError::NoSuchUpload(id))?;
+        let uploads = self.space().held_uploads(self.info()).await?;
+        let (tree, _held) = uploads.ok_or(BucketError::NoSuchUpload(id))?;
         if after >= MAX_PARTS {
             return Ok(page);
         }

@@ -49,13 +49,14 @@ pub(crate) enum Place {
     /// The upload of this key, or with a number above 0, a part of it.
     Upload { key: String, id: UploadId, number: u16 },
     /// What an upload came to.
-    Completed,
+    Completed(UploadId),
 }
 
 /// Reads a key of the tree; `None` if it is none.
 pub(crate) fn place(bytes: &[u8]) -> Option<Place> {
     if bytes.first() == Some(&COMPLETED) {
-        return Some(Place::Completed);
+        let id = bytes.get(1..)?.try_into().ok()?;
+        return Some(Place::Completed(UploadId(id)));
     }
     let (key, rest) = unescaped(bytes)?;
     let (id, number) = rest.split_first_chunk::<16>()?;
@@ -80,6 +81,7 @@ mod tests {
             prop_assert_eq!(place(&bytes(&a)), Some(Place::Upload { key: key.clone(), id: UploadId(id), number }));
             prop_assert!(bytes(&a).starts_with(&upload_prefix(&key, UploadId(id))));
             prop_assert!(bytes(&a) < completed_key(UploadId(b.1)));
+            prop_assert_eq!(place(&completed_key(UploadId(b.1))), Some(Place::Completed(UploadId(b.1))));
         }
     }
 

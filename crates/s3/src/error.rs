@@ -8,7 +8,7 @@ use s3s::{S3Error, S3ErrorCode, StdError, s3_error};
 /// The S3 answer to a bucket's error: the only place where the two meet.
 pub(crate) fn from_bucket(error: BucketError) -> S3Error {
     match error {
-        BucketError::NoSuchBucket(_) => no_such_bucket(),
+        BucketError::NoSuchBucket(_) | BucketError::NoSuchSnapshot(_) => no_such_bucket(),
         BucketError::NoSuchState { reason, .. } => {
             s3_error!(NoSuchBucket, "The specified bucket has no such state: {reason}.")
         }
@@ -73,6 +73,10 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
             "The provided 'x-amz-mp-object-size' header value {expected} does not match what was computed: {actual}"
         ),
         BucketError::BadToken => bad_token(),
+        // No S3 operation makes or removes snapshots.
+        BucketError::SnapshotExists(_)
+        | BucketError::InvalidSnapshotName(_)
+        | BucketError::SnapshotLocked { .. } => internal(error.into()),
         BucketError::Contention => {
             s3_error!(ServiceUnavailable, "Too many concurrent changes of this bucket. Please try again.")
         }

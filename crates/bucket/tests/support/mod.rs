@@ -1,20 +1,26 @@
 //! A space in memory, on a clock that is moved by hand.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod yielding;
+
 use std::sync::Arc;
 
 use carob_block::{MemoryStore, Store};
-use carob_bucket::{Bucket, BucketError, PutOptions, Space, SpaceOptions, Written};
+use carob_bucket::{Bucket, BucketError, Object, PutOptions, Space, SpaceOptions, Written};
 use carob_identity::{ManualClock, SeededEntropy, SpaceKey, Timestamp};
 
 pub(crate) const START: u64 = 1_700_000_000_000;
 
 pub(crate) async fn space_over(store: Arc<dyn Store>) -> Space {
+    space_at(store, &Arc::new(ManualClock::new(Timestamp(START)))).await
+}
+
+pub(crate) async fn space_at(store: Arc<dyn Store>, clock: &Arc<ManualClock>) -> Space {
     let key = SpaceKey::generate(&SeededEntropy::new(7));
     let options = SpaceOptions {
         store,
         signer: Arc::new(key),
-        clock: Arc::new(ManualClock::new(Timestamp(START))),
+        clock: Arc::clone(clock) as _,
         entropy: Arc::new(SeededEntropy::new(8)),
         cache_bytes: 8 << 20,
     };
@@ -47,8 +53,11 @@ pub(crate) async fn put_with(
 }
 
 pub(crate) async fn read(bucket: &Bucket, key: &str) -> Option<String> {
+    Some(body(&bucket.get(key).await.unwrap()?).await)
+}
+
+pub(crate) async fn body(object: &Object) -> String {
     use futures::TryStreamExt;
-    let object = bucket.get(key).await.unwrap()?;
     let chunks: Vec<_> = object.read(0..u64::MAX).try_collect().await.unwrap();
-    Some(String::from_utf8(chunks.concat()).unwrap())
+    String::from_utf8(chunks.concat()).unwrap()
 }
