@@ -23,6 +23,13 @@ pub enum Amendment {
     },
     /// Whether a legal hold is on.
     LegalHold(bool),
+    /// Who may do what with it, if that is still as it was when somebody decided that it may be changed.
+    Access {
+        /// What it was; see [`Record::access`](carob_commit::Record::access).
+        from: Option<String>,
+        /// What it is to be.
+        to: Option<String>,
+    },
 }
 
 impl Bucket {
@@ -30,7 +37,7 @@ impl Bucket {
     ///
     /// # Errors
     /// [`BucketError::NoSuchKey`], [`BucketError::NoSuchVersion`], [`BucketError::IsDeleteMarker`]; for retention and
-    /// legal hold [`BucketError::LockNotEnabled`], [`BucketError::Locked`], [`BucketError::RetentionDate`].
+    /// legal hold [`BucketError::LockNotEnabled`], [`BucketError::Locked`], [`BucketError::RetentionDate`]; for access [`BucketError::Contention`].
     pub async fn amend(
         &self,
         key: &str,

@@ -39,6 +39,8 @@ pub struct PutOptions {
     pub tags: BTreeMap<String, String>,
     /// What is to keep the version from being deleted. Without a retention, the bucket's default holds.
     pub lock: Lock,
+    /// Whose it is and who else may do what with it; see [`Record::access`].
+    pub access: Option<String>,
     /// What must hold of the key.
     pub precondition: Precondition,
 }
@@ -166,6 +168,7 @@ impl Bucket {
             null: false,
             lock: options.lock,
             tags: options.tags,
+            access: options.access,
         };
         let (reply, answer) = oneshot::channel();
         let precondition = options.precondition;
@@ -186,9 +189,9 @@ impl Bucket {
     ) -> Result<Written, BucketError> {
         check_key(key)?;
         check_metadata(&options.metadata)?;
-        let PutOptions { headers, metadata, checksum, tags, lock, precondition } = options;
+        let PutOptions { headers, metadata, checksum, tags, lock, access, precondition } = options;
         let (pin, source) = (source.pin.clone(), source.record());
-        let mut record = Record { headers, metadata, tags, lock, ..source.clone() };
+        let mut record = Record { headers, metadata, tags, lock, access, ..source.clone() };
         if checksum.is_some() {
             (record.checksum, record.checksum_type) = (checksum, ChecksumType::FullObject);
         }
@@ -224,7 +227,12 @@ impl Bucket {
         self.submit(Op::Delete { keys, reply }, answer).await
     }
 
-    pub(crate) async fn delete_bucket(&self) -> Result<(), BucketError> {
+    /// Deletes the bucket itself, if it is empty; durable when it returns. See [`Space::delete_bucket`](crate::Space).
+    ///
+    /// # Errors
+    /// [`BucketError::NoSuchBucket`] if it was deleted meanwhile, whatever bucket has its name now;
+    /// [`BucketError::BucketNotEmpty`].
+    pub async fn delete_bucket(&self) -> Result<(), BucketError> {
         let (reply, answer) = oneshot::channel();
         self.submit(Op::DeleteBucket { reply }, answer).await
     }

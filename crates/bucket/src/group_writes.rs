@@ -206,6 +206,8 @@ impl Builder<'_> {
                 record.lock = Lock { retention: *retention, ..record.lock };
             }
             Amendment::LegalHold(on) => record.lock.legal_hold = *on,
+            Amendment::Access { from, .. } if record.access != *from => return Err(BucketError::Contention),
+            Amendment::Access { to, .. } => record.access.clone_from(to),
         }
         Ok(())
     }

@@ -40,6 +40,8 @@ pub struct UploadOptions {
     pub tags: BTreeMap<String, String>,
     /// What is to keep the object from being deleted.
     pub lock: Lock,
+    /// Whose the object is to be and who else may do what with it; see [`Record::access`].
+    pub access: Option<String>,
 }
 
 /// What a client says of a part when it completes an upload.
@@ -74,12 +76,12 @@ impl Bucket {
     pub async fn begin_upload(&self, key: &str, options: UploadOptions) -> Result<UploadId, BucketError> {
         check_key(key)?;
         check_metadata(&options.metadata)?;
-        let UploadOptions { headers, metadata, checksum, tags, lock } = options;
+        let UploadOptions { headers, metadata, checksum, tags, lock, access } = options;
         let initiated = self.space().clock.now().timestamp();
         let mut random = [0; 8];
         self.space().entropy.fill(&mut random);
         let id = UploadId::new(initiated, random);
-        let state = Box::new(UploadState { initiated, headers, metadata, checksum, tags, lock });
+        let state = Box::new(UploadState { initiated, headers, metadata, checksum, tags, lock, access });
         let (reply, answer) = oneshot::channel();
         self.submit(Op::Begin { key: key.to_owned(), id, state, reply }, answer).await?;
         Ok(id)
@@ -247,6 +249,7 @@ impl Bucket {
             null: false,
             lock: state.lock,
             tags: state.tags.clone(),
+            access: state.access.clone(),
         };
         let outboards: Vec<Cid> = parts.iter().filter_map(|(_, part)| part.blake3.outboard).collect();
         if let Some(missing) = session.missing(&outboards).await?.first() {

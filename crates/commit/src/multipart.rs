@@ -69,6 +69,9 @@ pub struct UploadState {
     /// What is to keep the object from being deleted.
     #[serde(rename = "o", default, skip_serializing_if = "Lock::is_none")]
     pub lock: Lock,
+    /// Whose the object is to be and who else may do what with it, as in its record.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<String>,
 }
 
 /// What an upload says of its checksums when it begins.

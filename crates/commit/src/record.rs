@@ -58,6 +58,10 @@ pub struct Record {
     /// Its tags.
     #[serde(rename = "t", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// Whose it is and who else may do what with it, where that is not the bucket owner's alone: text that a protocol's
+    /// front end wrote and alone understands.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<String>,
 }
 
 impl Record {

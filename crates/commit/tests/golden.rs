@@ -61,6 +61,7 @@ fn record() -> Record {
         null: false,
         lock: Lock::default(),
         tags: BTreeMap::new(),
+        access: None,
     }
 }
 

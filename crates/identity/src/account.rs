@@ -30,6 +30,13 @@ impl Did {
     pub fn canonical_id(&self) -> String {
         hex::encode(self.public_key())
     }
+
+    /// The account that S3 shows this owner id for; `None` for what is no such id.
+    pub fn from_canonical_id(id: &str) -> Option<Self> {
+        let mut key = [0; 32];
+        hex::decode_to_slice(id, &mut key).ok()?;
+        Self::from_public_key(key).ok()
+    }
 }
 
 /// The 12 digits that stand for an account in ARNs and in `x-amz-expected-bucket-owner`.
@@ -98,6 +105,9 @@ pub trait Directory: Send + Sync + fmt::Debug {
 
     /// What people call the account of this id; `None` if there is none (any more).
     fn name_of(&self, id: &Did) -> Option<AccountName>;
+
+    /// The account that people call this; `None` if there is none.
+    fn named(&self, name: &str) -> Option<Did>;
 }
 
 /// A space with no account but its own, for which everybody acts.
@@ -111,6 +121,10 @@ impl Directory for SoleAccount {
 
     fn name_of(&self, id: &Did) -> Option<AccountName> {
         (*id == self.0.id).then(|| self.0.name.clone())
+    }
+
+    fn named(&self, name: &str) -> Option<Did> {
+        (name == self.0.name.as_str()).then_some(self.0.id)
     }
 }
 

@@ -145,6 +145,25 @@ pub enum Decision {
     Deny,
 }
 
+/// What a caller may do of itself, as if every bucket were its account's: what the owner of a bucket says comes to that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Rights {
+    /// Nothing: nobody has signed, or the key is void.
+    None,
+    /// Everything in all of the space.
+    Everything,
+    /// What its account may, as far as the key goes.
+    Account {
+        /// The account.
+        id: Did,
+        /// Whether the key may do all that its account may.
+        full: bool,
+        /// Whether it may do this.
+        granted: bool,
+    },
+}
+
 /// Decides for every surface: S3, the admin API, whatever comes. What no rule allows is denied.
 #[async_trait]
 pub trait Authorizer: Send + Sync + fmt::Debug {
@@ -154,6 +173,9 @@ pub trait Authorizer: Send + Sync + fmt::Debug {
     /// [`IdentityError::Unavailable`] when the rules could not be read. The caller then refuses, and says that
     /// trying again may help.
     async fn authorize(&self, request: &AccessRequest<'_>) -> Result<Decision, IdentityError>;
+
+    /// What the caller may do of itself, for a surface that knows whose the bucket is and what its owner says.
+    fn rights(&self, request: &AccessRequest<'_>) -> Rights;
 }
 
 /// Tells whose a bucket is: what an [`Authorizer`] has to know of buckets.
@@ -197,6 +219,14 @@ impl Authorizer for RootOnly {
             Some(Identity::AccessKey(id)) if *id == self.root.id => Decision::Allow,
             Some(Identity::AccessKey(_)) | None => Decision::Deny,
         })
+    }
+
+    fn rights(&self, request: &AccessRequest<'_>) -> Rights {
+        match request.identity {
+            Some(Identity::Operator) => Rights::Everything,
+            Some(Identity::AccessKey(id)) if *id == self.root.id => Rights::Everything,
+            Some(Identity::AccessKey(_)) | None => Rights::None,
+        }
     }
 }
 

@@ -44,7 +44,8 @@ mod table;
 pub use access::{AccessKeyId, Credentials, SecretKey};
 pub use account::{Account, AccountName, AccountNumber, Directory, SoleAccount};
 pub use authorize::{
-    AccessKeys, AccessRequest, Action, Authorizer, BucketOwners, Decision, Identity, Resource, RootOnly,
+    AccessKeys, AccessRequest, Action, Authorizer, BucketOwners, Decision, Identity, Resource, Rights,
+    RootOnly,
 };
 #[cfg(feature = "system")]
 pub use clock::SystemClock;

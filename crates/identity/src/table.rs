@@ -11,7 +11,7 @@ use crate::seal::{MasterKey, Sealed};
 use crate::{
     AccessKeyId, AccessKeys, AccessRequest, Account, AccountName, AccountNumber, Action, Authorizer,
     BucketOwners, Clock, Credentials, Decision, Did, Directory, Grant, Identity, IdentityError, Resource,
-    SecretKey, Timestamp,
+    Rights, SecretKey, Timestamp,
 };
 
 /// What an [`AccountTable`] is made of.
@@ -213,22 +213,31 @@ impl AccountTable {
         key: &AccessKeyId,
         request: &AccessRequest<'_>,
     ) -> Result<Decision, IdentityError> {
-        let Some(Kept { grant, .. }) = self.kept(key).filter(|kept| kept.grant.is_active(request.now)) else {
+        let Rights::Account { id, granted: true, .. } = self.rights_of(key, request) else {
             return Ok(Decision::Deny);
         };
         let allowed = match request.resource {
-            Resource::Space => request.action == Action::LIST_ALL_MY_BUCKETS && grant.scope.lists_buckets(),
-            Resource::Bucket(_) if request.action == Action::CREATE_BUCKET => grant.scope.is_full(),
-            Resource::Bucket(bucket) => {
-                grant.scope.allows_on_bucket(bucket, request.action, request.listed)
-                    && self.owns(&grant.account, bucket).await?
-            }
-            Resource::Object { bucket, key } => {
-                grant.scope.allows_on_object(bucket, key, request.action)
-                    && self.owns(&grant.account, bucket).await?
-            }
+            Resource::Space => true,
+            Resource::Bucket(_) if request.action == Action::CREATE_BUCKET => true,
+            Resource::Bucket(bucket) | Resource::Object { bucket, .. } => self.owns(&id, bucket).await?,
         };
         Ok(if allowed { Decision::Allow } else { Decision::Deny })
+    }
+
+    fn rights_of(&self, key: &AccessKeyId, request: &AccessRequest<'_>) -> Rights {
+        let state = self.state.read();
+        let Some(Kept { grant, .. }) = state.keys.get(key).filter(|kept| kept.grant.is_active(request.now))
+        else {
+            return Rights::None;
+        };
+        let scope = &grant.scope;
+        let granted = match request.resource {
+            Resource::Space => request.action == Action::LIST_ALL_MY_BUCKETS && scope.lists_buckets(),
+            Resource::Bucket(_) if request.action == Action::CREATE_BUCKET => scope.is_full(),
+            Resource::Bucket(bucket) => scope.allows_on_bucket(bucket, request.action, request.listed),
+            Resource::Object { bucket, key } => scope.allows_on_object(bucket, key, request.action),
+        };
+        Rights::Account { id: grant.account, full: scope.is_full(), granted }
     }
 
     async fn owns(&self, account: &Did, bucket: &str) -> Result<bool, IdentityError> {
@@ -266,6 +275,15 @@ impl Authorizer for AccountTable {
             None => Ok(Decision::Deny),
         }
     }
+
+    fn rights(&self, request: &AccessRequest<'_>) -> Rights {
+        match request.identity {
+            Some(Identity::Operator) => Rights::Everything,
+            Some(Identity::AccessKey(id)) if *id == self.options.root.id => Rights::Everything,
+            Some(Identity::AccessKey(id)) => self.rights_of(id, request),
+            None => Rights::None,
+        }
+    }
 }
 
 #[async_trait]
@@ -301,6 +319,10 @@ impl Directory for AccountTable {
             return Some(Account::root(*id).name);
         }
         self.state.read().accounts.get(id).map(|account| account.name.clone())
+    }
+
+    fn named(&self, name: &str) -> Option<Did> {
+        self.account(name).ok().map(|account| account.id)
     }
 }
 

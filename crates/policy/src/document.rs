@@ -111,13 +111,11 @@ impl Policy {
         Ok(Self { statements: statements.into_iter().map(read).collect::<Result<_, _>>()? })
     }
 
-    /// Whether some condition looks at what goes with the object that is there, its tags: a caller that would have to
-    /// find out need not, if not.
-    pub fn looks_at_existing_tags(&self) -> bool {
-        self.statements
-            .iter()
-            .flat_map(|statement| &statement.conditions)
-            .any(|condition| condition.key.starts_with("s3:existingobjecttag/"))
+    /// Whether some condition looks at a key of which the name, in lower case, begins so: a caller that would have to find
+    /// out what such keys say need not, if not.
+    pub fn looks_at(&self, start: &str) -> bool {
+        let mut conditions = self.statements.iter().flat_map(|statement| &statement.conditions);
+        conditions.any(|condition| condition.key.starts_with(start))
     }
 }
 

@@ -54,3 +54,8 @@ pub use resource::Resource;
 pub fn current_time(millis: u64) -> String {
     date::format(millis)
 }
+
+/// Reads a date as conditions have it, in milliseconds since 1970.
+pub fn parse_time(text: &str) -> Option<i64> {
+    date::parse(text)
+}

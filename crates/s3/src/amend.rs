@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use carob_bucket::{Amendment, BucketError, Config, Lock};
-use carob_identity::{Action, Identity, Resource};
+use carob_identity::Action;
+use http::Extensions;
 use s3s::S3Result;
 
-use crate::error::{access_denied, from_bucket};
+use crate::access::{Deed, asker, here};
+use crate::error::from_bucket;
 use crate::locate::{deleted, find, version_id};
 use crate::table::Carob;
 use crate::target::Target;
@@ -16,8 +18,12 @@ impl Carob {
     ///
     /// # Errors
     /// NoSuchBucket, AccessDenied.
-    pub(crate) async fn config(&self, name: &str, expected_owner: Option<&str>) -> S3Result<Arc<Config>> {
-        let bucket = self.bucket(name, expected_owner).await?;
+    pub(crate) async fn config(
+        &self,
+        extensions: &Extensions,
+        expected_owner: Option<&str>,
+    ) -> S3Result<Arc<Config>> {
+        let bucket = self.bucket(extensions, expected_owner)?;
         Ok(Arc::clone(bucket.snapshot().await.map_err(from_bucket)?.config()))
     }
 
@@ -25,8 +31,13 @@ impl Carob {
     ///
     /// # Errors
     /// As [`Carob::object`]; what the bucket says.
-    pub(crate) async fn amend(&self, target: Target<'_>, amendment: Amendment) -> S3Result<Option<String>> {
-        let bucket = self.bucket(target.bucket, target.expected_owner).await?;
+    pub(crate) async fn amend(
+        &self,
+        extensions: &Extensions,
+        target: Target<'_>,
+        amendment: Amendment,
+    ) -> S3Result<Option<String>> {
+        let bucket = self.bucket(extensions, target.expected_owner)?;
         match bucket.amend(target.key, target.version, amendment).await {
             Ok(written) => {
                 let snapshot = bucket.snapshot().await.map_err(from_bucket)?;
@@ -42,8 +53,8 @@ impl Carob {
     ///
     /// # Errors
     /// As [`Carob::object`]; InvalidRequest in a bucket without object lock.
-    pub(crate) async fn lock(&self, target: Target<'_>) -> S3Result<Lock> {
-        let bucket = self.bucket(target.bucket, target.expected_owner).await?;
+    pub(crate) async fn lock(&self, extensions: &Extensions, target: Target<'_>) -> S3Result<Lock> {
+        let bucket = self.bucket(extensions, target.expected_owner)?;
         let snapshot = bucket.snapshot().await.map_err(from_bucket)?;
         if snapshot.config().object_lock.is_none() {
             return Err(from_bucket(BucketError::LockNotEnabled));
@@ -55,18 +66,11 @@ impl Carob {
     ///
     /// # Errors
     /// AccessDenied for who asks without the right.
-    pub(crate) async fn bypasses(
-        &self,
-        asked: bool,
-        caller: &Identity,
-        bucket: &str,
-        key: &str,
-    ) -> S3Result<bool> {
-        if !asked {
-            return Ok(false);
+    pub(crate) fn bypasses(&self, asked: bool, extensions: &Extensions, key: &str) -> S3Result<bool> {
+        if asked {
+            let deed = Deed::on_key(Action::BYPASS_GOVERNANCE_RETENTION, key);
+            self.gatekeeper.require(asker(extensions)?, here(extensions)?, deed)?;
         }
-        let resource = Resource::Object { bucket, key };
-        let allowed = self.gatekeeper.allows(caller, Action::BYPASS_GOVERNANCE_RETENTION, resource).await?;
-        if allowed { Ok(true) } else { Err(access_denied()) }
+        Ok(asked)
     }
 }

@@ -1,5 +1,6 @@
 //! What is known of one request, from the first header to the last byte of the answer.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -24,6 +25,8 @@ pub(crate) struct RequestContext {
     bucket: OnceLock<String>,
     error_code: OnceLock<String>,
     rate_limited: AtomicBool,
+    counted: AtomicBool,
+    decision: OnceLock<String>,
     received: AtomicU64,
     body_error: Mutex<Option<S3Error>>,
     long_work: Notify,
@@ -44,6 +47,8 @@ impl RequestContext {
             bucket: OnceLock::new(),
             error_code: OnceLock::new(),
             rate_limited: AtomicBool::new(false),
+            counted: AtomicBool::new(false),
+            decision: OnceLock::new(),
             received: AtomicU64::new(0),
             body_error: Mutex::new(None),
             long_work: Notify::new(),
@@ -108,6 +113,27 @@ impl RequestContext {
 
     pub(crate) fn is_rate_limited(&self) -> bool {
         self.rate_limited.load(Ordering::Relaxed)
+    }
+
+    /// Told when the request was counted against the limits of its key or its address.
+    pub(crate) fn set_counted(&self) {
+        self.counted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_counted(&self) -> bool {
+        self.counted.load(Ordering::Relaxed)
+    }
+
+    /// Told what was decided, where it was not the access key's own right alone that decided. The first decision of a
+    /// request is the one on its operation.
+    pub(crate) fn set_decision(&self, action: &str, allowed: bool, reason: &dyn fmt::Display) {
+        let verb = if allowed { "allow" } else { "deny" };
+        let _ = self.decision.set(format!("{verb} {action}: {reason}"));
+    }
+
+    /// Why the request was let in or not, for the log.
+    pub(crate) fn decision(&self) -> Option<&str> {
+        self.decision.get().map(String::as_str)
     }
 
     pub(crate) fn add_received(&self, bytes: usize) {

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use carob_bucket::Config;
+use http::Extensions;
 use s3s::S3Result;
 use s3s::xml::{DeError, DeserializeContent, Deserializer, SerializeContent, Serializer};
 
@@ -45,13 +46,13 @@ impl Carob {
     pub(crate) async fn setting<T>(
         &self,
         name: &str,
-        bucket: &str,
+        extensions: &Extensions,
         owner: Option<&str>,
     ) -> S3Result<Option<T>>
     where
         T: for<'xml> DeserializeContent<'xml>,
     {
-        let config = self.config(bucket, owner).await?;
+        let config = self.config(extensions, owner).await?;
         config.documents.get(name).map(|text| read(text)).transpose()
     }
 
@@ -62,11 +63,11 @@ impl Carob {
     pub(crate) async fn set(
         &self,
         name: &'static str,
-        bucket: &str,
+        extensions: &Extensions,
         owner: Option<&str>,
         setting: Option<Bytes>,
     ) -> S3Result<()> {
-        let bucket = self.bucket(bucket, owner).await?;
+        let bucket = self.bucket(extensions, owner)?;
         let change = move |config: &mut Config| {
             match &setting {
                 Some(text) => config.documents.insert(name.to_owned(), text.clone()),

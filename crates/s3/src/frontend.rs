@@ -98,9 +98,9 @@ impl S3Frontend {
                 Err(error) => Err(error),
             };
             let response = response.unwrap_or_else(error_response);
-            // Whoever signed it rightly was counted at the gate.
-            let response = match of.access_key() {
-                None if !limits.admit(None, source) => {
+            // What came through the gate was counted there.
+            let response = match of.is_counted() {
+                false if !limits.admit(None, source) => {
                     of.set_rate_limited();
                     error_response(slow_down())
                 }

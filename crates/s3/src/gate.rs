@@ -3,7 +3,8 @@
 //! s3s verifies a request's signature over all its headers and then reads them into types that know one entity
 //! tag, one range, well-formed dates. So it is used twice: an outer service only authenticates, this route takes
 //! the verified request, moves what s3s cannot express into extensions, and hands it to an inner service, which
-//! authorizes and dispatches. The inner one knows no secret and admits nobody who did not come through here.
+//! authorizes and dispatches. The inner one knows no secret and takes nobody for a caller who did not come through
+//! here; what nobody has signed may do what everybody may.
 
 use std::sync::Arc;
 
@@ -15,14 +16,15 @@ use s3s::route::S3Route;
 use s3s::service::S3Service;
 use s3s::{Body, S3Request, S3Response, S3Result, s3_error};
 
+use crate::access::Signed;
 use crate::body;
 use crate::conditions::{self, Conditional, SourceConditional};
 use crate::context::RequestContext;
-use crate::error::{access_denied, internal, slow_down};
+use crate::error::{access_denied, internal, not_implemented, slow_down};
 use crate::past;
 use crate::xml;
 
-/// Takes every verified request.
+/// Takes every request that is verified, or that nobody has signed.
 pub(crate) struct Gate {
     pub(crate) inner: S3Service,
     pub(crate) limits: Arc<RateLimits>,
@@ -36,9 +38,15 @@ impl S3Route for Gate {
     }
 
     async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
-        let credentials = request.credentials.as_ref().ok_or_else(access_denied)?;
-        let id: AccessKeyId = credentials.access_key.parse().map_err(|_| access_denied())?;
-        admit(&self.limits, id, &mut request.extensions)
+        let id: Option<AccessKeyId> = match &request.credentials {
+            Some(credentials) => Some(credentials.access_key.parse().map_err(|_| access_denied())?),
+            None => {
+                check_unsigned(&request.headers)?;
+                None
+            }
+        };
+        let signed = signed(id.is_some(), &request.uri, &request.headers);
+        admit(&self.limits, id, signed, &mut request.extensions)
     }
 
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
@@ -63,23 +71,78 @@ impl S3Route for Gate {
     }
 }
 
-/// Lets a request go on as one of whose signature it carries, unless that are too many.
+/// Lets a request go on as one of whose signature it carries, or as nobody's, unless those are too many.
 ///
 /// # Errors
 /// SlowDown.
-pub(crate) fn admit(limits: &RateLimits, id: AccessKeyId, extensions: &mut Extensions) -> S3Result<()> {
+pub(crate) fn admit(
+    limits: &RateLimits,
+    id: Option<AccessKeyId>,
+    signed: Signed,
+    extensions: &mut Extensions,
+) -> S3Result<()> {
     let context = extensions.get::<Arc<RequestContext>>();
     if let Some(context) = context {
-        context.set_access_key(id.as_str());
+        context.set_counted();
+        if let Some(id) = &id {
+            context.set_access_key(id.as_str());
+        }
     }
-    if !limits.admit(Some(&id), extensions.get::<Source>().copied()) {
+    if !limits.admit(id.as_ref(), extensions.get::<Source>().copied()) {
         if let Some(context) = context {
             context.set_rate_limited();
         }
         return Err(slow_down());
     }
-    extensions.insert(Identity::AccessKey(id));
+    extensions.insert(signed);
+    if let Some(id) = id {
+        extensions.insert(Identity::AccessKey(id));
+    }
     Ok(())
+}
+
+/// Checks a request that s3s found no signature in: nobody's, which may do what everybody may, unless it tried to be
+/// somebody's.
+///
+/// # Errors
+/// AccessDenied; NotImplemented for a body in chunks, which s3s takes apart for signed requests alone.
+fn check_unsigned(headers: &HeaderMap) -> S3Result<()> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Err(access_denied());
+    }
+    let payload = headers.get("x-amz-content-sha256").map(HeaderValue::as_bytes).unwrap_or_default();
+    if payload.starts_with(b"STREAMING-") {
+        return Err(not_implemented("x-amz-content-sha256: STREAMING-… in a request without a signature"));
+    }
+    Ok(())
+}
+
+/// What policies may ask of the signature, and of headers that do not reach the inner service.
+fn signed(by_somebody: bool, uri: &Uri, headers: &HeaderMap) -> Signed {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut query = query.filter(|(name, _)| name == "X-Amz-Date").map(|(_, value)| value);
+    let date = query.next().filter(|_| by_somebody && !headers.contains_key(header::AUTHORIZATION));
+    let kind = match &date {
+        _ if !by_somebody => None,
+        Some(_) => Some("REST-QUERY-STRING"),
+        None => Some("REST-HEADER"),
+    };
+    let conditions = |name| headers.get(name).cloned();
+    Signed {
+        kind,
+        at: date.and_then(|date| seconds(&date)),
+        if_match: conditions(header::IF_MATCH),
+        if_none_match: conditions(header::IF_NONE_MATCH),
+    }
+}
+
+/// `20130524T000000Z` in seconds since 1970.
+fn seconds(date: &str) -> Option<u64> {
+    let part = |range| date.get(range);
+    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
+    let (hour, minute, second) = (part(9..11)?, part(11..13)?, part(13..15)?);
+    let millis = carob_policy::parse_time(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))?;
+    u64::try_from(millis / 1000).ok()
 }
 
 /// The request as the inner service shall see it.
@@ -230,6 +293,29 @@ mod tests {
         assert_eq!(hoisted, [("x-amz-meta-a".to_owned(), "1 2".to_owned())]);
         let plain: Uri = "/b/k?list-type=2&x-amz-acl=private".parse().unwrap();
         assert_eq!(strip_signature(&plain).unwrap(), (plain, vec![]));
+    }
+
+    #[test]
+    fn the_age_of_a_signature_counts_from_the_date_in_the_query() {
+        let uri: Uri = "/b/k?X-Amz-Date=20130524T000000Z&X-Amz-Signature=0".parse().unwrap();
+        let found = signed(true, &uri, &HeaderMap::new());
+        assert_eq!((found.kind, found.at), (Some("REST-QUERY-STRING"), Some(1_369_353_600)));
+        let found = signed(false, &uri, &HeaderMap::new());
+        assert_eq!((found.kind, found.at), (None, None));
+        for bad in ["", "2013", "20130524T00000é", "20131324T000000Z"] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_signed_may_not_look_signed() {
+        let mut headers = HeaderMap::new();
+        check_unsigned(&headers).unwrap();
+        headers
+            .insert("x-amz-content-sha256", HeaderValue::from_static("STREAMING-UNSIGNED-PAYLOAD-TRAILER"));
+        assert_eq!(check_unsigned(&headers).unwrap_err().code().as_str(), "NotImplemented");
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("AWS4-HMAC-SHA256 x"));
+        assert_eq!(check_unsigned(&headers).unwrap_err().code().as_str(), "AccessDenied");
     }
 
     #[test]

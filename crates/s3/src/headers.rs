@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use carob_bucket::{ChecksumType, ETag, Lock, MAX_METADATA_BYTES, ObjectHeaders, Record};
-use carob_identity::{Action, Identity, Resource, Timestamp};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use carob_identity::{Action, Timestamp};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::dto;
 use s3s::{S3Result, s3_error};
 
-use crate::error::{access_denied, custom, metadata_too_large, not_implemented};
+use crate::access::{Deed, asker, here};
+use crate::acl::Ownable;
+use crate::error::{custom, metadata_too_large, not_implemented};
 use crate::table::Carob;
 use crate::{protection, tags};
 
@@ -56,6 +58,8 @@ pub(crate) struct Kept {
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) lock: Lock,
+    /// Whose it is and who may do what with it; see [`Record::access`].
+    pub(crate) access: Option<String>,
 }
 
 /// Takes a [`Given`] out of an input of PutObject, CreateMultipartUpload or CopyObject: their fields have the same
@@ -117,32 +121,34 @@ impl Given {
         if size > MAX_METADATA_BYTES {
             return Err(metadata_too_large());
         }
-        Ok(Kept { headers, metadata, tags, lock })
+        Ok(Kept { headers, metadata, tags, lock, access: None })
     }
 }
 
 impl Kept {
-    /// Asks for the further rights that tags and object lock take.
+    /// Asks for the further rights that tags and object lock take, and takes over the access control list that the headers
+    /// of the request give.
     ///
     /// # Errors
-    /// AccessDenied.
-    pub(crate) async fn authorize(
-        &self,
+    /// AccessDenied; as [`Ownable::access`].
+    pub(crate) fn authorized(
+        self,
         carob: &Carob,
-        caller: &Identity,
-        object: Resource<'_>,
-    ) -> S3Result<()> {
+        extensions: &Extensions,
+        headers: &HeaderMap,
+        key: &str,
+    ) -> S3Result<Self> {
+        let (asker, here) = (asker(extensions)?, here(extensions)?);
         let rights = [
             (!self.tags.is_empty(), Action::PUT_OBJECT_TAGGING),
             (self.lock.retention.is_some(), Action::PUT_OBJECT_RETENTION),
             (self.lock.legal_hold, Action::PUT_OBJECT_LEGAL_HOLD),
         ];
         for (_, right) in rights.into_iter().filter(|(needed, _)| *needed) {
-            if !carob.gatekeeper.allows(caller, right, object).await? {
-                return Err(access_denied());
-            }
+            carob.gatekeeper.require(asker, here, Deed::on_key(right, key))?;
         }
-        Ok(())
+        let access = Ownable { asker, here, key }.access(headers, &carob.gatekeeper)?;
+        Ok(Self { access, ..self })
     }
 }
 

@@ -49,6 +49,7 @@
 //! ```
 
 mod access;
+mod acl;
 mod amend;
 mod answer;
 mod auth;

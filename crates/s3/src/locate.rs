@@ -1,10 +1,11 @@
 //! Finding an object, or a version of it, and saying what is there instead.
 
 use carob_bucket::{Config, DeleteMarker, Found, Object, Record, Snapshot, VersionName, Versioning};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use s3s::{S3Error, S3Result};
 
-use crate::error::{from_bucket, method_not_allowed, no_such_key, no_such_version};
+use crate::access::here;
+use crate::error::{access_denied, from_bucket, method_not_allowed, no_such_key, no_such_version};
 use crate::table::Carob;
 use crate::target::Target;
 
@@ -17,22 +18,42 @@ pub(crate) struct Located {
 }
 
 impl Carob {
-    /// The object, or the version of it that is named, in its bucket.
+    /// The object, or the version of it that is named, in its bucket: where it had to be looked at before the request was
+    /// let in, the very one that was.
     ///
     /// # Errors
     /// NoSuchBucket, AccessDenied, NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker.
-    pub(crate) async fn object(&self, target: Target<'_>) -> S3Result<Located> {
-        let bucket = self.bucket(target.bucket, target.expected_owner).await?;
-        let snapshot = bucket.snapshot().await.map_err(from_bucket)?;
-        find(&snapshot, target.key, target.version).await
+    pub(crate) async fn object(&self, extensions: &Extensions, target: Target<'_>) -> S3Result<Located> {
+        let bucket = self.bucket(extensions, target.expected_owner)?;
+        let here = here(extensions)?;
+        match &here.found {
+            Some((key, version, found)) if key == target.key && *version == target.version => {
+                located(found.clone(), here.snapshot.config(), target.version)
+            }
+            // Another one than was decided about.
+            Some(_) => Err(access_denied()),
+            None => {
+                let snapshot = bucket.snapshot().await.map_err(from_bucket)?;
+                find(&snapshot, target.key, target.version).await
+            }
+        }
     }
 }
 
 /// As [`Carob::object`], in a state of a bucket.
 pub(crate) async fn find(snapshot: &Snapshot, key: &str, version: Option<VersionName>) -> S3Result<Located> {
-    match snapshot.find(key, version).await.map_err(from_bucket)? {
+    let found = snapshot.find(key, version).await.map_err(from_bucket)?;
+    located(found, snapshot.config(), version)
+}
+
+/// What was found, if it is an object.
+///
+/// # Errors
+/// As [`Carob::object`].
+pub(crate) fn located(found: Found, config: &Config, version: Option<VersionName>) -> S3Result<Located> {
+    match found {
         Found::Object(object) => {
-            let version_id = version_id(object.record(), snapshot.config());
+            let version_id = version_id(object.record(), config);
             Ok(Located { object, version_id })
         }
         Found::DeleteMarker(marker) => Err(deleted(marker, version)),

@@ -75,6 +75,7 @@ impl Logged {
             bucket = context.bucket().unwrap_or("-"),
             op = context.operation().map_or("-", |operation| operation.name),
             key = context.access_key().unwrap_or("-"),
+            decision = context.decision(),
             status = self.status,
             code = context.error_code().unwrap_or("-"),
             received = context.received(),

@@ -10,7 +10,7 @@ use s3s::region::Region;
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Request, S3Response, S3Result};
 
-use crate::access::Gatekeeper;
+use crate::access::{Gatekeeper, RuleBook};
 use crate::auth::{KeyRing, NoKeys};
 use crate::body::MAX_SMALL_BODY;
 use crate::cors::CrossOrigin;
@@ -88,7 +88,14 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     let expected = Region::new(region.as_str().into()).map_err(|_| S3OptionsError::Region(region.clone()))?;
     let region: Arc<str> = region.into();
     let config = Arc::new(StaticConfigProvider::new(Arc::new(config(expected))));
-    let gatekeeper = Gatekeeper { authorizer, clock: Arc::clone(&clock), space: space.clone() };
+    let gatekeeper = Gatekeeper {
+        authorizer,
+        directory: Arc::clone(&directory),
+        clock: Arc::clone(&clock),
+        space: space.clone(),
+        rules: RuleBook::default(),
+        region: Arc::clone(&region),
+    };
 
     let cross_origin = CrossOrigin { space: space.clone(), domains: domains.clone() };
     let region_name = Arc::clone(&region);
@@ -98,7 +105,6 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
         gatekeeper: gatekeeper.clone(),
         region: region_name,
         bodies: bodies.clone(),
-        moment: None,
     };
     let mut inner = S3ServiceBuilder::new(carob);
     inner.set_config(config.clone());

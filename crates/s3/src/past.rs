@@ -5,7 +5,6 @@
 //! right to its history. So a policy that denies something of `photos` denies it of every form of the name.
 
 use carob_bucket::Moment;
-use carob_identity::Resource;
 use http::{HeaderMap, HeaderName, Uri, header};
 use s3s::{S3Error, S3Result, s3_error};
 
@@ -38,21 +37,6 @@ const READS: &[&str] = &[
 /// Whether an operation of this name can be asked of a past state.
 pub(crate) fn reads(operation: &str) -> bool {
     READS.contains(&operation)
-}
-
-/// The resource that rights are asked on, and whether the name meant its past.
-pub(crate) fn present(resource: Resource<'_>) -> (Resource<'_>, bool) {
-    match resource {
-        Resource::Space => (resource, false),
-        Resource::Bucket(name) => match Moment::in_name(name) {
-            Some((bucket, _)) => (Resource::Bucket(bucket), true),
-            None => (resource, false),
-        },
-        Resource::Object { bucket: name, key } => match Moment::in_name(name) {
-            Some((bucket, _)) => (Resource::Object { bucket, key }, true),
-            None => (resource, false),
-        },
-    }
 }
 
 /// Reads `x-carob-at`.
@@ -112,19 +96,6 @@ pub(crate) fn read_only() -> S3Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rights_are_asked_on_the_bucket_itself_whatever_the_form_of_the_name() {
-        for name in
-            ["photos--at-20261121t0930z", "photos--snap-a", "photos--root-bafyrei", "photos--at-nonsense"]
-        {
-            assert_eq!(present(Resource::Bucket(name)), (Resource::Bucket("photos"), true));
-            let object = Resource::Object { bucket: name, key: "k--at-x" };
-            assert_eq!(present(object), (Resource::Object { bucket: "photos", key: "k--at-x" }, true));
-        }
-        let plain = Resource::Object { bucket: "photos", key: "k--at-x" };
-        assert_eq!(present(plain), (plain, false));
-    }
 
     #[test]
     fn headers_of_ours_must_be_signed() {

@@ -1,28 +1,26 @@
 //! `impl S3`, as a table: one line an operation. What is not here answers 501 in s3s.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use carob_bucket::{Bucket, Budget, Moment, Space};
-use carob_identity::{Account, AccountNumber, Did, Directory, Identity};
+use carob_bucket::{Bucket, Budget, Space};
+use carob_identity::{Account, AccountNumber, Did, Directory};
+use carob_policy::{Acl, Ownership};
 use http::Extensions;
-use s3s::{S3, S3Request, S3Response, S3Result, dto, s3_error};
+use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
-use crate::access::Gatekeeper;
+use crate::access::{Gatekeeper, Here, asker, here};
 use crate::context::RequestContext;
-use crate::error::{access_denied, from_bucket};
+use crate::error::access_denied;
 use crate::ops::{self, unset};
 
 /// What the operations work on.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Carob {
     pub(crate) space: Space,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) gatekeeper: Gatekeeper,
     pub(crate) region: Arc<str>,
     pub(crate) bodies: Budget,
-    /// The state of the bucket that a request asks for in `x-carob-at`.
-    pub(crate) moment: Option<Moment>,
 }
 
 type Answer<T> = S3Result<S3Response<T>>;
@@ -40,18 +38,18 @@ macro_rules! table {
         #[async_trait::async_trait]
         impl S3 for Carob {
             $(async fn $name(&self, request: S3Request<dto::$in>) -> Answer<dto::$out> {
-                ops::$name::run(&self.at(&request.extensions), request).await
+                ops::$name::run(self, request).await
             })*
             $(async fn $owned(&self, request: S3Request<dto::$owned_in>) -> Answer<dto::$owned_out> {
                 unset::$owned(self, request).await
             })*
             $(async fn $absent(&self, request: S3Request<dto::$absent_in>) -> Answer<dto::$absent_out> {
                 let input = request.input;
-                unset::absent(self, &input.bucket, input.expected_bucket_owner.as_deref(), unset::$what).await
+                unset::absent(self, &request.extensions, input.expected_bucket_owner.as_deref(), unset::$what).await
             })*
             $(async fn $empty(&self, request: S3Request<dto::$empty_in>) -> Answer<dto::$empty_out> {
                 let input = request.input;
-                unset::empty(self, &input.bucket, input.expected_bucket_owner.as_deref()).await
+                unset::empty(self, &request.extensions, input.expected_bucket_owner.as_deref()).await
             })*
         }
     };
@@ -98,21 +96,29 @@ table! {
         put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput;
         get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput;
         put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput;
+        get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput;
+        put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput;
+        get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
+        put_object_acl(PutObjectAclInput) -> PutObjectAclOutput;
+        get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput;
+        put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput;
+        delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput;
+        get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput;
+        get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput;
+        put_public_access_block(PutPublicAccessBlockInput) -> PutPublicAccessBlockOutput;
+        delete_public_access_block(DeletePublicAccessBlockInput) -> DeletePublicAccessBlockOutput;
+        get_bucket_ownership_controls(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput;
+        put_bucket_ownership_controls(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput;
+        delete_bucket_ownership_controls(DeleteBucketOwnershipControlsInput)
+            -> DeleteBucketOwnershipControlsOutput;
     }
     owned {
-        get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput;
         get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
-        get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
     }
     absent {
         get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = ENCRYPTION;
         get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput)
             -> GetBucketLifecycleConfigurationOutput = LIFECYCLE;
-        get_bucket_ownership_controls(GetBucketOwnershipControlsInput)
-            -> GetBucketOwnershipControlsOutput = OWNERSHIP;
-        get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput = POLICY;
-        get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput = POLICY;
-        get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput = PUBLIC_ACCESS;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput = REPLICATION;
         get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput = WEBSITE;
     }
@@ -126,34 +132,15 @@ table! {
 }
 
 impl Carob {
-    /// The bucket, or the past state of it that is named, if it is whose the caller says (`x-amz-expected-bucket-owner`).
+    /// The bucket that the request was let into, or the past state of it that is asked for, if it is whose the caller
+    /// says (`x-amz-expected-bucket-owner`).
     ///
     /// # Errors
-    /// NoSuchBucket, AccessDenied, InvalidBucketName and InvalidArgument for a state that is none.
-    pub(crate) async fn bucket(&self, name: &str, expected_owner: Option<&str>) -> S3Result<Bucket> {
-        let (present, named) = Moment::in_name(name).unzip();
-        let bucket = self.space.bucket(present.unwrap_or(name)).await.map_err(from_bucket)?;
-        let owner = &bucket.info().owner;
-        let is_owner = |text: &str| text == AccountNumber::of(owner).to_string() || text == owner.to_string();
-        if !expected_owner.is_none_or(is_owner) {
-            return Err(access_denied());
-        }
-        match (named.transpose().map_err(from_bucket)?, &self.moment) {
-            (None, None) => Ok(bucket),
-            (Some(_), Some(_)) => {
-                Err(s3_error!(InvalidArgument, "The bucket's name and x-carob-at both name a past state."))
-            }
-            (Some(moment), None) => bucket.as_of(&moment).await.map_err(from_bucket),
-            (None, Some(moment)) => bucket.as_of(moment).await.map_err(from_bucket),
-        }
-    }
-
-    /// The same, for the moment that a request asks for.
-    fn at(&self, extensions: &Extensions) -> Cow<'_, Self> {
-        match extensions.get::<Moment>() {
-            Some(moment) => Cow::Owned(Self { moment: Some(moment.clone()), ..self.clone() }),
-            None => Cow::Borrowed(self),
-        }
+    /// AccessDenied.
+    pub(crate) fn bucket(&self, extensions: &Extensions, expected_owner: Option<&str>) -> S3Result<Bucket> {
+        let bucket = &here(extensions)?.bucket;
+        check_owner(bucket, expected_owner)?;
+        Ok(bucket.clone())
     }
 
     /// The account that a request acts for.
@@ -161,7 +148,7 @@ impl Carob {
     /// # Errors
     /// AccessDenied, if it is gone.
     pub(crate) fn account(&self, extensions: &Extensions) -> S3Result<Account> {
-        self.directory.account_of(&identity(extensions)?).ok_or_else(access_denied)
+        asker(extensions)?.account(&*self.directory).ok_or_else(access_denied)
     }
 
     /// An account, as S3 shows an owner. One that is gone has no name but its id.
@@ -169,6 +156,23 @@ impl Carob {
         let canonical = id.canonical_id();
         let name = self.directory.name_of(id).map_or_else(|| canonical.clone(), |name| name.to_string());
         dto::Owner { id: Some(canonical), display_name: Some(name) }
+    }
+
+    /// The account of a canonical id, as S3 shows an owner.
+    pub(crate) fn owner_of_id(&self, id: &str) -> dto::Owner {
+        match Did::from_canonical_id(id) {
+            Some(did) => self.owner(&did),
+            None => dto::Owner { id: Some(id.to_owned()), display_name: None },
+        }
+    }
+
+    /// The owner of an object, as S3 shows it.
+    pub(crate) fn owner_of_object(&self, access: Option<&str>, here: &Here) -> dto::Owner {
+        let foreign = access.filter(|_| here.rules.ownership != Ownership::BucketOwnerEnforced);
+        match foreign.and_then(Acl::from_text) {
+            Some(acl) => self.owner_of_id(&acl.owner),
+            None => self.owner(&here.bucket.info().owner),
+        }
     }
 }
 
@@ -179,10 +183,12 @@ pub(crate) fn begin_long_work(extensions: &Extensions) {
     }
 }
 
-/// Who was let in.
+/// Whether a bucket is whose the caller says.
 ///
 /// # Errors
-/// AccessDenied, if nobody was; the gate lets no such request through.
-pub(crate) fn identity(extensions: &Extensions) -> S3Result<Identity> {
-    extensions.get::<Identity>().cloned().ok_or_else(access_denied)
+/// AccessDenied if it is not.
+pub(crate) fn check_owner(bucket: &Bucket, expected: Option<&str>) -> S3Result<()> {
+    let owner = &bucket.info().owner;
+    let is_owner = |text: &str| text == AccountNumber::of(owner).to_string() || text == owner.to_string();
+    if expected.is_none_or(is_owner) { Ok(()) } else { Err(access_denied()) }
 }

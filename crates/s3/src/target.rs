@@ -3,10 +3,9 @@
 use carob_bucket::VersionName;
 use s3s::{S3Result, dto, s3_error};
 
-/// An object, as a request names it.
+/// An object in the bucket of the request, as it names it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
-    pub(crate) bucket: &'a str,
     pub(crate) key: &'a str,
     /// `None` is whatever is current.
     pub(crate) version: Option<VersionName>,
@@ -41,7 +40,6 @@ macro_rules! names_version {
         $(impl NamesVersion for dto::$input {
             fn target(&self) -> S3Result<Target<'_>> {
                 Ok(Target {
-                    bucket: &self.bucket,
                     key: &self.key,
                     version: parse_version(self.version_id.as_deref())?,
                     expected_owner: self.expected_bucket_owner.as_deref(),
@@ -61,6 +59,7 @@ names_version! {
     GetObjectRetentionInput,
     GetObjectTaggingInput,
     HeadObjectInput,
+    PutObjectAclInput,
     PutObjectLegalHoldInput,
     PutObjectRetentionInput,
     PutObjectTaggingInput,

@@ -20,6 +20,7 @@ use super::fields::{Fields, Form};
 use super::file::{FileStream, FormFile};
 use super::policy::Policy;
 use super::signature::{self, missing};
+use crate::access::Signed;
 use crate::conditions::{Conditional, SourceConditional};
 use crate::context::RequestContext;
 use crate::error::{internal, malformed_xml, method_not_allowed};
@@ -67,6 +68,11 @@ const HEADERS: [(&str, &str); 8] = [
 /// Fields of the signature, which is verified by then.
 const SIGNATURE: [&str; 4] = ["x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"];
 
+/// How a form is signed.
+fn posted() -> Signed {
+    Signed { kind: Some("POST"), ..Signed::default() }
+}
+
 impl FormUploads {
     /// Takes a form with its file.
     ///
@@ -95,7 +101,7 @@ impl FormUploads {
         match fields.get("policy") {
             Some(text) => {
                 let id = signature::verify(&fields, text, &*self.keys, &self.region).await?;
-                gate::admit(&self.limits, id, &mut head.extensions)?;
+                gate::admit(&self.limits, Some(id), posted(), &mut head.extensions)?;
                 let policy = Policy::parse(text)?;
                 policy.check(&bucket, &fields.0, self.clock.now())?;
                 sizes = policy.sizes;
@@ -104,7 +110,7 @@ impl FormUploads {
                 return Err(missing("policy"));
             }
             // Nobody's: the request goes on without an identity, and whoever authorizes it decides what that may do.
-            None => {}
+            None => gate::admit(&self.limits, None, Signed::default(), &mut head.extensions)?,
         }
 
         let wish = Wish::of(&fields);

@@ -114,6 +114,12 @@ impl Operation {
         lists.contains(&self.action.name()) && self.name != "HeadBucket"
     }
 
+    /// Whether the right to it depends on whose the object is that is there.
+    pub(crate) fn reads_object(&self) -> bool {
+        ["GetObject", "HeadObject", "GetObjectAttributes", "GetObjectAcl", "PutObjectAcl"]
+            .contains(&self.name)
+    }
+
     const fn subresources(self, subresources: &'static [&'static str]) -> Self {
         Self { subresources, ..self }
     }

@@ -10,6 +10,7 @@ const DELETES: &[&str] = &["x-amz-bypass-governance-retention", "x-amz-mfa"];
 /// What an object is put with, by whatever operation.
 const PUTS: &[&str] = &[
     "x-amz-acl",
+    "x-amz-grant-",
     "x-amz-meta-",
     "x-amz-object-lock-legal-hold",
     "x-amz-object-lock-mode",
@@ -18,6 +19,7 @@ const PUTS: &[&str] = &[
     "x-amz-tagging",
     "x-amz-website-redirect-location",
 ];
+const ACLS: &[&str] = &["x-amz-acl", "x-amz-grant-"];
 // Asks for restore status, of which there is none to report.
 const LISTS: &[&str] = &["x-amz-optional-object-attributes"];
 
@@ -26,6 +28,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     on(Scope::Bucket, "CreateBucket", Action::CREATE_BUCKET).headers(&[
         "x-amz-acl",
         "x-amz-bucket-object-lock-enabled",
+        "x-amz-grant-",
         "x-amz-object-ownership",
     ]),
     on(Scope::Bucket, "HeadBucket", Action::LIST_BUCKET),
@@ -66,6 +69,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     on(Scope::Object, "CopyObject", Action::PUT_OBJECT).headers(&[
         "x-amz-acl",
         "x-amz-copy-source",
+        "x-amz-grant-",
         "x-amz-meta-",
         "x-amz-metadata-directive",
         "x-amz-object-lock-legal-hold",
@@ -100,6 +104,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     configuration("GetBucketWebsite", "s3:GetBucketWebsite", &["website"]),
     configuration("GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", &["object-lock"]),
     configuration("GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", &["publicAccessBlock"]),
+    configuration("PutBucketAcl", "s3:PutBucketAcl", &["acl"]).headers(ACLS),
+    configuration("PutBucketOwnershipControls", "s3:PutBucketOwnershipControls", &["ownershipControls"]),
+    configuration("DeleteBucketOwnershipControls", "s3:PutBucketOwnershipControls", &["ownershipControls"]),
+    configuration("PutBucketPolicy", "s3:PutBucketPolicy", &["policy"])
+        .headers(&["x-amz-confirm-remove-self-bucket-access"]),
+    configuration("DeleteBucketPolicy", "s3:DeleteBucketPolicy", &["policy"]),
+    configuration("PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock", &["publicAccessBlock"]),
+    configuration("DeletePublicAccessBlock", "s3:PutBucketPublicAccessBlock", &["publicAccessBlock"]),
     configuration("PutBucketVersioning", "s3:PutBucketVersioning", &["versioning"]).headers(&["x-amz-mfa"]),
     configuration("ListObjectVersions", "s3:ListBucketVersions", &["versions"]).headers(LISTS),
     configuration("PutBucketTagging", "s3:PutBucketTagging", &["tagging"]),
@@ -108,6 +120,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     on(Scope::Object, "GetObjectAcl", Action::new("s3:GetObjectAcl"))
         .of_version(Action::new("s3:GetObjectVersionAcl"))
         .subresources(&["acl", "versionId"]),
+    on(Scope::Object, "PutObjectAcl", Action::new("s3:PutObjectAcl"))
+        .of_version(Action::new("s3:PutObjectVersionAcl"))
+        .subresources(&["acl", "versionId"])
+        .headers(ACLS),
     on(Scope::Object, "GetObjectTagging", Action::GET_OBJECT_TAGGING)
         .of_version(Action::new("s3:GetObjectVersionTagging"))
         .subresources(&["tagging", "versionId"]),

@@ -12,7 +12,7 @@ pub(crate) async fn run(
     request: S3Request<AbortMultipartUploadInput>,
 ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
     let input = request.input;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let id = upload_id(&input.upload_id)?;
     bucket.abort_upload(&input.key, id).await.map_err(from_bucket)?;
     Ok(S3Response::new(AbortMultipartUploadOutput::default()))

@@ -35,7 +35,7 @@ pub(crate) async fn run(
         .map(u64::try_from)
         .transpose()
         .map_err(|_| s3_error!(InvalidRequest, "Value for x-amz-mp-object-size header is invalid."))?;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     // If it is under way no more, this may be a repetition, which gets the first one's answer.
     let state = under_way(&bucket, &input.key, id).await?;
     let checksum = match &state {

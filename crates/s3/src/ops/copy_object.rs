@@ -1,21 +1,20 @@
 //! Amazon S3 API reference, CopyObject.
 
-use std::collections::BTreeMap;
-
 use carob_bucket::{ObjectHeaders, PutOptions, Record};
-use carob_identity::{Action, Identity, Resource};
+use carob_identity::Action;
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use crate::access::{Asker, Deed, Here, asker};
 use crate::checksum::{self, ChecksumFields, ShowsChecksums};
 use crate::conditions::Conditional;
-use crate::error::{access_denied, from_bucket};
+use crate::error::from_bucket;
 use crate::headers::{self, Kept, given};
 use crate::locate::{Located, written_version};
-use crate::ops::copying::{self, Source};
+use crate::ops::copying::{self, Copied, Source};
 use crate::ops::multipart::named_algorithm;
 use crate::ops::put_object::check_early;
-use crate::table::{Carob, begin_long_work, identity};
+use crate::table::{Carob, begin_long_work};
 
 /// The largest object that is copied in one request (Amazon S3 user guide, "Copying objects"), in bytes.
 const MAX_COPY: u64 = 5 << 30;
@@ -46,10 +45,11 @@ pub(crate) async fn run(
         ));
     }
     let mut kept = given!(input).checked()?;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let owner = input.expected_source_bucket_owner.as_deref();
-    let Located { object: source, version_id: source_version } =
+    let Copied { here: from, located } =
         copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
+    let Located { object: source, version_id: source_version } = located;
     let record = source.record();
     if record.size > MAX_COPY {
         return Err(s3_error!(
@@ -64,12 +64,13 @@ pub(crate) async fn run(
         let headers = ObjectHeaders { website_redirect_location, ..record.headers.clone() };
         kept = Kept { headers, metadata: record.metadata.clone(), ..kept };
     }
-    let caller = identity(&request.extensions)?;
     if !replace_tags {
-        kept.tags = copied_tags(carob, &caller, &input.copy_source, record).await?;
+        if !record.tags.is_empty() {
+            may_copy_tags(carob, asker(&request.extensions)?, &from, &input.copy_source, record)?;
+        }
+        kept.tags.clone_from(&record.tags);
     }
-    let object = Resource::Object { bucket: &input.bucket, key: &input.key };
-    kept.authorize(carob, &caller, object).await?;
+    let kept = kept.authorized(carob, &request.extensions, &request.headers, &input.key)?;
     let unknown = algorithm
         .filter(|algorithm| record.checksum.as_ref().is_none_or(|kept| kept.algorithm != *algorithm));
     let body = match unknown {
@@ -84,29 +85,26 @@ pub(crate) async fn run(
         Some((algorithm, body)) => checksum::of_stream(algorithm, body).await?,
         None => None,
     };
-    let Kept { headers, metadata, tags, lock } = kept;
-    let options = PutOptions { headers, metadata, checksum, tags, lock, precondition };
+    let Kept { headers, metadata, tags, lock, access } = kept;
+    let options = PutOptions { headers, metadata, checksum, tags, lock, access, precondition };
     let written = bucket.copy(&source, &input.key, options).await.map_err(from_bucket)?;
     Ok(answer(&written.record, source_version))
 }
 
-/// The source's tags, which take a right of their own.
-async fn copied_tags(
+/// The source's tags take a right of their own.
+fn may_copy_tags(
     carob: &Carob,
-    caller: &Identity,
+    asker: &Asker,
+    from: &Here,
     source: &CopySource,
     record: &Record,
-) -> S3Result<BTreeMap<String, String>> {
-    let Source { bucket, key, version } = Source::of(source)?;
-    let object = Resource::Object { bucket, key };
+) -> S3Result<()> {
+    let Source { key, version, .. } = Source::of(source)?;
     let right = match version {
         None => Action::GET_OBJECT_TAGGING,
         Some(_) => Action::new("s3:GetObjectVersionTagging"),
     };
-    if !record.tags.is_empty() && !carob.gatekeeper.allows(caller, right, object).await? {
-        return Err(access_denied());
-    }
-    Ok(record.tags.clone())
+    carob.gatekeeper.require(asker, from, Deed::on_key(right, key).of_version(version).to(Some(record)))
 }
 
 fn answer(record: &Record, copy_source_version_id: Option<String>) -> S3Response<CopyObjectOutput> {

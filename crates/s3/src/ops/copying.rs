@@ -1,16 +1,23 @@
 //! What CopyObject and UploadPartCopy share: the source, and whether it may be copied.
 
-use carob_bucket::VersionName;
-use carob_identity::{Action, Resource};
+use carob_bucket::{Found, VersionName};
+use carob_identity::Action;
 use http::Extensions;
 use s3s::dto::CopySource;
 use s3s::{S3ErrorCode, S3Result, s3_error};
 
+use crate::access::{Deed, Here, asker};
 use crate::conditions::SourceConditional;
-use crate::error::{not_implemented, precondition_failed};
-use crate::locate::Located;
-use crate::table::{Carob, identity};
-use crate::target::{Target, parse_version};
+use crate::error::{access_denied, from_bucket, not_implemented, precondition_failed};
+use crate::locate::{Located, located};
+use crate::table::{Carob, check_owner};
+use crate::target::parse_version;
+
+/// What is to be copied, and the bucket that it is in.
+pub(super) struct Copied {
+    pub(super) here: Here,
+    pub(super) located: Located,
+}
 
 /// Finds what is to be copied, if the caller may read it and it is as the conditions say.
 ///
@@ -22,12 +29,22 @@ pub(super) async fn find(
     extensions: &mut Extensions,
     source: &CopySource,
     expected_owner: Option<&str>,
-) -> S3Result<Located> {
+) -> S3Result<Copied> {
     let Source { bucket, key, version } = Source::of(source)?;
-    let resource = Resource::Object { bucket, key };
+    let (gatekeeper, asker) = (&carob.gatekeeper, asker(extensions)?);
+    let here = gatekeeper.resolve(asker, bucket, None).await?;
+    let found = here.snapshot.find(key, version).await.map_err(from_bucket)?;
     let right = if version.is_some() { Action::GET_OBJECT_VERSION } else { Action::GET_OBJECT };
-    carob.gatekeeper.require(&identity(extensions)?, right, resource, None).await?;
-    let found = carob.object(Target { bucket, key, version, expected_owner }).await.map_err(|error| {
+    let deed = Deed::on_key(right, key).of_version(version);
+    let allowed = match &found {
+        Found::Object(object) => gatekeeper.allows(asker, &here, deed.to(Some(object.record()))),
+        Found::DeleteMarker(_) | Found::Nothing => gatekeeper.tells_of_absence(asker, &here, key, version),
+    };
+    if !allowed {
+        return Err(access_denied());
+    }
+    check_owner(&here.bucket, expected_owner)?;
+    let located = located(found, here.snapshot.config(), version).map_err(|error| {
         if *error.code() != S3ErrorCode::MethodNotAllowed {
             return error;
         }
@@ -37,7 +54,11 @@ pub(super) async fn find(
         )
     })?;
     let conditions = extensions.remove::<SourceConditional>().unwrap_or_default();
-    if conditions.holds(found.object.record()) { Ok(found) } else { Err(precondition_failed()) }
+    if conditions.holds(located.object.record()) {
+        Ok(Copied { here, located })
+    } else {
+        Err(precondition_failed())
+    }
 }
 
 /// What `x-amz-copy-source` names.

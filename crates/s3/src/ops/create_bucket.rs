@@ -1,11 +1,19 @@
 //! Amazon S3 API reference, CreateBucket.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use carob_bucket::{BucketError, Config, ObjectLock, Versioning};
 use carob_identity::Did;
+use carob_policy::{Acl, Ownership};
+use http::HeaderMap;
 use s3s::dto::{CreateBucketConfiguration, CreateBucketInput, CreateBucketOutput};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use crate::access::{ACL, OWNERSHIP};
+use crate::acl::{Given, OnWhat};
 use crate::error::{from_bucket, not_implemented};
+use crate::ops::put_bucket_ownership_controls::check_list;
 use crate::table::Carob;
 use crate::tags::{self, Tagged};
 
@@ -26,6 +34,7 @@ pub(crate) async fn run(
         config.object_lock = Some(ObjectLock::default());
     }
     let account = carob.account(&request.extensions)?;
+    config.documents = rules(carob, &request.headers, &account.id.canonical_id())?;
     match carob.space.create_bucket_with(&input.bucket, account.id, &config).await {
         Ok(_) => {}
         Err(BucketError::BucketExists(name)) if is_anothers(carob, &name, &account.id).await? => {
@@ -41,6 +50,25 @@ pub(crate) async fn run(
     }
     let location = Some(format!("/{}", input.bucket));
     Ok(S3Response::new(CreateBucketOutput { location, ..CreateBucketOutput::default() }))
+}
+
+/// The documents of the rules that the headers of the request give.
+fn rules(carob: &Carob, headers: &HeaderMap, owner: &str) -> S3Result<BTreeMap<String, Bytes>> {
+    let mut documents = BTreeMap::new();
+    let asked = headers.get("x-amz-object-ownership");
+    let ownership = asked.map(|value| value.to_str().ok().and_then(Ownership::named)).map(|known| {
+        known.ok_or_else(|| s3_error!(InvalidArgument, "Invalid x-amz-object-ownership header"))
+    });
+    let given =
+        Given::parse(headers, OnWhat::Bucket, &*carob.directory)?.map(|given| given.acl(owner, owner));
+    if let Some(ownership) = ownership.transpose()? {
+        check_list(ownership, given.as_ref(), owner)?;
+        documents.insert(OWNERSHIP.to_owned(), Bytes::from_static(ownership.name().as_bytes()));
+    }
+    if let Some(acl) = given.filter(|acl| *acl != Acl::private(owner)) {
+        documents.insert(ACL.to_owned(), acl.to_text().into());
+    }
+    Ok(documents)
 }
 
 /// Whether a bucket that is there belongs to another account.

@@ -1,14 +1,13 @@
 //! Amazon S3 API reference, CreateMultipartUpload.
 
 use carob_bucket::{ChecksumAlgorithm, ChecksumType, UploadChecksum, UploadOptions};
-use carob_identity::Resource;
 use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::error::from_bucket;
 use crate::headers::{self, Kept, given};
 use crate::ops::multipart::{algorithm, named_algorithm};
-use crate::table::{Carob, identity};
+use crate::table::Carob;
 use crate::xml::Names;
 
 pub(crate) async fn run(
@@ -17,12 +16,11 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
     let mut input = request.input;
     let kept = given!(input).checked()?;
-    let object = Resource::Object { bucket: &input.bucket, key: &input.key };
-    kept.authorize(carob, &identity(&request.extensions)?, object).await?;
-    let Kept { headers, metadata, tags, lock } = kept;
+    let kept = kept.authorized(carob, &request.extensions, &request.headers, &input.key)?;
+    let Kept { headers, metadata, tags, lock, access } = kept;
     let checksum = announced(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    let options = UploadOptions { headers, metadata, checksum, tags, lock };
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
+    let options = UploadOptions { headers, metadata, checksum, tags, lock, access };
     let id = bucket.begin_upload(&input.key, options).await.map_err(from_bucket)?;
     let names = Names::of(&request.extensions, false);
     Ok(S3Response::new(CreateMultipartUploadOutput {

@@ -11,7 +11,7 @@ pub(crate) async fn run(
     request: S3Request<DeleteBucketInput>,
 ) -> S3Result<S3Response<DeleteBucketOutput>> {
     let input = request.input;
-    carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    carob.space.delete_bucket(&input.bucket).await.map_err(from_bucket)?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
+    bucket.delete_bucket().await.map_err(from_bucket)?;
     Ok(S3Response::new(DeleteBucketOutput::default()))
 }

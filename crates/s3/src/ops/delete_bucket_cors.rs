@@ -11,6 +11,6 @@ pub(crate) async fn run(
     request: S3Request<DeleteBucketCorsInput>,
 ) -> S3Result<S3Response<DeleteBucketCorsOutput>> {
     let input = request.input;
-    carob.set(documents::CORS, &input.bucket, input.expected_bucket_owner.as_deref(), None).await?;
+    carob.set(documents::CORS, &request.extensions, input.expected_bucket_owner.as_deref(), None).await?;
     Ok(S3Response::new(DeleteBucketCorsOutput::default()))
 }

@@ -13,6 +13,6 @@ pub(crate) async fn run(
     request: S3Request<DeleteBucketTaggingInput>,
 ) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
     let input = request.input;
-    set(carob, &input.bucket, input.expected_bucket_owner.as_deref(), BTreeMap::new()).await?;
+    set(carob, &request.extensions, input.expected_bucket_owner.as_deref(), BTreeMap::new()).await?;
     Ok(S3Response::new(DeleteBucketTaggingOutput::default()))
 }

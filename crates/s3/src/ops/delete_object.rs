@@ -1,13 +1,14 @@
 //! Amazon S3 API reference, DeleteObject.
 
-use carob_bucket::{BucketError, DeleteOptions};
-use carob_identity::{Action, Resource};
+use carob_bucket::{BucketError, DeleteOptions, Found};
+use carob_identity::Action;
 use s3s::dto::{DeleteObjectInput, DeleteObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
+use crate::access::{Deed, asker, here};
 use crate::conditions::Conditional;
-use crate::error::{access_denied, from_bucket};
-use crate::table::{Carob, identity};
+use crate::error::from_bucket;
+use crate::table::Carob;
 use crate::target::NamesVersion;
 
 pub(crate) async fn run(
@@ -19,16 +20,17 @@ pub(crate) async fn run(
     let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_delete()?;
     if precondition.if_match.is_some() {
         // A condition tells something of the object (user guide, "How to perform conditional deletes").
-        let object = Resource::Object { bucket: target.bucket, key: target.key };
-        let caller = identity(&request.extensions)?;
-        if !carob.gatekeeper.allows(&caller, Action::GET_OBJECT, object).await? {
-            return Err(access_denied());
-        }
+        let (asker, here) = (asker(&request.extensions)?, here(&request.extensions)?);
+        let found = here.snapshot.find(target.key, target.version).await.map_err(from_bucket)?;
+        let record = match &found {
+            Found::Object(object) => Some(object.record()),
+            Found::DeleteMarker(_) | Found::Nothing => None,
+        };
+        carob.gatekeeper.require(asker, here, Deed::on_key(Action::GET_OBJECT, target.key).to(record))?;
     }
     let asked = input.bypass_governance_retention.unwrap_or(false);
-    let bypass_governance =
-        carob.bypasses(asked, &identity(&request.extensions)?, target.bucket, target.key).await?;
-    let bucket = carob.bucket(target.bucket, target.expected_owner).await?;
+    let bypass_governance = carob.bypasses(asked, &request.extensions, target.key)?;
+    let bucket = carob.bucket(&request.extensions, target.expected_owner)?;
     let options = DeleteOptions { version: target.version, precondition, bypass_governance };
     match bucket.delete(target.key, options).await {
         Ok(deleted) => Ok(S3Response::new(DeleteObjectOutput {

@@ -13,6 +13,7 @@ pub(crate) async fn run(
     carob: &Carob,
     request: S3Request<DeleteObjectTaggingInput>,
 ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
-    let version_id = carob.amend(request.input.target()?, Amendment::Tags(BTreeMap::new())).await?;
+    let version_id =
+        carob.amend(&request.extensions, request.input.target()?, Amendment::Tags(BTreeMap::new())).await?;
     Ok(S3Response::new(DeleteObjectTaggingOutput { version_id }))
 }

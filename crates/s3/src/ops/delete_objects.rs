@@ -1,14 +1,16 @@
 //! Amazon S3 API reference, DeleteObjects.
 
-use carob_bucket::{BucketError, DeleteOptions, MAX_KEY_BYTES, Precondition};
-use carob_identity::{Action, Identity, Resource};
+use carob_bucket::{BucketError, DeleteOptions, Found, MAX_KEY_BYTES, Precondition};
+use carob_identity::Action;
+use http::Extensions;
 use s3s::dto::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, ObjectIdentifier};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use crate::access::{Deed, asker, here};
 use crate::checksum::Declared;
 use crate::conditions::etag_condition;
-use crate::error::{access_denied, from_bucket, malformed_xml, no_such_version, not_implemented};
-use crate::table::{Carob, identity};
+use crate::error::{from_bucket, malformed_xml, no_such_version, not_implemented};
+use crate::table::Carob;
 use crate::xml::Names;
 
 /// The most keys in one request.
@@ -27,15 +29,14 @@ pub(crate) async fn run(
     if objects.is_empty() || objects.len() > MAX_KEYS || objects.iter().any(|object| object.key.is_empty()) {
         return Err(malformed_xml());
     }
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    let caller = identity(&request.extensions)?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
 
     // Each key either goes to the committer or has its answer already; the order of the request is kept.
     let mut admitted = Vec::new();
     let mut outcomes = Vec::with_capacity(objects.len());
     let bypass = input.bypass_governance_retention.unwrap_or(false);
     for object in &objects {
-        match admit(carob, &caller, &input.bucket, object, bypass).await {
+        match admit(carob, &request.extensions, object, bypass).await {
             Ok(options) => {
                 admitted.push((object.key.clone(), options));
                 outcomes.push(None);
@@ -95,36 +96,45 @@ pub(crate) async fn run(
 /// Whether the caller may delete this one, and what it must be.
 async fn admit(
     carob: &Carob,
-    caller: &Identity,
-    bucket: &str,
+    extensions: &Extensions,
     object: &ObjectIdentifier,
     bypass: bool,
 ) -> S3Result<DeleteOptions> {
-    let resource = Resource::Object { bucket, key: &object.key };
+    let (asker, here) = (asker(extensions)?, here(extensions)?);
+    let gatekeeper = &carob.gatekeeper;
     let right = match object.version_id {
         None => Action::DELETE_OBJECT,
         Some(_) => Action::DELETE_OBJECT_VERSION,
     };
-    let mut allowed = carob.gatekeeper.allows(caller, right, resource).await?;
+    // What is no version id is told to those alone who may delete the key.
+    let named = object.version_id.as_deref().map(str::parse).transpose();
+    let version = named.as_ref().ok().copied().flatten();
+    let tagged = here.rules.policy.as_ref().is_some_and(|policy| policy.looks_at("s3:existingobjecttag/"));
+    let found = if tagged || object.e_tag.is_some() {
+        here.snapshot.find(&object.key, version).await.map_err(from_bucket)?
+    } else {
+        Found::Nothing
+    };
+    let record = match &found {
+        Found::Object(object) => Some(object.record()),
+        Found::DeleteMarker(_) | Found::Nothing => None,
+    };
+    let deed = |right| Deed::on_key(right, &object.key).of_version(version).to(record);
+    gatekeeper.require(asker, here, deed(right))?;
     if object.e_tag.is_some() {
-        allowed = allowed && carob.gatekeeper.allows(caller, Action::GET_OBJECT, resource).await?;
-    }
-    if !allowed {
-        return Err(access_denied());
+        gatekeeper.require(asker, here, deed(Action::GET_OBJECT))?;
     }
     if object.key.len() > MAX_KEY_BYTES {
         return Err(from_bucket(BucketError::KeyLength(object.key.len())));
     }
-    let version = match object.version_id.as_deref().map(str::parse) {
-        None => None,
-        Some(Ok(name)) => Some(name),
-        Some(Err(_)) => return Err(no_such_version()),
-    };
+    if named.is_err() {
+        return Err(no_such_version());
+    }
     if object.last_modified_time.is_some() || object.size.is_some() {
         return Err(not_implemented("LastModifiedTime or Size as a condition"));
     }
     let if_match = object.e_tag.as_ref().map(|etag| etag_condition(etag.value()));
-    let bypass_governance = carob.bypasses(bypass, caller, bucket, &object.key).await?;
+    let bypass_governance = carob.bypasses(bypass, extensions, &object.key)?;
     let precondition = Precondition { if_match, if_none_match: None };
     Ok(DeleteOptions { version, precondition, bypass_governance })
 }

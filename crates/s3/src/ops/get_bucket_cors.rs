@@ -12,7 +12,7 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<GetBucketCorsOutput>> {
     let input = request.input;
     let owner = input.expected_bucket_owner.as_deref();
-    let found: Option<CORSConfiguration> = carob.setting(documents::CORS, &input.bucket, owner).await?;
+    let found: Option<CORSConfiguration> = carob.setting(documents::CORS, &request.extensions, owner).await?;
     let found =
         found.ok_or_else(|| s3_error!(NoSuchCORSConfiguration, "The CORS configuration does not exist"))?;
     Ok(S3Response::new(GetBucketCorsOutput { cors_rules: Some(found.cors_rules) }))

@@ -10,7 +10,7 @@ pub(crate) async fn run(
     request: S3Request<GetBucketLocationInput>,
 ) -> S3Result<S3Response<GetBucketLocationOutput>> {
     let input = request.input;
-    carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     // us-east-1 has the location "null".
     let region = &*carob.region;
     let location_constraint =

@@ -12,7 +12,7 @@ pub(crate) async fn run(
     request: S3Request<GetBucketTaggingInput>,
 ) -> S3Result<S3Response<GetBucketTaggingOutput>> {
     let input = request.input;
-    let config = carob.config(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let config = carob.config(&request.extensions, input.expected_bucket_owner.as_deref()).await?;
     if config.tags.is_empty() {
         return Err(s3_error!(NoSuchTagSet, "The TagSet does not exist"));
     }

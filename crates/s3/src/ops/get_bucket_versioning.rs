@@ -11,7 +11,7 @@ pub(crate) async fn run(
     request: S3Request<GetBucketVersioningInput>,
 ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
     let input = request.input;
-    let config = carob.config(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let config = carob.config(&request.extensions, input.expected_bucket_owner.as_deref()).await?;
     let status = match config.versioning {
         Versioning::Unversioned => None,
         Versioning::Enabled => Some(BucketVersioningStatus::ENABLED),

@@ -1,18 +1,20 @@
 //! Amazon S3 API reference, GetObjectAttributes.
 
-use carob_bucket::{Object, Part};
-use carob_identity::{Action, Resource};
+use carob_bucket::{Found, Object, Part};
+use carob_identity::Action;
 use s3s::dto::{
     self, Checksum, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, ObjectPart,
 };
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use crate::access::{Deed, asker, here};
 use crate::checksum::{ChecksumFields, ShowsChecksums, part_sum};
 use crate::error::from_bucket;
 use crate::headers;
 use crate::ops::multipart::{next_marker, page_size, part_marker};
 use crate::ops::reading::select;
-use crate::table::{Carob, identity};
+use crate::table::Carob;
+use crate::target::NamesVersion;
 
 const KNOWN: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
 
@@ -23,14 +25,18 @@ pub(crate) async fn run(
     let input = &request.input;
     let wanted = wanted(&input.object_attributes)?;
     let wants = |name: &str| wanted.contains(&name);
-    let resource = Resource::Object { bucket: &input.bucket, key: &input.key };
-    let caller = identity(&request.extensions)?;
     // It takes both rights; that to read was asked for already.
     let right = match input.version_id {
         None => Action::new("s3:GetObjectAttributes"),
         Some(_) => Action::new("s3:GetObjectVersionAttributes"),
     };
-    carob.gatekeeper.require(&caller, right, resource, None).await?;
+    let here = here(&request.extensions)?;
+    let record = match &here.found {
+        Some((_, _, Found::Object(object))) => Some(object.record()),
+        _ => None,
+    };
+    let deed = Deed::on_key(right, &input.key).of_version(input.target()?.version).to(record);
+    carob.gatekeeper.require(asker(&request.extensions)?, here, deed)?;
     let selected = select(carob, input, &mut request.extensions).await?;
     let record = selected.record();
     let object_parts = if wants("ObjectParts") {

@@ -11,7 +11,7 @@ pub(crate) async fn run(
     carob: &Carob,
     request: S3Request<GetObjectLegalHoldInput>,
 ) -> S3Result<S3Response<GetObjectLegalHoldOutput>> {
-    let lock = carob.lock(request.input.target()?).await?;
+    let lock = carob.lock(&request.extensions, request.input.target()?).await?;
     let legal_hold = Some(ObjectLockLegalHold { status: Some(hold_status(lock.legal_hold)) });
     Ok(S3Response::new(GetObjectLegalHoldOutput { legal_hold }))
 }

@@ -15,7 +15,7 @@ pub(crate) async fn run(
     request: S3Request<GetObjectLockConfigurationInput>,
 ) -> S3Result<S3Response<GetObjectLockConfigurationOutput>> {
     let input = request.input;
-    let config = carob.config(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let config = carob.config(&request.extensions, input.expected_bucket_owner.as_deref()).await?;
     let Some(object_lock) = config.object_lock else {
         return Err(s3_error!(
             ObjectLockConfigurationNotFoundError,

@@ -11,7 +11,7 @@ pub(crate) async fn run(
     carob: &Carob,
     request: S3Request<GetObjectRetentionInput>,
 ) -> S3Result<S3Response<GetObjectRetentionOutput>> {
-    let lock = carob.lock(request.input.target()?).await?;
+    let lock = carob.lock(&request.extensions, request.input.target()?).await?;
     let retention = lock.retention.ok_or_else(super::no_object_lock)?;
     Ok(S3Response::new(GetObjectRetentionOutput { retention: Some(to_document(retention)) }))
 }

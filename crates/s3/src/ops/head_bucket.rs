@@ -10,7 +10,7 @@ pub(crate) async fn run(
     request: S3Request<HeadBucketInput>,
 ) -> S3Result<S3Response<HeadBucketOutput>> {
     let input = request.input;
-    carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let bucket_region = Some(carob.region.to_string());
     Ok(S3Response::new(HeadBucketOutput { bucket_region, ..HeadBucketOutput::default() }))
 }

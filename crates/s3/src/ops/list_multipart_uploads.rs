@@ -6,7 +6,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::error::from_bucket;
 use crate::headers;
-use crate::ops::listing;
+use crate::ops::listing::{self, Owners};
 use crate::ops::multipart::{algorithm, page_size};
 use crate::table::Carob;
 use crate::xml::Names;
@@ -25,7 +25,7 @@ pub(crate) async fn run(
     let id = id.map_err(|_| s3_error!(InvalidArgument, "Invalid uploadId marker"))?;
     let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     let prefix = input.prefix.unwrap_or_default();
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let query = UploadsQuery {
         prefix: prefix.clone(),
         delimiter: delimiter.clone(),
@@ -35,20 +35,23 @@ pub(crate) async fn run(
     let UploadsPage { entries, next } = bucket.uploads(&query).await.map_err(from_bucket)?;
 
     let names = Names::of(&request.extensions, url);
-    let owner = carob.owner(&bucket.info().owner);
+    let owners = Owners::in_bucket(carob, &request.extensions)?;
     let (mut uploads, mut prefixes) = (Vec::new(), Vec::new());
     for entry in entries {
         match entry {
-            UploadsEntry::Upload { key, id, state } => uploads.push(MultipartUpload {
-                key: Some(names.write(&key)),
-                upload_id: Some(id.to_string()),
-                initiated: Some(headers::timestamp(state.initiated)),
-                initiator: Some(listing::initiator(&owner)),
-                owner: Some(owner.clone()),
-                storage_class: Some(dto::StorageClass::from_static(dto::StorageClass::STANDARD)),
-                checksum_algorithm: state.checksum.map(|checksum| algorithm(checksum.algorithm)),
-                checksum_type: state.checksum.map(|checksum| headers::checksum_kind(checksum.kind)),
-            }),
+            UploadsEntry::Upload { key, id, state } => {
+                let owner = owners.of(state.access.as_deref());
+                uploads.push(MultipartUpload {
+                    key: Some(names.write(&key)),
+                    upload_id: Some(id.to_string()),
+                    initiated: Some(headers::timestamp(state.initiated)),
+                    initiator: Some(listing::initiator(&owner)),
+                    owner: Some(owner),
+                    storage_class: Some(dto::StorageClass::from_static(dto::StorageClass::STANDARD)),
+                    checksum_algorithm: state.checksum.map(|checksum| algorithm(checksum.algorithm)),
+                    checksum_type: state.checksum.map(|checksum| headers::checksum_kind(checksum.kind)),
+                });
+            }
             UploadsEntry::Prefix(prefix) => {
                 prefixes.push(CommonPrefix { prefix: Some(names.write(&prefix)) });
             }

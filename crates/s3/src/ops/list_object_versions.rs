@@ -12,7 +12,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use crate::error::from_bucket;
 use crate::headers;
 use crate::interleave::Markers;
-use crate::ops::listing;
+use crate::ops::listing::{self, Owners};
 use crate::table::Carob;
 use crate::target::parse_version;
 use crate::xml::Names;
@@ -25,7 +25,7 @@ pub(crate) async fn run(
     let max_keys = listing::max_keys(input.max_keys)?;
     let url = listing::url_encoded(input.encoding_type.as_ref())?;
     let start = start(input.key_marker.as_deref(), input.version_id_marker.as_deref())?;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let query = VersionsQuery {
         prefix: input.prefix.clone().unwrap_or_default(),
         delimiter: input.delimiter.clone().filter(|delimiter| !delimiter.is_empty()),
@@ -36,18 +36,23 @@ pub(crate) async fn run(
     let page = snapshot.list_versions(&query).await.map_err(from_bucket)?;
 
     let names = Names::of(&request.extensions, url);
-    let owner = carob.owner(&bucket.info().owner);
+    let owners = Owners::in_bucket(carob, &request.extensions)?;
     let (mut versions, mut delete_markers, mut common_prefixes) = (Vec::new(), Vec::new(), Vec::new());
     let mut markers = Markers(Vec::new());
     for entry in page.entries {
         match entry {
             VersionsEntry::Object { key, record, latest } => {
                 markers.0.push(false);
-                versions.push(version(names.write(&key), &record, latest, &owner));
+                versions.push(version(
+                    names.write(&key),
+                    &record,
+                    latest,
+                    owners.of(record.access.as_deref()),
+                ));
             }
             VersionsEntry::DeleteMarker { key, marker, latest } => {
                 markers.0.push(true);
-                delete_markers.push(delete_marker(names.write(&key), marker, latest, &owner));
+                delete_markers.push(delete_marker(names.write(&key), marker, latest, owners.of(None)));
             }
             VersionsEntry::Prefix(prefix) => {
                 common_prefixes.push(CommonPrefix { prefix: Some(names.write(&prefix)) });
@@ -94,7 +99,7 @@ fn start(key: Option<&str>, version: Option<&str>) -> S3Result<VersionStart> {
     }
 }
 
-fn version(key: String, record: &Arc<Record>, latest: bool, owner: &Owner) -> ObjectVersion {
+fn version(key: String, record: &Arc<Record>, latest: bool, owner: Owner) -> ObjectVersion {
     let checksum = record.checksum.as_ref();
     ObjectVersion {
         key: Some(key),
@@ -106,17 +111,17 @@ fn version(key: String, record: &Arc<Record>, latest: bool, owner: &Owner) -> Ob
         storage_class: Some(ObjectVersionStorageClass::from_static(ObjectVersionStorageClass::STANDARD)),
         checksum_algorithm: checksum.map(|c| vec![ChecksumAlgorithm::from_static(c.algorithm.as_str())]),
         checksum_type: checksum.map(|_| headers::checksum_type(record)),
-        owner: Some(owner.clone()),
+        owner: Some(owner),
         ..ObjectVersion::default()
     }
 }
 
-fn delete_marker(key: String, marker: DeleteMarker, latest: bool, owner: &Owner) -> DeleteMarkerEntry {
+fn delete_marker(key: String, marker: DeleteMarker, latest: bool, owner: Owner) -> DeleteMarkerEntry {
     DeleteMarkerEntry {
         key: Some(key),
         version_id: Some(marker.name().to_string()),
         is_latest: Some(latest),
         last_modified: Some(headers::timestamp(marker.version.time())),
-        owner: Some(owner.clone()),
+        owner: Some(owner),
     }
 }

@@ -4,7 +4,7 @@ use carob_bucket::{ListEntry, ListPage, ListStart};
 use s3s::dto::{ListObjectsInput, ListObjectsOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
-use crate::ops::listing;
+use crate::ops::listing::{self, Owners};
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -19,12 +19,12 @@ pub(crate) async fn run(
         Some(marker) if !marker.is_empty() => ListStart::After(marker.clone()),
         _ => ListStart::Beginning,
     };
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let ListPage { entries, next_token } =
         listing::page(&bucket, input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys).await?;
 
     let names = Names::of(&request.extensions, url);
-    let owner = carob.owner(&bucket.info().owner);
+    let owners = Owners::in_bucket(carob, &request.extensions)?;
     let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     // Without a delimiter the client goes on behind the last key itself.
     let next_marker = match entries.last() {
@@ -34,7 +34,7 @@ pub(crate) async fn run(
         })),
         _ => None,
     };
-    let (contents, common_prefixes) = listing::split(entries, names, Some(&owner));
+    let (contents, common_prefixes) = listing::split(entries, names, Some(&owners));
     Ok(S3Response::new(ListObjectsOutput {
         name: Some(input.bucket),
         // Not encoded, whatever the reference says: boto3, which asks for encoding unasked, does not decode it.

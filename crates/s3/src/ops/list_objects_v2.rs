@@ -4,7 +4,7 @@ use carob_bucket::{ListPage, ListStart};
 use s3s::dto::{ListObjectsV2Input, ListObjectsV2Output};
 use s3s::{S3Request, S3Response, S3Result};
 
-use crate::ops::listing;
+use crate::ops::listing::{self, Owners};
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -22,14 +22,15 @@ pub(crate) async fn run(
         (None, Some(key)) if !key.is_empty() => ListStart::After(key.clone()),
         (None, _) => ListStart::Beginning,
     };
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let ListPage { entries, next_token } =
         listing::page(&bucket, input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys).await?;
 
     let names = Names::of(&request.extensions, url);
-    let owner = input.fetch_owner.unwrap_or(false).then(|| carob.owner(&bucket.info().owner));
+    let owners = Owners::in_bucket(carob, &request.extensions)?;
+    let owners = Some(&owners).filter(|_| input.fetch_owner.unwrap_or(false));
     let count = i32::try_from(entries.len()).unwrap_or(i32::MAX);
-    let (contents, common_prefixes) = listing::split(entries, names, owner.as_ref());
+    let (contents, common_prefixes) = listing::split(entries, names, owners);
     Ok(S3Response::new(ListObjectsV2Output {
         name: Some(input.bucket),
         prefix: Some(names.write(&input.prefix.unwrap_or_default())),

@@ -7,7 +7,7 @@ use s3s::{S3Request, S3Response, S3Result};
 use crate::checksum::{ChecksumFields, ShowsChecksums};
 use crate::error::from_bucket;
 use crate::headers;
-use crate::ops::listing;
+use crate::ops::listing::{self, Owners};
 use crate::ops::multipart::{algorithm, next_marker, page_size, part_marker, upload_id};
 use crate::table::Carob;
 use crate::xml::Names;
@@ -20,11 +20,12 @@ pub(crate) async fn run(
     let max_parts = page_size(input.max_parts, "max-parts")?;
     let after = part_marker(input.part_number_marker)?;
     let id = upload_id(&input.upload_id)?;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let page = bucket.parts(&input.key, id, after, max_parts).await.map_err(from_bucket)?;
 
     let names = Names::of(&request.extensions, false);
-    let owner = carob.owner(&bucket.info().owner);
+    let owners = Owners::in_bucket(carob, &request.extensions)?;
+    let owner = owners.of(page.upload.access.as_deref());
     let next = next_marker(page.parts.last().map(|(number, _)| *number), after, page.truncated);
     let checksum = page.upload.checksum;
     Ok(S3Response::new(ListPartsOutput {

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use carob_bucket::{Bucket, ListEntry, ListPage, ListQuery, ListStart, Record};
+use http::Extensions;
 use s3s::dto::{ChecksumAlgorithm, CommonPrefix, EncodingType, Initiator, Object, ObjectStorageClass, Owner};
 use s3s::{S3Result, s3_error};
 
+use crate::access::{Here, here};
 use crate::error::from_bucket;
 use crate::headers;
+use crate::table::Carob;
 use crate::xml::Names;
 
 /// The most entries in a page, and how many it has if nobody says.
@@ -53,23 +56,45 @@ pub(crate) async fn page(
     bucket.list(&query).await.map_err(from_bucket)
 }
 
-/// Splits a page into S3's two lists. `owner` is shown with each object if given.
+/// Whose the objects of a bucket are, as S3 shows it.
+pub(crate) struct Owners<'a> {
+    carob: &'a Carob,
+    here: &'a Here,
+    bucket: Owner,
+}
+
+impl<'a> Owners<'a> {
+    pub(crate) fn in_bucket(carob: &'a Carob, extensions: &'a Extensions) -> S3Result<Self> {
+        let here = here(extensions)?;
+        Ok(Self { carob, here, bucket: carob.owner(&here.bucket.info().owner) })
+    }
+
+    /// The owner of an object, by [`Record::access`]: the bucket's, most often.
+    pub(crate) fn of(&self, access: Option<&str>) -> Owner {
+        match access {
+            None => self.bucket.clone(),
+            Some(_) => self.carob.owner_of_object(access, self.here),
+        }
+    }
+}
+
+/// Splits a page into S3's two lists. The owners are shown with the objects if given.
 pub(crate) fn split(
     page: Vec<ListEntry>,
     names: Names<'_>,
-    owner: Option<&Owner>,
+    owners: Option<&Owners<'_>>,
 ) -> (Vec<Object>, Vec<CommonPrefix>) {
     let (mut objects, mut prefixes) = (Vec::new(), Vec::new());
     for entry in page {
         match entry {
-            ListEntry::Object { key, record } => objects.push(object(&key, &record, names, owner)),
+            ListEntry::Object { key, record } => objects.push(object(&key, &record, names, owners)),
             ListEntry::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(names.write(&prefix)) }),
         }
     }
     (objects, prefixes)
 }
 
-fn object(key: &str, record: &Arc<Record>, names: Names<'_>, owner: Option<&Owner>) -> Object {
+fn object(key: &str, record: &Arc<Record>, names: Names<'_>, owners: Option<&Owners<'_>>) -> Object {
     let checksum = record.checksum.as_ref();
     Object {
         key: Some(names.write(key)),
@@ -79,12 +104,12 @@ fn object(key: &str, record: &Arc<Record>, names: Names<'_>, owner: Option<&Owne
         storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
         checksum_algorithm: checksum.map(|c| vec![ChecksumAlgorithm::from_static(c.algorithm.as_str())]),
         checksum_type: checksum.map(|_| headers::checksum_type(record)),
-        owner: owner.cloned(),
+        owner: owners.map(|owners| owners.of(record.access.as_deref())),
         ..Object::default()
     }
 }
 
-/// Whoever began an upload did it for the bucket's owner: nobody else may.
+/// Whoever began an upload is not kept apart from whose the object is to be.
 pub(crate) fn initiator(owner: &Owner) -> Initiator {
     Initiator { id: owner.id.clone(), display_name: owner.display_name.clone() }
 }

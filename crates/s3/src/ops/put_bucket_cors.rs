@@ -13,6 +13,8 @@ pub(crate) async fn run(
     let input = request.input;
     cors::check(&input.cors_configuration)?;
     let text = documents::write(&input.cors_configuration)?;
-    carob.set(documents::CORS, &input.bucket, input.expected_bucket_owner.as_deref(), Some(text)).await?;
+    carob
+        .set(documents::CORS, &request.extensions, input.expected_bucket_owner.as_deref(), Some(text))
+        .await?;
     Ok(S3Response::new(PutBucketCorsOutput::default()))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http::Extensions;
 use s3s::dto::{PutBucketTaggingInput, PutBucketTaggingOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -15,18 +16,18 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<PutBucketTaggingOutput>> {
     let input = request.input;
     let tags = tags::from_document(input.tagging, Tagged::Bucket)?;
-    set(carob, &input.bucket, input.expected_bucket_owner.as_deref(), tags).await?;
+    set(carob, &request.extensions, input.expected_bucket_owner.as_deref(), tags).await?;
     Ok(S3Response::new(PutBucketTaggingOutput::default()))
 }
 
 /// Puts these tags in place of the bucket's.
 pub(super) async fn set(
     carob: &Carob,
-    bucket: &str,
+    extensions: &Extensions,
     owner: Option<&str>,
     tags: BTreeMap<String, String>,
 ) -> S3Result<()> {
-    let bucket = carob.bucket(bucket, owner).await?;
+    let bucket = carob.bucket(extensions, owner)?;
     let change = move |config: &mut carob_bucket::Config| {
         config.tags.clone_from(&tags);
         Ok(())

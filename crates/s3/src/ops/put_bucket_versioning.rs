@@ -21,7 +21,7 @@ pub(crate) async fn run(
         Some("Suspended") => Versioning::Suspended,
         _ => return Err(malformed_xml()),
     };
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let change = move |config: &mut carob_bucket::Config| {
         config.versioning = versioning;
         Ok(())

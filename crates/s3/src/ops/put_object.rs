@@ -1,7 +1,6 @@
 //! Amazon S3 API reference, PutObject.
 
 use carob_bucket::{Bucket, Precondition, PutOptions, Upload, Uploaded};
-use carob_identity::Resource;
 use futures::StreamExt;
 use http::{HeaderMap, HeaderValue};
 use s3s::dto::{PutObjectInput, PutObjectOutput, StreamingBlob};
@@ -15,7 +14,7 @@ use crate::form::FormFile;
 use crate::headers::{self, Kept, given};
 use crate::locate::written_version;
 use crate::options::MAX_CHUNK;
-use crate::table::{Carob, identity};
+use crate::table::Carob;
 
 pub(crate) async fn run(
     carob: &Carob,
@@ -28,10 +27,9 @@ pub(crate) async fn run(
     let trailers = request.extensions.remove::<TrailingHeaders>();
     let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
     let kept = given!(input).checked()?;
-    let object = Resource::Object { bucket: &input.bucket, key: &input.key };
-    kept.authorize(carob, &identity(&request.extensions)?, object).await?;
-    let Kept { headers, metadata, tags, lock } = kept;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let kept = kept.authorized(carob, &request.extensions, &request.headers, &input.key)?;
+    let Kept { headers, metadata, tags, lock, access } = kept;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     check_early(&bucket, &input.key, &precondition).await?;
 
     let beside = signed_chunk(&request.headers);
@@ -39,7 +37,7 @@ pub(crate) async fn run(
     let body = receive(upload, input.body.take(), form.is_none().then_some(length)).await?;
     let checksum = declared.verify(&body, trailers.as_ref())?;
 
-    let options = PutOptions { headers, metadata, checksum, tags, lock, precondition };
+    let options = PutOptions { headers, metadata, checksum, tags, lock, access, precondition };
     let written = bucket.put(&input.key, body, options).await.map_err(from_bucket)?;
     let record = &written.record;
     let output = PutObjectOutput {

@@ -16,6 +16,6 @@ pub(crate) async fn run(
     let input = request.input;
     let status = input.legal_hold.as_ref().and_then(|hold| hold.status.as_ref()).ok_or_else(malformed_xml)?;
     let on = is_on(status).ok_or_else(malformed_xml)?;
-    carob.amend(input.target()?, Amendment::LegalHold(on)).await?;
+    carob.amend(&request.extensions, input.target()?, Amendment::LegalHold(on)).await?;
     Ok(S3Response::new(PutObjectLegalHoldOutput::default()))
 }

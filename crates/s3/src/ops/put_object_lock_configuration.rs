@@ -19,7 +19,7 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<PutObjectLockConfigurationOutput>> {
     let input = request.input;
     let object_lock = object_lock(input.object_lock_configuration.as_ref())?;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let change = move |config: &mut carob_bucket::Config| {
         if config.versioning != Versioning::Enabled {
             return Err(BucketError::VersioningState("versioning must be enabled first"));

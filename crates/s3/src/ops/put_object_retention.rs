@@ -5,7 +5,7 @@ use s3s::dto::{PutObjectRetentionInput, PutObjectRetentionOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
 use crate::protection::from_document;
-use crate::table::{Carob, identity};
+use crate::table::Carob;
 use crate::target::NamesVersion;
 
 pub(crate) async fn run(
@@ -16,7 +16,7 @@ pub(crate) async fn run(
     let target = input.target()?;
     let retention = from_document(input.retention.as_ref())?;
     let asked = input.bypass_governance_retention.unwrap_or(false);
-    let bypass = carob.bypasses(asked, &identity(&request.extensions)?, target.bucket, target.key).await?;
-    carob.amend(target, Amendment::Retention { retention, bypass }).await?;
+    let bypass = carob.bypasses(asked, &request.extensions, target.key)?;
+    carob.amend(&request.extensions, target, Amendment::Retention { retention, bypass }).await?;
     Ok(S3Response::new(PutObjectRetentionOutput::default()))
 }

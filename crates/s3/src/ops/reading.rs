@@ -3,17 +3,18 @@
 use std::ops::Range;
 
 use carob_bucket::{Checksum, Lock, MAX_PARTS, Object, PartList, Record};
-use carob_identity::{Action, Identity, Resource};
+use carob_identity::Action;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use s3s::{S3Error, S3Result, dto, s3_error};
 
+use crate::access::{Deed, asker, here};
 use crate::checksum::{ChecksumFields, part_sum};
 use crate::conditions::{Conditional, Verdict};
 use crate::error::{bad_part_number, custom, from_bucket, precondition_failed};
 use crate::headers;
 use crate::locate::Located;
 use crate::range::ByteRange;
-use crate::table::{Carob, identity};
+use crate::table::Carob;
 use crate::target::{NamesVersion, Target};
 
 /// The input of an operation that reads an object, or of one that asks about it.
@@ -90,9 +91,9 @@ pub(crate) async fn select<I: ReadInput>(
 ) -> S3Result<Selected> {
     let target = input.target()?;
     let part = input.part_number().map(check_part_number).transpose()?;
-    let Located { object, version_id } = carob.object(target).await?;
+    let Located { object, version_id } = carob.object(extensions, target).await?;
     let record = object.record();
-    let (tag_count, lock) = attached(carob, &identity(extensions)?, target, record).await?;
+    let (tag_count, lock) = attached(carob, extensions, target, record)?;
     let conditional = extensions.remove::<Conditional>().unwrap_or_default();
     match conditional.verdict(record) {
         Verdict::Proceed => {}
@@ -135,18 +136,21 @@ pub(crate) async fn select<I: ReadInput>(
 }
 
 /// What of tags and protection the caller may know: each is a right of its own (API reference, GetObject).
-async fn attached(
+fn attached(
     carob: &Carob,
-    caller: &Identity,
+    extensions: &Extensions,
     target: Target<'_>,
     record: &Record,
 ) -> S3Result<(Option<i32>, Lock)> {
-    let object = Resource::Object { bucket: target.bucket, key: target.key };
-    let may = |right| carob.gatekeeper.allows(caller, right, object);
+    let (asker, here) = (asker(extensions)?, here(extensions)?);
+    let may = |right| {
+        let deed = Deed::on_key(right, target.key).of_version(target.version).to(Some(record));
+        carob.gatekeeper.allows(asker, here, deed)
+    };
     let Lock { retention, legal_hold } = record.lock;
-    let tags = !record.tags.is_empty() && may(Action::GET_OBJECT_TAGGING).await?;
-    let retained = retention.is_some() && may(Action::GET_OBJECT_RETENTION).await?;
-    let held = legal_hold && may(Action::GET_OBJECT_LEGAL_HOLD).await?;
+    let tags = !record.tags.is_empty() && may(Action::GET_OBJECT_TAGGING);
+    let retained = retention.is_some() && may(Action::GET_OBJECT_RETENTION);
+    let held = legal_hold && may(Action::GET_OBJECT_LEGAL_HOLD);
     let tag_count = if tags { i32::try_from(record.tags.len()).ok() } else { None };
     Ok((tag_count, Lock { retention: retention.filter(|_| retained), legal_hold: held }))
 }

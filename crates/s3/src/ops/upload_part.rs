@@ -22,7 +22,7 @@ pub(crate) async fn run(
     let declared = Declared::parse(&request.headers)?;
     let trailers = request.extensions.remove::<TrailingHeaders>();
     let id = upload_id(&input.upload_id)?;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let state = bucket.upload_info(&input.key, id).await.map_err(from_bucket)?;
     check_announced(&state, declared.declared_algorithm())?;
 

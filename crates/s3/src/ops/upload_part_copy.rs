@@ -11,7 +11,7 @@ use crate::checksum::{ChecksumFields, ShowsChecksums};
 use crate::error::{from_bucket, internal, slow_down, too_large};
 use crate::headers;
 use crate::locate::Located;
-use crate::ops::copying;
+use crate::ops::copying::{self, Copied};
 use crate::ops::multipart::{kept_algorithm, upload_id};
 use crate::ops::reading::check_part_number;
 use crate::table::{Carob, begin_long_work};
@@ -31,11 +31,12 @@ pub(crate) async fn run(
     let asked = input.copy_source_range.as_deref().map(|range| parse_range(range).ok_or_else(bad_range));
     let asked = asked.transpose()?;
     let id = upload_id(&input.upload_id)?;
-    let bucket = carob.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let state = bucket.upload_info(&input.key, id).await.map_err(from_bucket)?;
     let owner = input.expected_source_bucket_owner.as_deref();
-    let Located { object: source, version_id } =
+    let Copied { located, .. } =
         copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
+    let Located { object: source, version_id } = located;
     let range = within(asked, source.record().size)?;
 
     let kept = kept_algorithm(&state);

@@ -64,6 +64,14 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
     ("PutObjectRetention", "PUT", "/bobs/key?retention"),
     ("GetObjectLegalHold", "GET", "/bobs/key?legal-hold"),
     ("PutObjectLegalHold", "PUT", "/bobs/key?legal-hold"),
+    ("PutBucketAcl", "PUT", "/bobs?acl"),
+    ("PutObjectAcl", "PUT", "/bobs/key?acl"),
+    ("PutBucketPolicy", "PUT", "/bobs?policy"),
+    ("DeleteBucketPolicy", "DELETE", "/bobs?policy"),
+    ("PutPublicAccessBlock", "PUT", "/bobs?publicAccessBlock"),
+    ("DeletePublicAccessBlock", "DELETE", "/bobs?publicAccessBlock"),
+    ("PutBucketOwnershipControls", "PUT", "/bobs?ownershipControls"),
+    ("DeleteBucketOwnershipControls", "DELETE", "/bobs?ownershipControls"),
 ];
 
 /// ListBuckets, CreateBucket and DeleteObjects, which have tests of their own.
@@ -173,7 +181,8 @@ async fn names_are_shared_and_contents_are_not() {
         server.request(method, target).by(ALICE).send().await.expect_error(404, "NoSuchBucket");
     }
     server.head("/nowhere").by(ALICE).send().await.expect_status(404);
-    server.get("/nowhere").anonymous().send().await.expect_error(403, "AccessDenied");
+    server.get("/nowhere").anonymous().send().await.expect_error(404, "NoSuchBucket");
+    server.get("/bobs").anonymous().send().await.expect_error(403, "AccessDenied");
     let list = async |key| server.get("/").by(key).send().await.expect_status(200);
     assert_eq!(list(ALICE).await.elements("Name"), ["alices", "news"]);
     assert_eq!(list(BOB).await.elements("Name"), ["bobs"]);

@@ -75,13 +75,13 @@ async fn names_that_are_none_are_refused() {
 #[tokio::test]
 async fn what_a_bucket_cannot_be_is_refused() {
     let server = Server::start().await;
-    for (name, value) in [
-        ("x-amz-object-ownership", "ObjectWriter"),
-        ("x-amz-acl", "public-read"),
-        ("x-amz-grant-read", "id=1"),
+    for (name, value, status, code) in [
+        ("x-amz-object-ownership", "Nobody", 400, "InvalidArgument"),
+        ("x-amz-acl", "aws-exec-read", 501, "NotImplemented"),
+        ("x-amz-grant-read", "id=1", 400, "InvalidArgument"),
     ] {
         let create = server.put("/new-bucket", "").header(name, value).send().await;
-        create.expect_error(501, "NotImplemented");
+        create.expect_error(status, code);
     }
     let tags = "<CreateBucketConfiguration><Tags><Tag><Key>{</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>";
     server.put("/new-bucket", tags).send().await.expect_error(400, "InvalidTag");

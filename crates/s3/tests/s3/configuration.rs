@@ -2,24 +2,24 @@
 
 use crate::server::Server;
 
-const ABSENT: [(&str, &str); 11] = [
+const ABSENT: [(&str, &str); 10] = [
     ("cors", "NoSuchCORSConfiguration"),
     ("encryption", "ServerSideEncryptionConfigurationNotFoundError"),
     ("lifecycle", "NoSuchLifecycleConfiguration"),
     ("object-lock", "ObjectLockConfigurationNotFoundError"),
     ("ownershipControls", "OwnershipControlsNotFoundError"),
     ("policy", "NoSuchBucketPolicy"),
-    ("policyStatus", "NoSuchBucketPolicy"),
     ("publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
     ("replication", "ReplicationConfigurationNotFoundError"),
     ("tagging", "NoSuchTagSet"),
     ("website", "NoSuchWebsiteConfiguration"),
 ];
 
-const EMPTY: [(&str, &str); 5] = [
+const EMPTY: [(&str, &str); 6] = [
     ("accelerate", "AccelerateConfiguration"),
     ("logging", "BucketLoggingStatus"),
     ("notification", "NotificationConfiguration"),
+    ("policyStatus", "<IsPublic>false</IsPublic>"),
     ("requestPayment", "<Payer>BucketOwner</Payer>"),
     ("versioning", "VersioningConfiguration"),
 ];
@@ -91,8 +91,9 @@ async fn the_writes_are_not_there() {
     let server = Server::start().await;
     server.fill(&["key"]).await;
     let before = server.state().await;
-    let served = ["cors", "object-lock", "tagging", "versioning"];
-    let all = ABSENT.iter().chain(&EMPTY).map(|(name, _)| *name).chain(["acl"]);
+    let served =
+        ["cors", "object-lock", "ownershipControls", "policy", "publicAccessBlock", "tagging", "versioning"];
+    let all = ABSENT.iter().chain(&EMPTY).map(|(name, _)| *name);
     for name in all.filter(|name| !served.contains(name)) {
         for method in ["PUT", "DELETE"] {
             let answer = server.request(method, &format!("/bucket?{name}")).send().await;

@@ -1,6 +1,8 @@
 //! The S3 API over loopback: signed requests against a space in memory, grouped by operation.
 
 mod accounts;
+mod acls;
+mod anonymous;
 mod answer;
 mod attributes;
 mod auth;
@@ -27,6 +29,7 @@ mod multipart;
 mod object_lock;
 mod observer;
 mod patience;
+mod policies;
 mod put_object;
 mod rate_limits;
 mod raw;

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use carob_block::{MemoryStore, Store};
 use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions};
 use carob_identity::{
-    AccessKeyId, AccessKeys, AccessRequest, Account, Authorizer, Clock, Credentials, Decision, Identity,
-    IdentityError, LimitOptions, ManualClock, RateLimits, Resource, SecretKey, SeededEntropy, SoleAccount,
-    Source, SpaceKey, Timestamp,
+    AccessKeyId, AccessKeys, AccessRequest, Account, Action, Authorizer, Clock, Credentials, Decision, Did,
+    Identity, IdentityError, LimitOptions, ManualClock, RateLimits, Resource, Rights, SecretKey,
+    SeededEntropy, SoleAccount, Source, SpaceKey, Timestamp,
 };
 use carob_s3::{Domains, Observer, S3Frontend, S3Options, service};
 use hyper::body::Incoming;
@@ -52,7 +52,9 @@ impl Drop for Server {
 
 /// Root and a guest.
 #[derive(Debug)]
-struct Keys;
+struct Keys {
+    space: Did,
+}
 
 #[async_trait]
 impl AccessKeys for Keys {
@@ -69,24 +71,37 @@ impl Authorizer for Keys {
         if id.as_str() == ROOT.0 {
             return Ok(Decision::Allow);
         }
-        Ok(match request.resource {
-            Resource::Object { key, .. } if key.starts_with("secret") => Decision::Deny,
-            Resource::Object { key, .. }
-                if key.starts_with("hidden") && request.action.name() == "s3:GetObject" =>
-            {
-                Decision::Deny
-            }
-            // Rights beside those to the object as it is.
-            Resource::Object { .. }
-                if ["Version", "Tagging", "Bypass"]
-                    .iter()
-                    .any(|kind| request.action.name().contains(kind)) =>
-            {
-                Decision::Deny
-            }
-            Resource::Object { .. } => Decision::Allow,
-            Resource::Space | Resource::Bucket(_) => Decision::Deny,
-        })
+        Ok(if may_as_guest(request) { Decision::Allow } else { Decision::Deny })
+    }
+
+    fn rights(&self, request: &AccessRequest<'_>) -> Rights {
+        match request.identity {
+            Some(Identity::AccessKey(id)) if id.as_str() == ROOT.0 => Rights::Everything,
+            Some(_) => Rights::Account { id: self.space, full: false, granted: may_as_guest(request) },
+            None => Rights::None,
+        }
+    }
+}
+
+fn may_as_guest(request: &AccessRequest<'_>) -> bool {
+    match request.resource {
+        Resource::Object { key, .. } if key.starts_with("secret") => false,
+        Resource::Object { key, .. }
+            if key.starts_with("hidden") && request.action.name() == "s3:GetObject" =>
+        {
+            false
+        }
+        // Rights beside those to the object as it is.
+        Resource::Object { .. } => {
+            !["Version", "Tagging", "Bypass"].iter().any(|kind| request.action.name().contains(kind))
+        }
+        // To be told that a key is not there.
+        Resource::Bucket(_) => {
+            let open = |key: &str| !["secret", "hidden"].iter().any(|start| key.starts_with(start));
+            request.action == Action::LIST_BUCKET
+                && request.listed.is_some_and(|key| !key.is_empty() && open(key))
+        }
+        Resource::Space => false,
     }
 }
 
@@ -119,8 +134,8 @@ impl Server {
         let root = ROOT.0.parse().unwrap();
         let options = S3Options {
             space: space.clone(),
-            keys: Arc::new(Keys),
-            authorizer: Arc::new(Keys),
+            keys: Arc::new(Keys { space: *space.did() }),
+            authorizer: Arc::new(Keys { space: *space.did() }),
             directory: Arc::new(SoleAccount(Account::root(*space.did()))),
             limits: Arc::new(RateLimits::new(LimitOptions::default(), root, &clock)),
             clock,
