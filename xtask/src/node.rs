@@ -1,4 +1,4 @@
-//! The JavaScript client: its packages, with pinned versions.
+//! What runs in Node.js: its packages, with pinned versions.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,25 +13,31 @@ use crate::cargo;
 const PACKAGES: &str = include_str!("../clients/package.json");
 const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 
-/// Installs the packages into `target/xtask`, unless they are there with these versions; gives the `NODE_PATH`.
+/// Installs the JavaScript client's packages; gives the `NODE_PATH`.
 pub(crate) async fn install() -> Result<PathBuf> {
-    let dir = cargo::scratch()?.join("node");
+    install_into("node", PACKAGES).await
+}
+
+/// Installs what this `package.json` names into a directory of `target/xtask`, unless it is there with these versions;
+/// gives its `node_modules`.
+pub(crate) async fn install_into(name: &str, packages: &str) -> Result<PathBuf> {
+    let dir = cargo::scratch()?.join(name);
     let modules = dir.join("node_modules");
     let installed = dir.join("installed.json");
-    if std::fs::read_to_string(&installed).is_ok_and(|text| text == PACKAGES) {
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == packages) {
         return Ok(modules);
     }
-    println!("installing the AWS SDK for JavaScript into {}", dir.display());
+    println!("installing packages for Node.js into {}", dir.display());
     std::fs::create_dir_all(&dir)?;
-    std::fs::write(dir.join("package.json"), PACKAGES)?;
+    std::fs::write(dir.join("package.json"), packages)?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--silent"]);
     npm.current_dir(&dir).stdin(Stdio::null()).kill_on_drop(true);
     let status = timeout(INSTALL_LIMIT, npm.status())
         .await
         .with_context(|| format!("npm install did not end within {INSTALL_LIMIT:?}"))?
-        .context("the AWS SDK for JavaScript needs Node.js with npm")?;
+        .context("this needs Node.js with npm")?;
     ensure!(status.success(), "npm install ended with {status}");
-    std::fs::write(installed, PACKAGES)?;
+    std::fs::write(installed, packages)?;
     Ok(modules)
 }

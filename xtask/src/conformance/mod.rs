@@ -2,6 +2,7 @@
 
 mod clients;
 mod large;
+mod verifier;
 
 use anyhow::Result;
 
@@ -17,6 +18,8 @@ pub(crate) enum Conformance {
     Clients(clients::ClientsArgs),
     /// The quick form, for every change: the Python clients on a few hundred files.
     Fast(FastArgs),
+    /// Exports and proofs against a verifier in JavaScript that shares no code with ours.
+    Verifier(verifier::VerifierArgs),
     /// What takes gigabytes or thousands of rounds: resumed uploads, 10,000 parts, memory, racing writers.
     Large(large::LargeArgs),
 }
@@ -33,6 +36,7 @@ impl Conformance {
         match self {
             Self::Clients(args) => args.run().await,
             Self::Fast(args) => args.run().await,
+            Self::Verifier(args) => args.run().await,
             Self::Large(args) => args.run().await,
         }
     }
