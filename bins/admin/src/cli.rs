@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::{Duration, SystemTime};
 
+use carob_http::api::rfc3339;
 use carob_identity::Did;
 use clap::{Args, Parser, Subcommand};
 
@@ -56,16 +58,22 @@ pub(crate) enum Command {
         /// List every key instead of rolling keys up at each slash
         #[arg(long, short)]
         recursive: bool,
+        #[command(flatten)]
+        at: At,
     },
     /// Count the objects under a prefix and their bytes; instant, however many there are
     Du {
         /// A bucket or a prefix in one: s3://bucket/photos/ or bucket/photos/
         target: Target,
+        #[command(flatten)]
+        at: At,
     },
     /// Show everything known of an object
     Stat {
         /// The object: s3://bucket/key or bucket/key
         target: Target,
+        #[command(flatten)]
+        at: At,
     },
     /// Show the newest commits of a bucket
     Log {
@@ -75,12 +83,81 @@ pub(crate) enum Command {
         #[arg(long, short = 'n', value_parser = clap::value_parser!(u64).range(1..=1000))]
         limit: Option<u64>,
     },
+    /// Show which keys differ between two states of a bucket, or of two buckets
+    Diff {
+        /// The earlier state: BUCKET@MOMENT, or BUCKET for what its newest commit changed
+        old: State,
+        /// The later state: @MOMENT, BUCKET or BUCKET@MOMENT [default: the bucket now]
+        new: Option<State>,
+        /// Only keys that start with this
+        #[arg(long, value_name = "PREFIX")]
+        prefix: Option<String>,
+        /// Only count them
+        #[arg(long)]
+        stat: bool,
+        /// Only the keys
+        #[arg(long, conflicts_with = "stat")]
+        name_only: bool,
+    },
+    /// Make a bucket, or a part of it, what it was; the configuration stays, and so does the history
+    Restore {
+        /// The bucket
+        bucket: String,
+        /// Which state: a time, 90s, 45m, 12h or 30d ago, a commit, or a snapshot
+        #[arg(long, value_name = "MOMENT", value_parser = moment)]
+        at: String,
+        /// Only keys that start with this
+        #[arg(long, value_name = "PREFIX", conflicts_with = "key")]
+        prefix: Option<String>,
+        /// Only this key
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// Only show what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Make a bucket that begins as another one is, at once and whatever its size
+    Branch {
+        /// The bucket to begin as
+        bucket: String,
+        /// What to call the new one
+        name: String,
+        #[command(flatten)]
+        at: At,
+        /// The account that shall own it [default: root]
+        #[arg(long, value_name = "ACCOUNT")]
+        owner: Option<String>,
+    },
+    /// Take over what a bucket changed since it and another last had the same objects
+    Merge {
+        /// The bucket whose changes to take
+        from: String,
+        /// The bucket that takes them
+        into: String,
+        #[command(flatten)]
+        rule: Rule,
+    },
     /// Write a bucket to standard output as a CAR: its commit, index and bodies
     Export {
         /// The bucket
         bucket: String,
+        #[command(flatten)]
+        at: At,
     },
-    /// Check an exported bucket offline: every hash, the signature, the shape of the index
+    /// Write to standard output, as a CAR, what proves what is under a key, or that nothing is
+    Prove {
+        /// The object: s3://bucket/key; with --list a bucket or a prefix in one
+        target: Target,
+        /// Prove which objects there are under the prefix, and that these are all
+        #[arg(long)]
+        list: bool,
+        /// Put the body into the proof
+        #[arg(long, conflicts_with = "list")]
+        body: bool,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Check an exported bucket or a proof offline, and say what it shows
     Verify {
         /// The CAR file
         file: PathBuf,
@@ -88,6 +165,64 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DID")]
         space: Option<Did>,
     },
+}
+
+/// Which state of a bucket to look at.
+#[derive(Debug, Args)]
+pub(crate) struct At {
+    /// A past state: a time, 90s, 45m, 12h or 30d ago, a commit, or a snapshot
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) at: Option<String>,
+}
+
+/// What stands under a key that both sides changed.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct Rule {
+    /// Where both changed a key, keep that of the bucket that takes
+    #[arg(long)]
+    pub(crate) ours: bool,
+    /// Where both changed a key, take the other's
+    #[arg(long)]
+    pub(crate) theirs: bool,
+    /// Where both changed a key, merge nothing and say so [default]
+    #[arg(long)]
+    pub(crate) fail: bool,
+}
+
+/// A moment as the gateway reads it; one that is so long ago becomes a time.
+fn moment(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        return Err("a moment is a time, 45m ago, a commit or a snapshot");
+    }
+    let Ok(Lifetime(seconds)) = text.parse() else { return Ok(text.to_owned()) };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let then = now.saturating_sub(Duration::from_secs(seconds)).as_millis();
+    Ok(rfc3339(u64::try_from(then).unwrap_or(u64::MAX)))
+}
+
+/// A bucket and a moment of it, either of which may be left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) bucket: Option<String>,
+    pub(crate) at: Option<String>,
+}
+
+impl FromStr for State {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.strip_prefix("s3://").unwrap_or(text);
+        let (bucket, at) = match text.split_once('@') {
+            Some((bucket, at)) => (bucket, Some(moment(at)?)),
+            None => (text, None),
+        };
+        let bucket = (!bucket.is_empty()).then(|| bucket.trim_end_matches('/').to_owned());
+        if bucket.is_none() && at.is_none() {
+            return Err("a bucket is missing");
+        }
+        Ok(Self { bucket, at })
+    }
 }
 
 #[derive(Debug, Subcommand)]

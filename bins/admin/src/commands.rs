@@ -1,25 +1,28 @@
 //! The commands of `carob`, each a request to the gateway or a read of files.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal, StdoutLock, stdout};
-use std::path::Path;
+use std::io::{BufWriter, IsTerminal, StdoutLock, stdout};
 
-use anyhow::{Context, bail};
-use carob_http::api::{Entry, LogEntry, Object, Status, Usage, rfc3339};
-use carob_http::client::{Client, ListOptions};
-use carob_identity::Did;
-use serde::Serialize;
+use anyhow::bail;
+use carob_http::api::{Branch, Entry, LogEntry, Merge, Object, Restore, Status, Usage};
+use carob_http::client::{Client, ListOptions, Question};
 
-use crate::accounts;
 use crate::cli::{BucketCommand, Cli, Command, Target};
 use crate::output::{Output, bytes};
+use crate::{accounts, history, verify};
 
 pub(crate) type Out = Output<BufWriter<StdoutLock<'static>>>;
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     let client = Client::new(cli.gateway.socket());
-    if let Command::Export { bucket } = &cli.command {
-        return export(&client, bucket).await;
+    if let Command::Export { bucket, at } = &cli.command {
+        return export(&client, bucket, at.at.as_deref()).await;
+    }
+    if let Command::Prove { target, list, body, at } = &cli.command {
+        let key = target.key.as_str();
+        let question = if *list { Question::Prefix(key) } else { Question::Key { key, body: *body } };
+        not_for_a_terminal("prove s3://bucket/key > key.car")?;
+        client.prove(&target.bucket, &question, at.at.as_deref(), &mut tokio::io::stdout()).await?;
+        return Ok(());
     }
     let mut out = Output::new(BufWriter::new(stdout().lock()), cli.json);
     match cli.command {
@@ -31,24 +34,51 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Account(command) => accounts::account(&client, command, &mut out).await?,
         Command::Key(command) => accounts::key(&client, command, &mut out).await?,
-        Command::Ls { target, recursive } => list(&client, target, recursive, &mut out).await?,
-        Command::Du { target } => out.one(&client.usage(&target.bucket, &target.key).await?, usage)?,
-        Command::Stat { target } => out.one(&client.stat(&target.bucket, &target.key).await?, object)?,
+        Command::Ls { target, recursive, at } => list(&client, target, recursive, at.at, &mut out).await?,
+        Command::Du { target: Target { bucket, key }, at } => {
+            out.one(&client.usage(&bucket, &key, at.at.as_deref()).await?, usage)?;
+        }
+        Command::Stat { target: Target { bucket, key }, at } => {
+            out.one(&client.stat(&bucket, &key, at.at.as_deref()).await?, object)?;
+        }
+        Command::Diff { old, new, prefix, stat, name_only } => {
+            let options = history::compared(&old, new, prefix)?;
+            let bucket = old.bucket.unwrap_or_default();
+            history::diff(&client, &bucket, &options, history::Shown::of(stat, name_only), &mut out).await?;
+        }
+        Command::Restore { bucket, at, prefix, key, dry_run } => {
+            let restore = Restore { at, prefix, key };
+            history::restore(&client, &bucket, restore, dry_run, &mut out).await?;
+        }
+        Command::Branch { bucket, name, at, owner } => {
+            let branched = client.branch(&bucket, &Branch { name, at: at.at, owner }).await?;
+            out.one(&branched, history::branched)?;
+        }
+        Command::Merge { from, into, rule } => {
+            let merged = client.merge(&into, &Merge { from, rule: history::rule(&rule) }).await?;
+            out.one(&merged, history::grafted)?;
+        }
         Command::Log { bucket, limit } => {
             let limit = limit.and_then(|limit| usize::try_from(limit).ok());
             let columns = ["SEQ", "TIME", "OBJECTS", "BYTES", "COMMIT"];
             out.table(columns, &client.log(&bucket, limit).await?, log_row)?;
         }
-        // Handled above: it writes no text.
-        Command::Export { .. } => {}
-        Command::Verify { file, space } => out.one(&verify(&file, space.as_ref()).await?, verified)?,
+        // Handled above: they write no text.
+        Command::Export { .. } | Command::Prove { .. } => {}
+        Command::Verify { file, space } => verify::run(&file, space.as_ref(), &mut out).await?,
     }
     Ok(out.flush()?)
 }
 
-async fn list(client: &Client, target: Target, recursive: bool, out: &mut Out) -> anyhow::Result<()> {
+async fn list(
+    client: &Client,
+    target: Target,
+    recursive: bool,
+    at: Option<String>,
+    out: &mut Out,
+) -> anyhow::Result<()> {
     let delimiter = (!recursive).then(|| "/".to_owned());
-    let mut options = ListOptions { prefix: target.key, delimiter, token: None };
+    let mut options = ListOptions { prefix: target.key, delimiter, token: None, at };
     loop {
         let page = client.list(&target.bucket, &options).await?;
         for entry in &page.entries {
@@ -112,65 +142,15 @@ fn object(object: &Object) -> Vec<(&'static str, String)> {
     fields
 }
 
-async fn export(client: &Client, bucket: &str) -> anyhow::Result<()> {
-    if stdout().is_terminal() {
-        bail!(
-            "a CAR is not for the terminal: write it to a file, as in carob export {bucket} > {bucket}.car"
-        );
-    }
-    client.export(bucket, &mut tokio::io::stdout()).await?;
+async fn export(client: &Client, bucket: &str, at: Option<&str>) -> anyhow::Result<()> {
+    not_for_a_terminal(&format!("export {bucket} > {bucket}.car"))?;
+    client.export(bucket, at, &mut tokio::io::stdout()).await?;
     Ok(())
 }
 
-/// What an authentic export holds.
-#[derive(Debug, Serialize)]
-struct Verified {
-    bucket: String,
-    bucket_id: String,
-    space: String,
-    commit: String,
-    seq: u64,
-    time: String,
-    author: String,
-    objects: u64,
-    noncurrent: u64,
-    bytes: u64,
-    blocks: u64,
-}
-
-async fn verify(path: &Path, space: Option<&Did>) -> anyhow::Result<Verified> {
-    let shown = path.display();
-    let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
-    let report = carob_commit::verify_car(BufReader::new(file), space).await;
-    let report = report.with_context(|| format!("{shown} is not authentic"))?;
-    let commit = report.commit;
-    Ok(Verified {
-        bucket: commit.name.clone(),
-        bucket_id: commit.bucket.to_string(),
-        space: commit.space.to_string(),
-        commit: commit.cid().to_string(),
-        seq: commit.seq,
-        time: rfc3339(commit.time.millis),
-        author: commit.author.to_string(),
-        objects: report.objects,
-        noncurrent: report.noncurrent,
-        bytes: report.bytes,
-        blocks: report.blocks,
-    })
-}
-
-fn verified(report: &Verified) -> Vec<(&'static str, String)> {
-    vec![
-        ("verdict", "authentic and complete".into()),
-        ("bucket", report.bucket.clone()),
-        ("space", report.space.clone()),
-        ("signed by", report.author.clone()),
-        ("commit", report.commit.clone()),
-        ("seq", report.seq.to_string()),
-        ("time", report.time.clone()),
-        ("objects", report.objects.to_string()),
-        ("noncurrent", report.noncurrent.to_string()),
-        ("size", bytes(report.bytes)),
-        ("blocks", report.blocks.to_string()),
-    ]
+fn not_for_a_terminal(example: &str) -> anyhow::Result<()> {
+    if stdout().is_terminal() {
+        bail!("a CAR is not for the terminal: write it to a file, as in carob {example}");
+    }
+    Ok(())
 }

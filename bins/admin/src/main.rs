@@ -10,7 +10,9 @@ use cli::Cli;
 mod accounts;
 mod cli;
 mod commands;
+mod history;
 mod output;
+mod verify;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -278,3 +278,93 @@ fn mistakes_with_accounts_are_one_line() {
     }
     assert!(!gateway.run(&["account", "create", "x", "--access-key", "abc"]).status.success());
 }
+
+/// A commit of `photos`, by how many came after it.
+fn commit(gateway: &Gateway, back: usize) -> String {
+    gateway.json::<api::LogEntry>(&["log", "photos"]).remove(back).cid
+}
+
+#[test]
+fn what_differs_is_shown_and_undone() {
+    let gateway = Gateway::start();
+    let first = commit(&gateway, 3);
+    let then = format!("photos@{first}");
+    let diff = gateway.says(&["diff", &then]);
+    let keys: Vec<_> = diff.lines().map(|line| (&line[..1], line[24..].to_owned())).collect();
+    let added = |key: &str| ("+", key.to_owned());
+    assert_eq!(keys, [added("\\u{1b}[31mred"), added("cats/two.jpg"), added("read me")]);
+    assert_eq!(gateway.says(&["diff", "photos", "--name-only"]), "\\u{1b}[31mred\n", "what came last");
+    let backwards = gateway.says(&[
+        "diff",
+        &format!("photos@{}", commit(&gateway, 0)),
+        &format!("@{first}"),
+        "--prefix",
+        "read",
+        "--stat",
+    ]);
+    assert!(
+        backwards.contains("removed        1\n") && backwards.contains("bytes removed  5 B"),
+        "{backwards}"
+    );
+
+    let dry = ["restore", "photos", "--at", &first, "--prefix", "cats/", "--dry-run"];
+    assert_eq!(gateway.says(&dry).trim_end(), format!("- {:>20}  cats/two.jpg", 4));
+    let restored: Vec<api::Grafted> = gateway.json(&dry[..6]);
+    assert_eq!((restored[0].objects_before, restored[0].objects, &restored[0].from), (4, 3, &first));
+    gateway.says(&["restore", "photos", "--at", &first]);
+    assert_eq!(gateway.says(&["ls", "-r", "photos"]).lines().count(), 1);
+    assert_eq!(gateway.says(&["ls", "-r", "photos", "--at", &restored[0].commit]).lines().count(), 3);
+    gateway.says(&["restore", "photos", "--at", &restored[0].commit, "--key", "read me"]);
+    assert!(gateway.says(&["stat", "photos/read me"]).contains("size      5 B"));
+}
+
+#[test]
+fn a_branch_is_merged_back() {
+    let gateway = Gateway::start();
+    let branched: Vec<api::Branched> = gateway.json(&["branch", "photos", "draft"]);
+    assert_eq!((branched[0].owner.as_str(), branched[0].objects), ("root", 4));
+    let first = commit(&gateway, 3);
+    gateway.says(&["restore", "photos", "--at", &first, "--prefix", "cats/"]);
+    assert_eq!(gateway.says(&["diff", "photos", "draft", "--name-only"]), "cats/two.jpg\n");
+    let merged: Vec<api::Grafted> = gateway.json(&["merge", "photos", "draft"]);
+    assert_eq!((merged[0].objects, merged[0].conflicts.len()), (3, 0));
+    assert!(gateway.says(&["diff", "photos", "draft", "--name-only"]).is_empty());
+    let line = complaint(&gateway.run(&["merge", "photos", "photos"]));
+    assert!(line.contains("photos is no branch of photos"), "{line}");
+    assert_eq!(complaint(&gateway.run(&["branch", "photos", "draft"])), "bucket draft exists already");
+    let line = complaint(&gateway.run(&["restore", "photos", "--at", "1990-01-01T00:00:00Z"]));
+    assert!(line.contains("its history begins later"), "{line}");
+}
+
+#[test]
+fn proofs_say_what_they_prove_and_a_changed_one_is_refused() {
+    let gateway = Gateway::start();
+    let space = gateway.space.did().to_string();
+    let prove = |args: &[&str]| {
+        let path = gateway.dir.path().join("proof.car");
+        let output = gateway.run(&[&["prove"], args].concat());
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        std::fs::write(&path, output.stdout).unwrap();
+        path
+    };
+    let says = |path: &Path| gateway.says(&["verify", path.to_str().unwrap(), "--space", &space]);
+    for (args, words) in [
+        (&["s3://photos/read me"][..], "an object of this CID is under this key at this commit"),
+        (&["s3://photos/read me", "--body"], "these bytes are under this key at this commit"),
+        (&["s3://photos/read"], "there is no object under this key at this commit"),
+        (&["s3://photos/cats/", "--list"], "these 2 objects and no others are under this prefix"),
+        (&["s3://photos/dogs/", "--list"], "these 0 objects and no others are under this prefix"),
+    ] {
+        let path = prove(args);
+        let text = says(&path);
+        assert!(text.contains(words), "{args:?}: {text}");
+        let mut bad = std::fs::read(&path).unwrap();
+        let middle = bad.len() / 2;
+        bad[middle] ^= 1;
+        std::fs::write(&path, &bad).unwrap();
+        let line = complaint(&gateway.run(&["verify", path.to_str().unwrap(), "--space", &space]));
+        assert!(line.contains("is not authentic"), "{line}");
+    }
+    let past = prove(&["photos/read me", "--at", &commit(&gateway, 3)]);
+    assert!(says(&past).contains("there is no object under this key"));
+}

@@ -13,12 +13,13 @@ use crate::amend::Amendment;
 use crate::configure::ConfigChange;
 use crate::expiry::Expired;
 use crate::flushing::{Flushing, Lost};
+use crate::graft::{Graft, Grafted};
 use crate::group::Group;
 use crate::history::SkipChain;
 use crate::named::{NamedSnapshot, Naming};
 use crate::pins::Pin;
 use crate::space::Inner;
-use crate::{BucketError, BucketInfo, DeleteOptions, Deleted, Precondition, Snapshot, Written};
+use crate::{BucketError, BucketInfo, DeleteOptions, Deleted, Precondition, Snapshot, Written, bases};
 
 /// The most operations in one group, and the most that wait for the next.
 const GROUP_LIMIT: usize = 1024;
@@ -73,6 +74,8 @@ pub(crate) enum Op {
     Expire { expired: Vec<Expired>, reply: Reply<()> },
     /// Gives the newest commit a name, or takes one away.
     Name { name: String, naming: Naming, reply: Reply<NamedSnapshot> },
+    /// Brings in objects of another state.
+    Graft { graft: Box<Graft>, reply: Reply<Grafted> },
     /// Deletes the bucket itself.
     DeleteBucket { reply: Reply<()> },
 }
@@ -91,6 +94,7 @@ impl Op {
             | Self::Abort { .. }
             | Self::Expire { .. }
             | Self::Name { .. }
+            | Self::Graft { .. }
             | Self::DeleteBucket { .. } => None,
         }
     }
@@ -105,6 +109,7 @@ impl Op {
         match self {
             Self::Put { reply, .. } | Self::Amend { reply, .. } => _ = reply.send(Err(error)),
             Self::Configure { reply, .. } => _ = reply.send(Err(error)),
+            Self::Graft { reply, .. } => _ = reply.send(Err(error)),
             Self::Delete { reply, .. } => _ = reply.send(Err(error)),
             Self::Begin { reply, .. }
             | Self::Part { reply, .. }
@@ -251,7 +256,8 @@ impl Committer {
         let tip = self.tip().await?;
         let before = tip.heads();
         let group = Group::apply(&self.space, tip, ops).await?;
-        let swaps = self.swaps(before, group.tip.heads());
+        let mut swaps = self.swaps(before, group.tip.heads());
+        swaps.extend_from_slice(&group.swaps);
         Ok((group, swaps))
     }
 
@@ -340,6 +346,7 @@ impl Committer {
                 let name = uploads_head(self.bucket.id);
                 swaps.push(HeadSwap { name, expected: Some(uploads.root()), next: None });
             }
+            swaps.extend(bases::forget(&*self.space.store, self.bucket.id).await?);
             match self.space.store.commit(&[], &swaps).await {
                 Ok(()) => return Ok(()),
                 Err(StoreError::Conflict { .. }) => self.tip = None,

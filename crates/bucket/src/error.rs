@@ -29,6 +29,20 @@ pub enum BucketError {
          or a snapshot"
     )]
     InvalidMoment(String),
+    /// Neither bucket was branched from the other.
+    #[error("bucket {from} is no branch of {into}, nor the other way round: nothing tells what each changed")]
+    Unrelated {
+        /// What was to be merged.
+        from: String,
+        /// What it was to be merged into.
+        into: String,
+    },
+    /// Both sides of a merge changed the same keys; the first of them.
+    #[error("both sides changed {} of the same keys, {:?} among them", .0.len(), .0.first())]
+    Conflicts(Vec<String>),
+    /// More objects than are proven at once.
+    #[error("more than {} objects: prove a longer prefix", carob_commit::MAX_PROVEN)]
+    TooManyObjects,
     /// A past state of a bucket cannot be changed.
     #[error("a past state of a bucket cannot be changed")]
     ReadOnly,

@@ -24,23 +24,21 @@ impl Snapshot {
     /// object and each noncurrent version in key order its record (where it has a block of its own), body and outboards. Self-contained, and in bounded
     /// memory however large the bucket is.
     pub fn export(&self) -> impl Stream<Item = Result<Block, BucketError>> + Send + 'static {
-        let (sender, receiver) = mpsc::channel(AHEAD);
         let snapshot = self.clone();
-        let walk = async move {
-            if let Err(error) = snapshot.export_to(&sender).await {
-                _ = sender.send(Err(error)).await;
-            }
-        };
-        let received = futures::stream::unfold(receiver, |mut receiver| async move {
-            receiver.recv().await.map(|block| (block, receiver))
-        });
-        // The walk runs only while the stream is polled, and ends with it.
-        let walk = futures::stream::once(walk).filter_map(|()| async { None });
-        futures::stream::select(received, walk)
+        walk(|to| async move { snapshot.export_to(&to).await })
+    }
+
+    /// Every block of an object's body: body, part list and outboards.
+    pub fn body_blocks(
+        &self,
+        record: Record,
+    ) -> impl Stream<Item = Result<Block, BucketError>> + Send + 'static {
+        let store = Arc::clone(self.store());
+        walk(|to| async move { Out::new(&to).object(&store, &record).await })
     }
 
     async fn export_to(&self, to: &mpsc::Sender<Result<Block, BucketError>>) -> Result<(), BucketError> {
-        let mut out = Out { to, seen: HashSet::new(), order: VecDeque::new() };
+        let mut out = Out::new(to);
         let store = self.store();
         out.send(block(&**store, &self.cid()).await?).await;
         if let Some(config) = &self.commit().config {
@@ -76,7 +74,33 @@ struct Out<'a> {
     order: VecDeque<Cid>,
 }
 
-impl Out<'_> {
+/// What a walk sends, as a stream.
+fn walk<F>(
+    walk: impl FnOnce(mpsc::Sender<Result<Block, BucketError>>) -> F,
+) -> impl Stream<Item = Result<Block, BucketError>> + Send + 'static
+where
+    F: Future<Output = Result<(), BucketError>> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let walked = walk(sender.clone());
+    let walk = async move {
+        if let Err(error) = walked.await {
+            _ = sender.send(Err(error)).await;
+        }
+    };
+    let received = futures::stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|block| (block, receiver))
+    });
+    // The walk runs only while the stream is polled, and ends with it.
+    let walk = futures::stream::once(walk).filter_map(|()| async { None });
+    futures::stream::select(received, walk)
+}
+
+impl<'a> Out<'a> {
+    fn new(to: &'a mpsc::Sender<Result<Block, BucketError>>) -> Self {
+        Self { to, seen: HashSet::new(), order: VecDeque::new() }
+    }
+
     async fn send(&self, block: Block) {
         // A reader that has gone away is noticed by the walk.
         _ = self.to.send(Ok(block)).await;

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use carob_block::{Block, Cid, Session};
+use carob_block::{Block, Cid, HeadSwap, Session};
 use carob_commit::{Config, Record, Unsigned};
 use carob_identity::Hlc;
 use carob_index::{Entry, Params, Tree};
 
 use crate::committer::{DeletedKeys, Op, Tip};
+use crate::graft::Grafted;
 use crate::group_writes::Removed;
 use crate::snapshot::Trees;
 use crate::space::Inner;
@@ -24,6 +25,8 @@ pub(crate) struct Group {
     pub(crate) session: Box<dyn Session>,
     /// One for each operation, in order.
     outcomes: Vec<Outcome>,
+    /// Heads that move besides the bucket's own.
+    pub(crate) swaps: Vec<HeadSwap>,
     /// The commit that each outcome's number means.
     commits: Vec<Cid>,
 }
@@ -34,6 +37,7 @@ enum Outcome {
     Delete(Vec<Result<Removed, BucketError>>),
     Amend(Result<(Arc<Record>, usize), BucketError>),
     Configure(Result<usize, BucketError>),
+    Graft(Result<Grafted, BucketError>),
     Upload(Result<(), BucketError>),
     Complete(Result<Option<(Arc<Record>, usize)>, BucketError>),
 }
@@ -60,6 +64,12 @@ pub(crate) struct Builder<'a> {
     pub(crate) upload_edits: BTreeMap<Bytes, Option<Entry>>,
     /// What is too large to stand in a node.
     pub(crate) spilled: Vec<Block>,
+    /// The tree of objects that the next commit's edits are made to, if it is another.
+    pub(crate) grafted: Option<Tree>,
+    /// The commit of another bucket that the next commit follows too.
+    pub(crate) merged: Option<Cid>,
+    /// Heads that move besides the bucket's own.
+    pub(crate) swaps: Vec<HeadSwap>,
     pub(crate) time: Hlc,
 }
 
@@ -77,6 +87,9 @@ impl Group {
             config: None,
             upload_edits: BTreeMap::new(),
             spilled: Vec::new(),
+            grafted: None,
+            merged: None,
+            swaps: Vec::new(),
             time: space.clock.now(),
         };
         let mut outcomes = Vec::with_capacity(ops.len());
@@ -98,6 +111,7 @@ impl Group {
                 Op::Configure { change, .. } => {
                     outcomes.push(Outcome::Configure(builder.configure(change).await?));
                 }
+                Op::Graft { graft, .. } => outcomes.push(Outcome::Graft(builder.graft(graft).await?)),
                 Op::Begin { key, id, state, .. } => {
                     outcomes.push(Outcome::Upload(builder.begin(key, *id, state)));
                 }
@@ -117,8 +131,8 @@ impl Group {
         }
         builder.seal().await?;
         builder.seal_uploads().await?;
-        let Builder { session, tip, commits, .. } = builder;
-        Ok(Self { tip, session, outcomes, commits })
+        let Builder { session, tip, commits, swaps, .. } = builder;
+        Ok(Self { tip, session, outcomes, swaps, commits })
     }
 
     /// Tells every caller, once the group is durable.
@@ -142,6 +156,7 @@ impl Group {
                         results.into_iter().map(|result| result.map(deleted)).collect();
                     _ = reply.send(Ok(results));
                 }
+                (Op::Graft { reply, .. }, Outcome::Graft(result)) => _ = reply.send(result),
                 (Op::Configure { reply, .. }, Outcome::Configure(result)) => {
                     _ = reply.send(result.map(commit));
                 }
@@ -165,7 +180,7 @@ impl Group {
 impl Builder<'_> {
     /// Whether something waits for the next commit.
     pub(crate) fn is_dirty(&self) -> bool {
-        !self.touched.is_empty() || self.config.is_some()
+        !self.touched.is_empty() || self.config.is_some() || self.grafted.is_some()
     }
 
     /// Makes the edits so far a commit.
@@ -175,6 +190,7 @@ impl Builder<'_> {
         }
         self.touched.clear();
         let Trees { objects, versions } = self.tip.snapshot.trees().clone();
+        let objects = self.grafted.take().unwrap_or(objects);
         let mut blocks = std::mem::take(&mut self.spilled);
         let edited = objects.edit(std::mem::take(&mut self.edits)).await?;
         blocks.extend(edited.blocks);
@@ -197,7 +213,7 @@ impl Builder<'_> {
             objects: trees.objects.root(),
             versions: trees.versions.as_ref().map(Tree::root),
             config: config_link,
-            parents: vec![parent.cid()],
+            parents: [Some(parent.cid()), self.merged.take()].into_iter().flatten().collect(),
             skip: self.tip.skips.skip(),
             seq: parent.seq + 1,
             time: self.time,

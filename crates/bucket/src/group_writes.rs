@@ -260,7 +260,7 @@ impl Builder<'_> {
         if keeps { self.set_version(key, &Version::Object(Box::new(record.clone()))) } else { Ok(()) }
     }
 
-    fn set_current(&mut self, key: &str, record: &Record) -> Result<(), BucketError> {
+    pub(crate) fn set_current(&mut self, key: &str, record: &Record) -> Result<(), BucketError> {
         let (value, block) = record.to_value()?;
         self.spilled.extend(block);
         self.edits.insert(key_bytes(key), Some(Entry { value, weight: record.size }));

@@ -30,7 +30,10 @@
 //! ```
 
 mod amend;
+mod bases;
+mod branch;
 mod bucket;
+mod changes;
 mod collect;
 mod collector;
 mod committer;
@@ -41,7 +44,9 @@ mod escape;
 mod expiry;
 mod export;
 mod flushing;
+mod graft;
 mod group;
+mod group_graft;
 mod group_uploads;
 mod group_writes;
 mod history;
@@ -56,6 +61,7 @@ mod object;
 mod past;
 mod pins;
 mod precondition;
+mod prove;
 mod retention;
 mod snapshot;
 mod space;
@@ -70,15 +76,17 @@ mod versions;
 pub use amend::Amendment;
 pub use bucket::{Bucket, DeleteOptions, Deleted, PutOptions, Written};
 pub use carob_commit::{
-    Blake3Root, BucketId, ChecksumType, Commit, Config, DefaultRetention, DeleteMarker, ETag,
-    HistoryRetention, Layout, Lock, ObjectHeaders, ObjectLock, Part, PartList, PartState, Record, Retention,
+    Answer, Blake3Root, BucketId, ChecksumType, Claim, Commit, Config, DefaultRetention, DeleteMarker, ETag,
+    HistoryRetention, Layout, Lock, ObjectHeaders, ObjectLock, Part, PartList, PartState, Question, Record, Retention,
     RetentionMode, RetentionPeriod, UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName,
     Versioning,
 };
 pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, Share};
+pub use changes::{Changes, KeyChange, Portion};
 pub use collect::{CollectOptions, Collected, CollectedBucket};
 pub use collector::{Collector, CollectorFigures};
 pub use error::BucketError;
+pub use graft::{Grafted, MAX_CONFLICTS, MergeRule};
 pub use history::LogEntry;
 pub use listing::{ListEntry, ListPage, ListQuery, ListStart};
 pub use lock::MAX_RETENTION_DAYS;
@@ -87,6 +95,7 @@ pub use multipart::{CompleteOptions, MAX_PARTS, MIN_PART_BYTES, PartClaim, Uploa
 pub use named::NamedSnapshot;
 pub use object::{ByteStream, Object};
 pub use precondition::{EtagCondition, Precondition};
+pub use prove::Proof;
 pub use snapshot::{Found, Snapshot, Usage};
 pub use space::{BucketInfo, Space, SpaceOptions};
 pub use system::{NewKey, System, SystemError, SystemOptions};

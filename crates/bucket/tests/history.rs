@@ -36,7 +36,7 @@ async fn state(snapshot: &Snapshot) -> BTreeMap<String, u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn every_moment_has_the_state_that_it_had(

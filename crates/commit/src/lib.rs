@@ -24,6 +24,7 @@ mod kept;
 mod lock;
 mod multipart;
 mod parts;
+mod proof;
 mod record;
 mod system;
 mod verify;
@@ -39,9 +40,10 @@ pub use kept::{HistoryRetention, Kept, KeptCommit, NamedCommit};
 pub use lock::{Lock, Retention, RetentionMode};
 pub use multipart::{CompletedState, PartState, UploadChecksum, UploadId, UploadState, uploads_head};
 pub use parts::{Part, PartList};
+pub use proof::{Answer, Claim, MAX_PROVEN, Proven, Question, answer};
 pub use record::{Blake3Root, ChecksumType, Layout, ObjectHeaders, Record};
 pub use system::{AccountState, KeyState, SYSTEM_HEAD, SystemState};
-pub use verify::{Report, VerifyError, verify_car};
+pub use verify::{Report, Verified, VerifyError, verify_car, verify_file};
 pub use version::{DeleteMarker, Version, VersionId, VersionName};
 
 /// Why bytes are not one of this crate's structures, or not an authentic one.

@@ -1,6 +1,6 @@
 //! The offline check of an exported bucket: nothing is trusted but the commit's signature.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +14,11 @@ use carob_index::{IndexError, NodeCache, Totals, Tree};
 use carob_object::ObjectError;
 use futures::TryStreamExt;
 
+use crate::proof::{self, Claim, Proven};
 use crate::{Blake3Root, Commit, CommitError, Config, Inline, PartList, Record, TreeValue, Version};
 
 /// Memory for decoded index nodes while verifying, in bytes.
-const NODE_CACHE: u64 = 16 << 20;
+pub(crate) const NODE_CACHE: u64 = 16 << 20;
 
 /// What an authentic export holds.
 #[derive(Debug, Clone)]
@@ -52,6 +53,12 @@ pub enum VerifyError {
     /// The author is not the space's own key, and no delegation is part of an export.
     #[error("signed by {0}, which is not the space's key")]
     OtherAuthor(Did),
+    /// A proof holds a block that its answer does not need.
+    #[error("block {0} has no part in the proof")]
+    Unneeded(Cid),
+    /// More objects than are proven at once.
+    #[error("more than {} objects: prove a longer prefix", crate::MAX_PROVEN)]
+    TooMany,
     /// A block is missing from the file.
     #[error("block {0} is missing from the file")]
     Missing(Cid),
@@ -76,6 +83,31 @@ pub enum VerifyError {
     },
 }
 
+/// What an authentic file shows.
+#[derive(Debug, Clone)]
+pub enum Verified {
+    /// A whole bucket.
+    Export(Report),
+    /// The answer to a question.
+    Proof(Proven),
+}
+
+/// Checks an exported bucket or a proof, whichever the file is.
+///
+/// # Errors
+/// As [`verify_car`].
+pub async fn verify_file<R>(file: R, space: Option<&Did>) -> Result<Verified, VerifyError>
+where
+    R: Read + Seek + Send + 'static,
+{
+    let (root, blocks) = CarBlocks::scan(file)?;
+    let block = get(&blocks, root).await?;
+    match Claim::from_block(&block) {
+        Ok(claim) => proof::check(Arc::new(blocks), claim, space).await.map(Verified::Proof),
+        Err(_) => verify_blocks(root, blocks, space).await.map(Verified::Export),
+    }
+}
+
 /// Checks an exported bucket: every block's hash, the commit's signature, the shape of the index and its
 /// totals, and for each object the body's size and BLAKE3 roots.
 ///
@@ -88,15 +120,25 @@ where
     R: Read + Seek + Send + 'static,
 {
     let (root, blocks) = CarBlocks::scan(file)?;
-    let count = blocks.places.len() as u64;
-    let blocks: Arc<dyn ReadBlocks> = Arc::new(blocks);
-    let commit = Commit::from_block(&get(&*blocks, root).await?)?;
+    verify_blocks(root, blocks, space).await
+}
+
+/// The commit must be signed by the space's own key, and by that of the space that is asked for.
+pub(crate) fn check_author(commit: &Commit, space: Option<&Did>) -> Result<(), VerifyError> {
     if space.is_some_and(|space| *space != commit.space) {
         return Err(VerifyError::OtherSpace(commit.space));
     }
     if commit.author != commit.space {
         return Err(VerifyError::OtherAuthor(commit.author));
     }
+    Ok(())
+}
+
+async fn verify_blocks(root: Cid, blocks: CarBlocks, space: Option<&Did>) -> Result<Report, VerifyError> {
+    let count = blocks.places.len() as u64;
+    let blocks: Arc<dyn ReadBlocks> = Arc::new(blocks);
+    let commit = Commit::from_block(&get(&*blocks, root).await?)?;
+    check_author(&commit, space)?;
     if let Some(config) = commit.config {
         Config::from_block(&get(&*blocks, config).await?)?;
     }
@@ -164,7 +206,11 @@ async fn check_tree<T: Bodied>(blocks: &Arc<dyn ReadBlocks>, root: Cid) -> Resul
     Ok(totals)
 }
 
-async fn check_body(blocks: &Arc<dyn ReadBlocks>, key: String, record: &Record) -> Result<(), VerifyError> {
+pub(crate) async fn check_body(
+    blocks: &Arc<dyn ReadBlocks>,
+    key: String,
+    record: &Record,
+) -> Result<(), VerifyError> {
     let mismatch = |what| VerifyError::Mismatch { key: key.clone(), what };
     let object = |source| VerifyError::Object { key: key.clone(), source };
     let body = carob_object::read(Arc::clone(blocks), record.content, record.size, 0..record.size);
@@ -206,7 +252,7 @@ async fn spans(blocks: &dyn ReadBlocks, record: &Record) -> Result<Vec<(u64, Bla
     Ok(parts.0.into_iter().map(|part| (part.size, part.blake3)).collect())
 }
 
-async fn get(blocks: &dyn ReadBlocks, cid: Cid) -> Result<Block, VerifyError> {
+pub(crate) async fn get(blocks: &dyn ReadBlocks, cid: Cid) -> Result<Block, VerifyError> {
     match blocks.get(&cid).await {
         Ok(Some(block)) => Ok(block),
         Ok(None) => Err(VerifyError::Missing(cid)),
@@ -214,7 +260,7 @@ async fn get(blocks: &dyn ReadBlocks, cid: Cid) -> Result<Block, VerifyError> {
     }
 }
 
-fn index(error: IndexError) -> VerifyError {
+pub(crate) fn index(error: IndexError) -> VerifyError {
     match error {
         IndexError::MissingNode(cid) => VerifyError::Missing(cid),
         other => other.into(),
@@ -222,19 +268,24 @@ fn index(error: IndexError) -> VerifyError {
 }
 
 /// The blocks of a CAR, found by where they lie in the file.
-struct CarBlocks<R> {
-    file: Mutex<R>,
+pub(crate) struct CarBlocks {
+    file: Mutex<Box<dyn Source>>,
     places: HashMap<Cid, Place>,
+    unread: Mutex<HashSet<Cid>>,
 }
+
+trait Source: Read + Seek + Send {}
+
+impl<R: Read + Seek + Send> Source for R {}
 
 struct Place {
     offset: u64,
     len: usize,
 }
 
-impl<R: Read + Seek> CarBlocks<R> {
+impl CarBlocks {
     /// Reads the whole file once, checking every block.
-    fn scan(mut file: R) -> Result<(Cid, Self), VerifyError> {
+    fn scan(mut file: impl Read + Seek + Send + 'static) -> Result<(Cid, Self), VerifyError> {
         let mut reader = CarReader::new(&mut file)?;
         let root = match reader.roots() {
             [root] => *root,
@@ -245,20 +296,27 @@ impl<R: Read + Seek> CarBlocks<R> {
             let len = block.data().len();
             places.insert(*block.cid(), Place { offset: reader.offset() - len as u64, len });
         }
-        Ok((root, Self { file: Mutex::new(file), places }))
+        let unread = Mutex::new(places.keys().copied().collect());
+        Ok((root, Self { file: Mutex::new(Box::new(file)), places, unread }))
+    }
+
+    /// A block that nobody asked for.
+    pub(crate) fn unread(&self) -> Option<Cid> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).iter().min().copied()
     }
 }
 
-impl<R> fmt::Debug for CarBlocks<R> {
+impl fmt::Debug for CarBlocks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CarBlocks").field("blocks", &self.places.len()).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl<R: Read + Seek + Send> ReadBlocks for CarBlocks<R> {
+impl ReadBlocks for CarBlocks {
     async fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
         let Some(place) = self.places.get(cid) else { return Ok(None) };
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).remove(cid);
         let mut data = vec![0; place.len];
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(place.offset)).and_then(|_| file.read_exact(&mut data)).map_err(

@@ -154,6 +154,115 @@ pub struct LogEntry {
     pub bytes: u64,
 }
 
+/// A key that differs, a line of `GET /_carob/buckets/{bucket}/diff?from=&to=&to-bucket=&prefix=&key=`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The key.
+    pub key: String,
+    /// What was there; absent if nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<ChangedObject>,
+    /// What is there; absent if nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<ChangedObject>,
+}
+
+/// One side of a [`Change`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedObject {
+    /// Its length.
+    pub size: u64,
+    /// When it was written.
+    pub modified: String,
+    /// Its ETag, without quotes.
+    pub etag: String,
+    /// Its content CID.
+    pub cid: String,
+}
+
+/// The body of `POST /_carob/buckets/{bucket}/restore`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restore {
+    /// A time, a commit or a snapshot.
+    pub at: String,
+    /// Only keys that start with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Only this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// What a restore or a merge came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grafted {
+    /// The commit with the result.
+    pub commit: String,
+    /// The commit that it came from.
+    pub from: String,
+    /// How many objects there were.
+    pub objects_before: u64,
+    /// How many there are.
+    pub objects: u64,
+    /// The keys that both sides of a merge had changed, at most 1,000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<String>,
+}
+
+/// The body of `POST /_carob/buckets/{bucket}/branch`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Branch {
+    /// What to call the new bucket.
+    pub name: String,
+    /// A time, a commit or a snapshot, if it is not to begin as the bucket is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The account that shall own it, if not the root account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// The answer to [`Branch`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branched {
+    /// The new bucket's name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// The name of the account that owns it.
+    pub owner: String,
+    /// The commit that it began as.
+    pub from: String,
+    /// How many objects it has.
+    pub objects: u64,
+    /// The sum of their sizes.
+    pub bytes: u64,
+}
+
+/// The body of `POST /_carob/buckets/{bucket}/merge`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Merge {
+    /// The bucket whose changes to take.
+    pub from: String,
+    /// What stands under a key that both changed.
+    pub rule: MergeRule,
+}
+
+/// What stands under a key that both sides of a merge changed, each in its own way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MergeRule {
+    /// What the bucket has that is merged into.
+    Ours,
+    /// What the other one has.
+    Theirs,
+    /// Nothing is merged then.
+    Fail,
+}
+
 /// Who owns buckets, in `GET /_carob/accounts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {

@@ -67,6 +67,37 @@ pub struct ListOptions {
     pub delimiter: Option<String>,
     /// The `next` of the page before.
     pub token: Option<String>,
+    /// The moment to list, if not now.
+    pub at: Option<String>,
+}
+
+/// What to prove.
+#[derive(Debug, Clone, Copy)]
+pub enum Question<'a> {
+    /// What is under this key.
+    Key {
+        /// The key.
+        key: &'a str,
+        /// Whether the body shall be part of the proof.
+        body: bool,
+    },
+    /// Which objects have keys that start so.
+    Prefix(&'a str),
+}
+
+/// What to compare; empty is the state now, and no restriction.
+#[derive(Debug, Clone, Default)]
+pub struct DiffOptions {
+    /// The earlier moment.
+    pub from: Option<String>,
+    /// The later moment.
+    pub to: Option<String>,
+    /// The bucket that the later moment is of, if another.
+    pub to_bucket: Option<String>,
+    /// Only keys that start with this.
+    pub prefix: Option<String>,
+    /// Only this key.
+    pub key: Option<String>,
 }
 
 /// Asks a gateway. Each call makes a connection of its own.
@@ -103,11 +134,9 @@ impl Client {
     /// [`ClientError`].
     pub async fn list(&self, bucket: &str, options: &ListOptions) -> Result<api::Listing, ClientError> {
         let mut route = format!("{}?prefix={}", route(bucket, "objects"), encode(&options.prefix));
-        for (name, value) in [("delimiter", &options.delimiter), ("token", &options.token)] {
-            if let Some(value) = value {
-                route.push_str(&format!("&{name}={}", encode(value)));
-            }
-        }
+        let ListOptions { delimiter, token, at, .. } = options;
+        let given = [("delimiter", delimiter), ("token", token), ("at", at)];
+        route.push_str(&parameters(given.map(|(name, value)| (name, value.as_deref()))));
         self.json(route).await
     }
 
@@ -115,16 +144,23 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn usage(&self, bucket: &str, prefix: &str) -> Result<api::Usage, ClientError> {
-        self.json(format!("{}?prefix={}", route(bucket, "usage"), encode(prefix))).await
+    pub async fn usage(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        at: Option<&str>,
+    ) -> Result<api::Usage, ClientError> {
+        let at = parameters([("at", at)]);
+        self.json(format!("{}?prefix={}{at}", route(bucket, "usage"), encode(prefix))).await
     }
 
     /// What is known of an object.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn stat(&self, bucket: &str, key: &str) -> Result<api::Object, ClientError> {
-        self.json(format!("{}?key={}", route(bucket, "stat"), encode(key))).await
+    pub async fn stat(&self, bucket: &str, key: &str, at: Option<&str>) -> Result<api::Object, ClientError> {
+        let at = parameters([("at", at)]);
+        self.json(format!("{}?key={}{at}", route(bucket, "stat"), encode(key))).await
     }
 
     /// The newest commits of a bucket.
@@ -140,18 +176,106 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn export(&self, bucket: &str, to: &mut (impl AsyncWrite + Unpin)) -> Result<u64, ClientError> {
-        let response = self.get(route(bucket, "export")).await?;
+    pub async fn export(
+        &self,
+        bucket: &str,
+        at: Option<&str>,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<u64, ClientError> {
+        let at = parameters([("at", at)]);
+        self.download(format!("{}?{at}", route(bucket, "export")), "the export broke off", to).await
+    }
+
+    /// Writes the proof of what is under a key, or of which keys start with it, as a CAR.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn prove(
+        &self,
+        bucket: &str,
+        question: &Question<'_>,
+        at: Option<&str>,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<u64, ClientError> {
+        let question = match question {
+            Question::Key { key, body: false } => parameters([("key", Some(*key))]),
+            Question::Key { key, body: true } => parameters([("key", Some(*key)), ("body", Some(""))]),
+            Question::Prefix(prefix) => parameters([("prefix", Some(*prefix))]),
+        };
+        let at = parameters([("at", at)]);
+        self.download(format!("{}?{question}{at}", route(bucket, "proof")), "the proof broke off", to).await
+    }
+
+    async fn download(
+        &self,
+        route: String,
+        broke_off: &'static str,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<u64, ClientError> {
+        let response = self.get(route).await?;
         let mut body = response.into_body();
         let mut written = 0;
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(broken("the export broke off"))?;
+            let frame = frame.map_err(broken(broke_off))?;
             let Ok(data) = frame.into_data() else { continue };
             to.write_all(&data).await.map_err(ClientError::Output)?;
             written += data.len() as u64;
         }
         to.flush().await.map_err(ClientError::Output)?;
         Ok(written)
+    }
+
+    /// What differs between two states, a key at a time.
+    ///
+    /// # Errors
+    /// [`ClientError`], also that of `each`. What was told until then is right but not all.
+    pub async fn diff(
+        &self,
+        bucket: &str,
+        options: &DiffOptions,
+        mut each: impl FnMut(api::Change) -> std::io::Result<()>,
+    ) -> Result<(), ClientError> {
+        let DiffOptions { from, to, to_bucket, prefix, key } = options;
+        let given = [("from", from), ("to", to), ("to-bucket", to_bucket), ("prefix", prefix), ("key", key)];
+        let given = parameters(given.map(|(name, value)| (name, value.as_deref())));
+        let mut body = self.get(format!("{}?{given}", route(bucket, "diff"))).await?.into_body();
+        let mut rest = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(broken("the comparison broke off"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            rest.extend_from_slice(&data);
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                let change = serde_json::from_slice(&line);
+                let change = change.map_err(broken("the gateway's answer is not understood"))?;
+                each(change).map_err(ClientError::Output)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a bucket, or a part of it, what it was.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn restore(&self, bucket: &str, restore: &api::Restore) -> Result<api::Grafted, ClientError> {
+        self.post(&route(bucket, "restore"), restore).await
+    }
+
+    /// Makes a bucket that begins as this one is or was.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn branch(&self, bucket: &str, branch: &api::Branch) -> Result<api::Branched, ClientError> {
+        self.post(&route(bucket, "branch"), branch).await
+    }
+
+    /// Takes over what another bucket changed.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn merge(&self, bucket: &str, merge: &api::Merge) -> Result<api::Grafted, ClientError> {
+        self.post(&route(bucket, "merge"), merge).await
     }
 
     /// All accounts, the root's first.
@@ -255,6 +379,12 @@ impl Client {
 
 fn route(bucket: &str, leaf: &str) -> String {
     format!("/buckets/{}/{leaf}", encode(bucket))
+}
+
+/// Those that are given, each with an ampersand before it.
+fn parameters<const N: usize>(given: [(&str, Option<&str>); N]) -> String {
+    let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    given.map(|(name, value)| format!("&{name}={}", encode(value))).collect()
 }
 
 fn encode(text: &str) -> String {

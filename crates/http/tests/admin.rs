@@ -132,7 +132,7 @@ async fn stat_tells_all_of_an_object_whatever_its_key() {
         ..PutOptions::default()
     };
     put(&bucket, key, b"hello", options).await;
-    let object = gateway.client.stat("bucket", key).await.unwrap();
+    let object = gateway.client.stat("bucket", key, None).await.unwrap();
     assert_eq!((object.bucket.as_str(), object.key.as_str(), object.size), ("bucket", key, 5));
     // `ipfs add --cid-version=1` of the same five bytes.
     assert_eq!(object.cid, "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq");
@@ -191,7 +191,7 @@ async fn usage_counts_what_is_under_a_prefix() {
         put(&bucket, key, b"four", PutOptions::default()).await;
     }
     for (prefix, objects) in [("", 4), ("a", 3), ("a/", 2), ("a/ü", 1), ("c", 0)] {
-        let usage = gateway.client.usage("bucket", prefix).await.unwrap();
+        let usage = gateway.client.usage("bucket", prefix, None).await.unwrap();
         assert_eq!((usage.objects, usage.bytes), (objects, 4 * objects), "{prefix:?}");
     }
     gateway.stop().await;
@@ -223,7 +223,7 @@ async fn an_export_is_a_car_of_the_whole_bucket() {
     let bucket = gateway.bucket("bucket").await;
     put(&bucket, "key", b"body of the object", PutOptions::default()).await;
     let mut car = Vec::new();
-    let length = gateway.client.export("bucket", &mut car).await.unwrap();
+    let length = gateway.client.export("bucket", None, &mut car).await.unwrap();
     assert_eq!(length, car.len() as u64);
     let mut reader = carob_car::CarReader::new(car.as_slice()).unwrap();
     assert_eq!(reader.roots(), [bucket.snapshot().await.unwrap().cid()]);
@@ -241,7 +241,7 @@ async fn an_export_of_a_damaged_bucket_never_looks_whole() {
     let bucket = gateway.bucket("bucket").await;
     put(&bucket, "key", b"body", PutOptions::default()).await;
     gateway.store.lose(&bucket.get("key").await.unwrap().unwrap().record().content);
-    let err = gateway.client.export("bucket", &mut Vec::new()).await.unwrap_err();
+    let err = gateway.client.export("bucket", None, &mut Vec::new()).await.unwrap_err();
     assert!(matches!(err, ClientError::Broken { context: "the export broke off", .. }), "{err}");
     gateway.stop().await;
 }
@@ -253,8 +253,8 @@ async fn what_is_not_there_is_told_in_one_line() {
     let client = &gateway.client;
     let missing = (404, "bucket absent does not exist".to_owned());
     assert_eq!(refused(client.log("absent", None).await.unwrap_err()), missing);
-    assert_eq!(refused(client.export("absent", &mut Vec::new()).await.unwrap_err()), missing);
-    let no_key = refused(client.stat("bucket", "no\nkey").await.unwrap_err());
+    assert_eq!(refused(client.export("absent", None, &mut Vec::new()).await.unwrap_err()), missing);
+    let no_key = refused(client.stat("bucket", "no\nkey", None).await.unwrap_err());
     assert_eq!(no_key, (404, "there is no object \"no\\nkey\"".to_owned()));
     let odd = refused(client.log("../status", None).await.unwrap_err());
     assert_eq!(odd.0, 404);

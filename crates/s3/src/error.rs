@@ -17,6 +17,10 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
             "The specified bucket is not valid: a past state is named as in photos--at-20261121t0930z, \
              photos--snap-NAME or photos--root-CID."
         ),
+        // No operation of S3 merges or proves.
+        BucketError::Unrelated { .. } | BucketError::Conflicts(_) | BucketError::TooManyObjects => {
+            s3_error!(OperationAborted, "A conflicting conditional operation is currently in progress.")
+        }
         BucketError::ReadOnly => crate::past::read_only(),
         // To its owner: CreateBucket tells others something else.
         BucketError::BucketExists(_) => s3_error!(
@@ -203,6 +207,9 @@ mod tests {
             (BucketError::NoSuchBucket(name()), "NoSuchBucket", 404),
             (BucketError::NoSuchState { bucket: name(), reason: "why" }, "NoSuchBucket", 404),
             (BucketError::InvalidMoment(name()), "InvalidBucketName", 400),
+            (BucketError::Unrelated { from: name(), into: name() }, "OperationAborted", 409),
+            (BucketError::Conflicts(vec![name()]), "OperationAborted", 409),
+            (BucketError::TooManyObjects, "OperationAborted", 409),
             (BucketError::ReadOnly, "MethodNotAllowed", 405),
             (BucketError::BucketExists(name()), "BucketAlreadyOwnedByYou", 409),
             (BucketError::BucketNotEmpty(name()), "BucketNotEmpty", 409),

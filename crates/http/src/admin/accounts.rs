@@ -120,7 +120,7 @@ fn shown_account(account: &Account, buckets: usize) -> api::Account {
     }
 }
 
-async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
+pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
     let body = Limited::new(body, MAX_BODY).collect().await;
     let body = body.map_err(|_| Refusal::bad_request("the body is too long or broke off"))?.to_bytes();
     // The parser's own words may repeat what stands in the body.

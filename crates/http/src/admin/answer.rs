@@ -36,9 +36,15 @@ impl From<BucketError> for Refusal {
             BucketError::NoSuchBucket(_) | BucketError::NoSuchKey(_) | BucketError::NoSuchState { .. } => {
                 StatusCode::NOT_FOUND
             }
-            BucketError::BadToken | BucketError::InvalidBucketName(..) | BucketError::InvalidMoment(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            BucketError::BadToken
+            | BucketError::InvalidBucketName(..)
+            | BucketError::InvalidMoment(_)
+            | BucketError::TooManyObjects => StatusCode::BAD_REQUEST,
+            BucketError::BucketExists(_)
+            | BucketError::Unrelated { .. }
+            | BucketError::Conflicts(_)
+            | BucketError::Locked => StatusCode::CONFLICT,
+            BucketError::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             BucketError::Contention | BucketError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             // Damage, a failing store, and what only writers meet: this API reads.
             _ => StatusCode::INTERNAL_SERVER_ERROR,

@@ -14,11 +14,13 @@ use hyper::service::Service;
 
 use crate::body::only_reads;
 use crate::{Body, PREFIX};
+use accounts::read as read_body;
 use answer::Refusal;
 
 mod accounts;
 mod answer;
 mod export;
+mod history;
 mod query;
 mod read;
 mod socket;
@@ -83,6 +85,7 @@ impl State {
         let route = path.strip_prefix(PREFIX).unwrap_or_default();
         match (&head.method, route) {
             (&Method::GET, _) => self.answer(path, query).await,
+            (&Method::POST, _) if route.starts_with("/buckets/") => self.change(route, body).await,
             (&Method::POST, "/accounts") => self.create_account(body).await,
             (&Method::DELETE, "/accounts") => self.remove_account(query).await,
             (&Method::POST, "/keys") => self.create_key(body).await,
@@ -102,8 +105,19 @@ impl State {
             ["buckets", bucket, "usage"] => self.usage(bucket, query).await,
             ["buckets", bucket, "stat"] => self.stat(bucket, query).await,
             ["buckets", bucket, "log"] => self.log(bucket, query).await,
+            ["buckets", bucket, "diff"] => self.diff(bucket, query).await,
+            ["buckets", bucket, "proof"] => self.prove(bucket, query).await,
             ["buckets", bucket, "export"] => self.export(bucket, query).await,
             _ => Err(Refusal::new(StatusCode::NOT_FOUND, "there is no such route")),
+        }
+    }
+
+    async fn change(&self, route: &str, body: Body) -> Result<Response<Body>, Refusal> {
+        match *route.split('/').skip(1).collect::<Vec<_>>() {
+            ["buckets", bucket, "restore"] => self.restore(bucket, body).await,
+            ["buckets", bucket, "branch"] => self.branch(bucket, body).await,
+            ["buckets", bucket, "merge"] => self.merge(bucket, body).await,
+            _ => Ok(only_reads()),
         }
     }
 

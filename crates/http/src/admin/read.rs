@@ -51,8 +51,8 @@ impl State {
     }
 
     pub(super) async fn objects(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
-        let query = Query::parse(query, ["prefix", "delimiter", "start-after", "token", "max"])?;
-        let [prefix, delimiter, after, token, max] = query.into_values();
+        let query = Query::parse(query, ["prefix", "delimiter", "start-after", "token", "max", "at"])?;
+        let [prefix, delimiter, after, token, max, at] = query.into_values();
         self.allow(Action::LIST_BUCKET, Resource::Bucket(bucket)).await?;
         let start = match (token, after) {
             (Some(token), _) => ListStart::Token(token),
@@ -61,7 +61,7 @@ impl State {
         };
         let max_keys = number("max", max, MAX_PAGE, MAX_PAGE)?;
         let query = ListQuery { prefix: prefix.unwrap_or_default(), delimiter, start, max_keys };
-        let snapshot = self.snapshot(bucket).await?;
+        let snapshot = self.state_at(bucket, at.as_deref()).await?;
         let page = snapshot.list(&query).await?;
         let entries = page.entries.into_iter().map(|entry| match entry {
             ListEntry::Prefix(prefix) => api::Entry::Prefix { prefix },
@@ -79,19 +79,19 @@ impl State {
     }
 
     pub(super) async fn usage(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
-        let [prefix] = Query::parse(query, ["prefix"])?.into_values();
+        let [prefix, at] = Query::parse(query, ["prefix", "at"])?.into_values();
         self.allow(Action::LIST_BUCKET, Resource::Bucket(bucket)).await?;
-        let snapshot = self.snapshot(bucket).await?;
+        let snapshot = self.state_at(bucket, at.as_deref()).await?;
         let usage = snapshot.usage(&prefix.unwrap_or_default()).await?;
         let commit = snapshot.cid().to_string();
         Ok(json(StatusCode::OK, &api::Usage { objects: usage.objects, bytes: usage.bytes, commit }))
     }
 
     pub(super) async fn stat(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
-        let [key] = Query::parse(query, ["key"])?.into_values();
+        let [key, at] = Query::parse(query, ["key", "at"])?.into_values();
         let key = key.ok_or_else(|| Refusal::bad_request("key is missing"))?;
         self.allow(Action::GET_OBJECT, Resource::Object { bucket, key: &key }).await?;
-        let object = self.snapshot(bucket).await?.get(&key).await?;
+        let object = self.state_at(bucket, at.as_deref()).await?.get(&key).await?;
         let object = object
             .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, format!("there is no object {key:?}")))?;
         Ok(json(StatusCode::OK, &stat(bucket, key, &object, object.parts().await?)))
