@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod check;
 mod checkpoint;
 mod collect;
 mod disk;
@@ -65,6 +66,7 @@ mod sweep;
 mod table;
 mod writer;
 
+pub use check::{Finding, Harm, Report, check, repair};
 pub use disk::{Disk, DiskFile, DiskLock};
 pub use error::LocalError;
 pub use real::RealDisk;
