@@ -34,6 +34,8 @@ enum Job {
     Conformance(conformance::Conformance),
     /// Cut the store down again and again under load; nothing acknowledged may be lost.
     Crash(crash::CrashArgs),
+    /// Try what a power cut may leave at every flush of every short sequence of operations.
+    CrashStates(crash::CrashStatesArgs),
     /// Run generated histories of edits against the index, or fuzz its decoders.
     FuzzIndex(fuzz_index::FuzzIndexArgs),
     /// Measure throughput and latency, beside this machine's own limits.
@@ -62,6 +64,7 @@ async fn run(job: Job) -> Result<()> {
     match job {
         Job::Conformance(conformance) => conformance.run().await,
         Job::Crash(args) => args.run().await,
+        Job::CrashStates(args) => args.run().await,
         Job::FuzzIndex(args) => args.run().await,
         Job::Bench(bench) => bench.run().await,
         Job::Load(args) => args.run().await,

@@ -30,6 +30,7 @@ mod power_cut;
 mod register;
 mod run;
 mod space;
+mod states;
 mod target;
 mod uploads;
 mod versions;
@@ -40,6 +41,7 @@ use async_trait::async_trait;
 
 use crate::gateway::BinaryArgs;
 
+pub(crate) use states::CrashStatesArgs;
 use target::{Failure, Name, Target, UploadName};
 
 /// Arguments of `xtask crash`.

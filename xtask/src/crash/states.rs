@@ -1,0 +1,348 @@
+//! Crash states, one by one: what a power cut may leave at every flush of every short sequence of operations.
+//!
+//! A sequence runs in a bucket over the simulated disk. Before each flush, and after each acknowledgement, the disk is
+//! kept as it is then: what is on the medium, and which pages, lengths and names are not. If these are few, every subset
+//! of them is tried; if not, every prefix, each alone, each left out, each torn, and random subsets. The store that opens
+//! on each must hold what was acknowledged, and the operation under way as a whole or not at all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use carob_block::{Cid, Heads, ReadBlocks, Store, Sweep, SweepOptions};
+use carob_bucket::{Space, SpaceOptions};
+use carob_identity::{SeededEntropy, SpaceKey, SystemClock};
+use carob_local::sim::{Kept, Moment, SimDisk};
+use carob_local::{Disk, LocalOptions, LocalStore};
+
+use super::model::Condition;
+use super::target::{Name, Target};
+
+const BUCKET: &str = "states";
+
+/// Small, so that segments are sealed and swept within three operations.
+const SEGMENT_SIZE: u32 = 32 << 10;
+
+/// Up to so many changes, every subset is tried.
+const FEW: usize = 12;
+
+/// Arguments of `xtask crash-states`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CrashStatesArgs {
+    /// The most operations in a sequence.
+    #[arg(long, default_value_t = 3)]
+    length: usize,
+    /// The most states to try of one moment.
+    #[arg(long, default_value_t = 10_000)]
+    samples: usize,
+    /// Stop after so many minutes; sequences come in random order, the short ones first.
+    #[arg(long)]
+    minutes: Option<u64>,
+    /// Draws the order and the random subsets.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// What one step of a sequence does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Op {
+    Put,
+    Overwrite,
+    Delete,
+    Copy,
+    Complete,
+    Gc,
+}
+
+const OPS: [Op; 6] = [Op::Put, Op::Overwrite, Op::Delete, Op::Copy, Op::Complete, Op::Gc];
+
+/// What the bucket holds: the operation that wrote each key, and its body.
+type Model = BTreeMap<String, (u64, Bytes)>;
+
+/// What was tried.
+#[derive(Debug, Default)]
+struct Figures {
+    sequences: usize,
+    moments: usize,
+    states: usize,
+    /// Moments all of whose states were tried.
+    exhausted: usize,
+}
+
+impl CrashStatesArgs {
+    /// Tries them; an error names the sequence, the moment and the state.
+    pub(crate) async fn run(self) -> Result<()> {
+        let begun = Instant::now();
+        let limit = self.minutes.map(|minutes| Duration::from_secs(60 * minutes));
+        let mut rng = fastrand::Rng::with_seed(self.seed);
+        let sequences = sequences(self.length, &mut rng);
+        let base = Base::new(|disk| disk).await?;
+        let mut figures = Figures::default();
+        for sequence in &sequences {
+            if limit.is_some_and(|limit| begun.elapsed() > limit) {
+                break;
+            }
+            base.run(sequence, self.samples, &mut rng, &mut figures).await?;
+        }
+        let Figures { sequences: tried, moments, states, exhausted } = figures;
+        println!(
+            "crash states: {tried} of {} sequences of up to {} operations, {moments} moments ({exhausted} in every \
+             state), {states} states: each holds what was acknowledged, and no part of what was not ({} s)",
+            sequences.len(),
+            self.length,
+            begun.elapsed().as_secs(),
+        );
+        Ok(())
+    }
+}
+
+/// All sequences, short ones first, otherwise in random order.
+fn sequences(length: usize, rng: &mut fastrand::Rng) -> Vec<Vec<Op>> {
+    let (mut all, mut last) = (Vec::new(), vec![Vec::new()]);
+    for _ in 0..length {
+        let longer = |sequence: &Vec<Op>| OPS.map(|op| [&sequence[..], &[op]].concat());
+        last = last.iter().flat_map(longer).collect();
+        rng.shuffle(&mut last);
+        all.extend(last.iter().cloned());
+    }
+    all
+}
+
+/// A bucket with some objects, and a disk that keeps what to try.
+struct Base {
+    disk: SimDisk,
+    model: Model,
+    /// The disk as the store sees it.
+    seen: fn(Arc<dyn Disk>) -> Arc<dyn Disk>,
+}
+
+/// A moment, how many operations were acknowledged by then, and whether another was under way.
+struct Point {
+    moment: Moment,
+    acknowledged: usize,
+    under_way: bool,
+}
+
+async fn open(disk: Arc<dyn Disk>) -> Result<(Arc<LocalStore>, Space)> {
+    let options = LocalOptions { dir: "/store".into(), segment_size: SEGMENT_SIZE, disk, log_id: [7; 16] };
+    let store = Arc::new(LocalStore::open(options)?);
+    let space = Space::open(SpaceOptions {
+        store: store.clone(),
+        signer: Arc::new(SpaceKey::generate(&SeededEntropy::new(7))),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SeededEntropy::new(8)),
+        cache_bytes: 1 << 20,
+    });
+    Ok((store, space.await?))
+}
+
+async fn close(store: &LocalStore, space: &Space) -> Result<()> {
+    space.close().await;
+    Ok(store.close().await?)
+}
+
+fn name(key: &str) -> Name {
+    Name { bucket: BUCKET.into(), key: key.into() }
+}
+
+/// A body of a few pages that says which operation wrote it.
+fn body(op: u64) -> Bytes {
+    format!("written by operation {op};").into_bytes().repeat(300).into()
+}
+
+/// Marks what the heads reach, and takes the rest.
+async fn collect(store: &LocalStore) -> Result<()> {
+    let collection = store.collect().await?;
+    let mut todo: Vec<Cid> = store.heads("").await?.into_iter().map(|(_, cid)| cid).collect();
+    while !todo.is_empty() {
+        let marked = collection.mark(&todo).await?;
+        ensure!(marked.missing.is_empty(), "a head reaches {:?}, which is missing", marked.missing);
+        todo.clear();
+        for cid in marked.new {
+            let block = store.get(&cid).await?.context("marked and missing")?;
+            todo.extend(block.links()?);
+        }
+    }
+    collection.sweep(&SweepOptions { dead_percent: 0, bytes_per_second: None }).await?;
+    Ok(())
+}
+
+impl Base {
+    async fn new(seen: fn(Arc<dyn Disk>) -> Arc<dyn Disk>) -> Result<Self> {
+        let disk = SimDisk::new(1);
+        let (store, space) = open(Arc::new(disk.clone())).await?;
+        let mut model = Model::new();
+        Target::create_bucket(&space, BUCKET).await?;
+        for (op, key) in [(1, "changed"), (2, "deleted"), (3, "source")] {
+            space.put(&name(key), op, body(op), &Condition::None).await?;
+            model.insert(key.into(), (op, body(op)));
+            // What a client began and gave up: blocks that nothing reaches.
+            let session = store.session();
+            session.put(vec![carob_block::Block::new(carob_block::Codec::Raw, body(100 + op))?]).await?;
+            store.commit(&[&*session], &[]).await?;
+        }
+        close(&store, &space).await?;
+        Ok(Self { disk, model, seen })
+    }
+
+    /// Runs a sequence once, then tries what any power cut of it may leave.
+    async fn run(
+        &self,
+        sequence: &[Op],
+        samples: usize,
+        rng: &mut fastrand::Rng,
+        figures: &mut Figures,
+    ) -> Result<()> {
+        let (models, points) = self.record(sequence).await?;
+        for (number, point) in points.iter().enumerate() {
+            let changes = point.moment.changes();
+            let (states, all) = states(changes, samples, rng);
+            for state in &states {
+                let kept = |change: usize| state.get(change).copied().unwrap_or(Kept::No);
+                let found = recovered(point.moment.after(kept)).await;
+                let now = &models[point.acknowledged];
+                let next = models.get(point.acknowledged + 1).filter(|_| point.under_way);
+                match found {
+                    Ok(found) if found == *now || Some(&found) == next => {}
+                    Ok(found) => bail!(
+                        "{sequence:?}: after {} were acknowledged, at moment {number}, state {state:?}: {:?}",
+                        point.acknowledged,
+                        found.iter().map(|(key, (op, _))| (key, op)).collect::<Vec<_>>()
+                    ),
+                    Err(error) => {
+                        return Err(error.context(format!("{sequence:?}: moment {number}, state {state:?}")));
+                    }
+                }
+            }
+            figures.moments += 1;
+            figures.states += states.len();
+            figures.exhausted += usize::from(all);
+        }
+        figures.sequences += 1;
+        Ok(())
+    }
+
+    /// The models before and after each operation, and the moments between.
+    async fn record(&self, sequence: &[Op]) -> Result<(Vec<Model>, Vec<Point>)> {
+        let disk = self.disk.image();
+        let (store, space) = open((self.seen)(Arc::new(disk.clone()))).await?;
+        let (mut models, mut points) = (vec![self.model.clone()], Vec::new());
+        disk.record();
+        for (acknowledged, op) in sequence.iter().enumerate() {
+            let mut model = models[acknowledged].clone();
+            perform(*op, 10 + acknowledged as u64, &store, &space, &mut model).await?;
+            models.push(model);
+            let moments = disk.moments().into_iter();
+            points.extend(moments.map(|moment| Point { moment, acknowledged, under_way: true }));
+            points.push(Point { moment: disk.moment(), acknowledged: acknowledged + 1, under_way: false });
+        }
+        close(&store, &space).await?;
+        Ok((models, points))
+    }
+}
+
+async fn perform(op: Op, number: u64, store: &LocalStore, space: &Space, model: &mut Model) -> Result<()> {
+    let mut write = |key: &str| model.insert(key.into(), (number, body(number)));
+    match op {
+        Op::Put => {
+            write("new");
+            space.put(&name("new"), number, body(number), &Condition::None).await?;
+        }
+        Op::Overwrite => {
+            write("changed");
+            space.put(&name("changed"), number, body(number), &Condition::None).await?;
+        }
+        Op::Delete => {
+            model.remove("deleted");
+            space.delete(&name("deleted"), None).await?;
+        }
+        Op::Copy => {
+            let source = super::target::Source { name: name("source"), if_match: None };
+            space.copy(&name("copy"), &source, Some(number), &Condition::None).await?;
+            let body = model["source"].1.clone();
+            model.insert("copy".into(), (number, body));
+        }
+        Op::Complete => {
+            let upload = space.begin_upload(&name("joined"), number).await?;
+            let etag = space.put_part(&upload, 1, body(number)).await?;
+            write("joined");
+            space.complete(&upload, &[(1, &etag)], &Condition::None).await?;
+        }
+        Op::Gc => collect(store).await?,
+    }
+    Ok(())
+}
+
+/// What the bucket holds after a power cut, all of it read.
+async fn recovered(disk: SimDisk) -> Result<Model> {
+    let (store, space) = open(Arc::new(disk)).await?;
+    let mut model = Model::new();
+    for listed in space.list(BUCKET, 1000).await? {
+        let found = space.get(&name(&listed.key)).await?.context("listed and not there")?;
+        model.insert(listed.key, (found.op, found.body));
+    }
+    close(&store, &space).await?;
+    Ok(model)
+}
+
+/// The states of so many changes to try, and whether these are all but the torn ones.
+fn states(changes: usize, samples: usize, rng: &mut fastrand::Rng) -> (Vec<Vec<Kept>>, bool) {
+    let kept = |yes: bool| if yes { Kept::Yes } else { Kept::No };
+    let mut states: Vec<Vec<Kept>> = Vec::new();
+    let few = changes <= FEW && 1 << changes <= samples;
+    if few {
+        states.extend(
+            (0..1_usize << changes).map(|set| (0..changes).map(|at| kept(set >> at & 1 == 1)).collect()),
+        );
+    } else {
+        for one in 0..=changes {
+            states.push((0..changes).map(|at| kept(at < one)).collect());
+            states.push((0..changes).map(|at| kept(at == one)).collect());
+            states.push((0..changes).map(|at| kept(at != one)).collect());
+        }
+    }
+    // The last page torn, all before it there.
+    for sectors in 1..8 {
+        for torn in changes.saturating_sub(3)..changes {
+            states.push(
+                (0..changes)
+                    .map(|at| if at == torn { Kept::Torn(sectors) } else { kept(at < torn) })
+                    .collect(),
+            );
+        }
+    }
+    while !few && states.len() < samples {
+        states.push((0..changes).map(|_| kept(rng.bool())).collect());
+    }
+    states.truncate(samples.max(1));
+    (states, few)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unflushed::Unflushed;
+
+    #[tokio::test]
+    async fn short_sequences_leave_only_what_was_acknowledged() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let base = Base::new(|disk| disk).await.unwrap();
+        let mut figures = Figures::default();
+        for op in OPS {
+            base.run(&[op], 20, &mut rng, &mut figures).await.unwrap();
+        }
+        base.run(&[Op::Delete, Op::Gc, Op::Put], 20, &mut rng, &mut figures).await.unwrap();
+        assert!(figures.moments > 20 && figures.states > 200, "{figures:?}");
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_flush_is_noticed() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let base = Base::new(|disk| Arc::new(Unflushed(disk))).await.unwrap();
+        for op in [Op::Put, Op::Overwrite, Op::Delete, Op::Copy, Op::Complete] {
+            assert!(base.run(&[op], 50, &mut rng, &mut Figures::default()).await.is_err(), "{op:?}");
+        }
+    }
+}
