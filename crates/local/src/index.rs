@@ -139,6 +139,13 @@ impl Index {
         self.retired.load(Ordering::SeqCst)
     }
 
+    /// Forgets the blocks of a sealed segment that had no index.
+    pub(crate) fn forget(&self, segment: u32) {
+        for shard in &self.recent {
+            shard.write().retain(|_, held| !matches!(held, Recent::At(place) if place.at.segment == segment));
+        }
+    }
+
     /// Forgets the blocks of a sealed segment.
     pub(crate) fn retire(&self, prefixes: &[[u8; PREFIX]], segment: u32) {
         self.retired.fetch_add(1, Ordering::SeqCst);

@@ -1,6 +1,6 @@
 //! Opening: what is durable, what is torn, what is corrupt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -292,9 +292,15 @@ impl Recovered {
                 let entries = entries.map_err(LocalError::io("read the index of", path))?.unwrap_or_default();
                 let prefixes: Vec<[u8; PREFIX]> = entries.iter().map(|(key, _)| key.prefix()).collect();
                 self.index.retire(&prefixes, *number);
+                self.index.forget(*number);
                 self.sealed_bytes -= self.extents.end_of(*number).map_or(0, u64::from);
             }
-            if let Err(error) = segments::remove_files(disk, dir, *number) {
+        }
+        // Its files, or what is left of them.
+        let names = disk.list(dir).map_err(LocalError::io("read", dir))?;
+        let numbers: BTreeSet<u32> = names.iter().filter_map(|name| segments::number(name)).collect();
+        for number in numbers.into_iter().filter(|number| self.gone.has(*number)) {
+            if let Err(error) = segments::remove_files(disk, dir, number) {
                 tracing::warn!(%error, segment = number, "the next opening removes this segment");
             }
         }

@@ -255,6 +255,12 @@ impl Segments {
     }
 }
 
+/// The number of the segment that a file belongs to.
+pub(crate) fn number(name: &str) -> Option<u32> {
+    name.strip_suffix(".idx")
+        .map_or_else(|| segment::number(name), |stem| segment::number(&format!("{stem}.car")))
+}
+
 /// Removes the files of a segment, if they are there. The blocks first: an index without a segment is nothing.
 pub(crate) fn remove_files(disk: &dyn Disk, dir: &Path, segment: u32) -> io::Result<()> {
     for path in [segment::path(dir, segment), sidecar::path(dir, segment)] {

@@ -3,6 +3,7 @@
 mod fixture;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use carob_block::{Block, Cid, Heads, ReadBlocks, Store, StoreError, Sweep, SweepOptions};
 use carob_local::sim::SimDisk;
@@ -220,6 +221,34 @@ async fn a_segment_with_a_damaged_live_block_stays_as_it_is() {
     for cid in &live[1..] {
         assert!(store.get(cid).await.unwrap().is_some());
     }
+}
+
+#[tokio::test]
+async fn a_slow_sweep_that_is_given_up_leaves_everything_for_the_next() {
+    let disk = SimDisk::new(1);
+    let (store, live) = aged(&disk).await;
+    let collection = store.collect().await.unwrap();
+    collection.mark(&live).await.unwrap();
+    // At this pace it takes more than an hour.
+    let slow = SweepOptions { dead_percent: 0, bytes_per_second: Some(1) };
+    let sweep = tokio::time::timeout(Duration::from_millis(100), collection.sweep(&slow));
+    assert!(sweep.await.is_err());
+    check(&store, &live, &[]).await;
+    keep(&store, &live).await.unwrap();
+    assert_eq!((store.stats().blocks, store.stats().segments), (10, 1));
+    check(&store, &live, &[]).await;
+}
+
+#[tokio::test]
+async fn an_index_that_outlived_its_segment_is_removed() {
+    let disk = SimDisk::new(1);
+    let (store, live) = aged(&disk).await;
+    keep(&store, &live).await.unwrap();
+    drop(store);
+    let orphan = Path::new("/store/segments/00000001.idx");
+    disk.create(orphan).unwrap().write_at(0, b"left over").unwrap();
+    check(&open(&disk).unwrap(), &live, &[]).await;
+    assert!(disk.open(orphan).is_err());
 }
 
 /// Readers and writers that find blocks present, while their segments are copied and removed beneath them.
