@@ -9,7 +9,9 @@ use carob_block::{HeadSwap, MemoryStore, Store};
 use carob_bucket::{
     Bucket, BucketError, DeleteOptions, ListEntry, ListQuery, Moment, Snapshot, Space, SpaceOptions,
 };
-use carob_identity::{ManualClock, SeededEntropy, SpaceKey, Timestamp};
+use carob_commit::{Kept, KeptCommit, NamedCommit};
+use carob_identity::{Hlc, ManualClock, SeededEntropy, SpaceKey, Timestamp};
+use carob_index::{Entry, NodeCache, Params, Salt, Tree};
 use proptest::prelude::*;
 use support::{START, put, read};
 
@@ -111,9 +113,12 @@ async fn a_named_snapshot_is_read_and_never_written() {
     let store = Arc::new(MemoryStore::new());
     let (space, _) = on_a_clock(Arc::clone(&store)).await;
     let bucket = with_one_object(&space, "bucket").await;
-    let then = bucket.snapshot().await.unwrap().cid();
-    let head = format!("snap/{}/release1", bucket.info().id);
-    store.commit(&[], &[HeadSwap { name: head, expected: None, next: Some(then) }]).await.unwrap();
+    let commit = bucket.snapshot().await.unwrap().cid();
+    let named = NamedCommit { commit, created: Timestamp(START), locked_until: None }.to_block().unwrap();
+    let (session, next) = (store.session(), Some(*named.cid()));
+    session.put(vec![named]).await.unwrap();
+    let name = NamedCommit::head(bucket.info().id, "release1");
+    store.commit(&[&*session], &[HeadSwap { name, expected: None, next }]).await.unwrap();
     put(&bucket, "k", "changed").await.unwrap();
 
     let past = bucket.as_of(&Moment::Snapshot("release1".into())).await.unwrap();
@@ -123,4 +128,56 @@ async fn a_named_snapshot_is_read_and_never_written() {
     assert!(matches!(deleted, Err(BucketError::ReadOnly)), "{deleted:?}");
     assert!(matches!(past.configure(|_| Ok(())).await, Err(BucketError::ReadOnly)));
     assert_eq!(read(&bucket, "k").await.as_deref(), Some("changed"));
+}
+
+/// A collection's list, written as a collection would.
+async fn keep(store: &MemoryStore, bucket: &Bucket, all: &[(Hlc, KeptCommit)], upto: Hlc) {
+    let session = store.session();
+    let nodes = Arc::new(NodeCache::new(1 << 20));
+    let (empty, blocks) = Tree::empty(Arc::new(store.clone()), nodes, Salt([0; 16]), Params::default());
+    session.put(blocks).await.unwrap();
+    let entry = |(time, kept): &(Hlc, KeptCommit)| {
+        let key = KeptCommit::key(*time).to_vec();
+        (key.into(), Some(Entry { weight: 0, value: kept.to_value().unwrap() }))
+    };
+    let edited = empty.edit(all.iter().map(entry).collect()).await.unwrap();
+    let kept = Kept { upto, seq: 0, ended: None, commits: Some(edited.tree.root()) }.to_block().unwrap();
+    let next = Some(*kept.cid());
+    session.put(edited.blocks.into_iter().chain([kept]).collect()).await.unwrap();
+    let name = Kept::head(bucket.info().id);
+    store.commit(&[&*session], &[HeadSwap { name, expected: None, next }]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_state_that_retention_dropped_is_not_replaced_by_another() {
+    let store = Arc::new(MemoryStore::new());
+    let (space, clock) = on_a_clock(Arc::clone(&store)).await;
+    space.create_bucket("bucket").await.unwrap();
+    let bucket = space.bucket("bucket").await.unwrap();
+    let mut commits = Vec::new();
+    for n in 0..6 {
+        clock.advance(10);
+        let commit = put(&bucket, "k", &n.to_string()).await.unwrap().commit;
+        commits.push((bucket.snapshot().await.unwrap().commit().time, commit));
+    }
+    let kept =
+        |at: usize| (commits[at].0, KeptCommit { until: commits[at + 1].0.millis, commit: commits[at].1 });
+    keep(&store, &bucket, &[kept(1)], commits[4].0).await;
+    for dropped in [0, 2, 3] {
+        store.lose(&commits[dropped].1);
+    }
+    for (n, (time, commit)) in commits.iter().enumerate() {
+        for moment in [
+            Moment::At(time.timestamp()),
+            Moment::At(Timestamp(time.millis + 5)),
+            Moment::from(*commit),
+            Moment::Commit(commit.to_string()[..40].to_owned()),
+        ] {
+            match (bucket.at(&moment).await, n) {
+                (Ok(found), 1 | 4 | 5) => assert_eq!(found.cid(), *commit, "{n} by {moment}"),
+                (Err(BucketError::NoSuchState { .. }), 0 | 2 | 3) => {}
+                (other, _) => panic!("{n} by {moment}: {other:?}"),
+            }
+        }
+    }
 }
