@@ -37,6 +37,7 @@ pub(super) const FAST: &[&str] = &[
     "boto3_tree",
     "boto3_parts",
     "boto3_versions",
+    "boto3_past",
     "aws_cli",
     "minio_py",
     "s3cmd",
@@ -89,7 +90,9 @@ enum Client {
 impl Client {
     fn scripts(self) -> &'static [&'static str] {
         match self {
-            Self::Boto3 => &["boto3_rules", "boto3_listing", "boto3_tree", "boto3_parts", "boto3_versions"],
+            Self::Boto3 => {
+                &["boto3_rules", "boto3_listing", "boto3_tree", "boto3_parts", "boto3_versions", "boto3_past"]
+            }
             Self::Aws => &["aws_cli", "aws_cli_versions"],
             Self::AwsLarge => &["aws_sync_large"],
             Self::AwsSdkJs => &["aws_sdk_js"],
@@ -104,6 +107,7 @@ impl Client {
                 "boto3_tree",
                 "boto3_parts",
                 "boto3_versions",
+                "boto3_past",
                 "aws_cli",
                 "aws_cli_versions",
                 "aws_sync_large",
