@@ -144,6 +144,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Make a bucket of an export, after checking every byte of it
+    Import {
+        /// The CAR file
+        file: PathBuf,
+        /// What to call the bucket
+        bucket: String,
+        /// The account that shall own it [default: root]
+        #[arg(long, value_name = "ACCOUNT")]
+        owner: Option<String>,
+    },
     /// Write to standard output, as a CAR, what proves what is under a key, or that nothing is
     Prove {
         /// The object: s3://bucket/key; with --list a bucket or a prefix in one

@@ -1,8 +1,9 @@
 //! The commands of `carob`, each a request to the gateway or a read of files.
 
+use std::fs::File;
 use std::io::{BufWriter, IsTerminal, StdoutLock, stdout};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use carob_http::api::{Branch, Entry, LogEntry, Merge, Object, Restore, Status, Usage};
 use carob_http::client::{Client, ListOptions, Question};
 
@@ -53,6 +54,11 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Branch { bucket, name, at, owner } => {
             let branched = client.branch(&bucket, &Branch { name, at: at.at, owner }).await?;
             out.one(&branched, history::branched)?;
+        }
+        Command::Import { file, bucket, owner } => {
+            let opened = File::open(&file).with_context(|| format!("cannot open {}", file.display()))?;
+            let imported = client.import(&bucket, owner.as_deref(), opened).await?;
+            out.one(&imported, history::branched)?;
         }
         Command::Merge { from, into, rule } => {
             let merged = client.merge(&into, &Merge { from, rule: history::rule(&rule) }).await?;

@@ -368,3 +368,26 @@ fn proofs_say_what_they_prove_and_a_changed_one_is_refused() {
     let past = prove(&["photos/read me", "--at", &commit(&gateway, 3)]);
     assert!(says(&past).contains("there is no object under this key"));
 }
+
+#[test]
+fn an_export_becomes_a_bucket_of_another_gateway_with_the_same_trees() {
+    let (gateway, other) = (Gateway::start(), Gateway::start());
+    let path = gateway.exported();
+    let imported: Vec<api::Branched> = other.json(&["import", path.to_str().unwrap(), "copy"]);
+    assert_eq!((imported[0].objects, &imported[0].from), (4, &commit(&gateway, 0)));
+    let tree = |gateway: &Gateway, bucket: &str| {
+        gateway.json::<api::LogEntry>(&["log", bucket, "-n", "1"]).remove(0).tree
+    };
+    assert_eq!(tree(&other, "copy"), tree(&gateway, "photos"));
+    assert_eq!(other.says(&["ls", "-r", "copy"]), gateway.says(&["ls", "-r", "photos"]));
+
+    let file = path.to_str().unwrap();
+    assert_eq!(complaint(&other.run(&["import", file, "copy"])), "bucket copy exists already");
+    let mut bad = std::fs::read(&path).unwrap();
+    let middle = bad.len() / 2;
+    bad[middle] ^= 1;
+    std::fs::write(&path, &bad).unwrap();
+    let line = complaint(&other.run(&["import", file, "bad"]));
+    assert!(line.contains("not a valid") || line.contains("hash") || line.contains("CID"), "{line}");
+    assert_eq!(other.says(&["bucket", "ls"]).lines().count(), 3, "no bucket is made of it");
+}

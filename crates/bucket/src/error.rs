@@ -40,6 +40,9 @@ pub enum BucketError {
     /// Both sides of a merge changed the same keys; the first of them.
     #[error("both sides changed {} of the same keys, {:?} among them", .0.len(), .0.first())]
     Conflicts(Vec<String>),
+    /// What came from elsewhere is not what it should be.
+    #[error("not to be trusted: {0}")]
+    Untrustworthy(Arc<dyn Error + Send + Sync>),
     /// More objects than are proven at once.
     #[error("more than {} objects: prove a longer prefix", carob_commit::MAX_PROVEN)]
     TooManyObjects,

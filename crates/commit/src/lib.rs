@@ -43,7 +43,7 @@ pub use parts::{Part, PartList};
 pub use proof::{Answer, Claim, MAX_PROVEN, Proven, Question, answer};
 pub use record::{Blake3Root, ChecksumType, Layout, ObjectHeaders, Record};
 pub use system::{AccountState, KeyState, SYSTEM_HEAD, SystemState};
-pub use verify::{Report, Verified, VerifyError, verify_car, verify_file};
+pub use verify::{Report, Verified, VerifyError, verify_blocks, verify_car, verify_file};
 pub use version::{DeleteMarker, Version, VersionId, VersionName};
 
 /// Why bytes are not one of this crate's structures, or not an authentic one.

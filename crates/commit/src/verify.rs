@@ -104,7 +104,7 @@ where
     let block = get(&blocks, root).await?;
     match Claim::from_block(&block) {
         Ok(claim) => proof::check(Arc::new(blocks), claim, space).await.map(Verified::Proof),
-        Err(_) => verify_blocks(root, blocks, space).await.map(Verified::Export),
+        Err(_) => verify_scanned(root, blocks, space).await.map(Verified::Export),
     }
 }
 
@@ -120,7 +120,13 @@ where
     R: Read + Seek + Send + 'static,
 {
     let (root, blocks) = CarBlocks::scan(file)?;
-    verify_blocks(root, blocks, space).await
+    verify_scanned(root, blocks, space).await
+}
+
+async fn verify_scanned(root: Cid, blocks: CarBlocks, space: Option<&Did>) -> Result<Report, VerifyError> {
+    let count = blocks.places.len() as u64;
+    let report = verify_blocks(root, Arc::new(blocks), space).await?;
+    Ok(Report { blocks: count, ..report })
 }
 
 /// The commit must be signed by the space's own key, and by that of the space that is asked for.
@@ -134,9 +140,16 @@ pub(crate) fn check_author(commit: &Commit, space: Option<&Did>) -> Result<(), V
     Ok(())
 }
 
-async fn verify_blocks(root: Cid, blocks: CarBlocks, space: Option<&Did>) -> Result<Report, VerifyError> {
-    let count = blocks.places.len() as u64;
-    let blocks: Arc<dyn ReadBlocks> = Arc::new(blocks);
+/// Checks the bucket whose commit is `root` by these blocks alone, as [`verify_car`] does those of a file. How many
+/// there are it does not count.
+///
+/// # Errors
+/// The first thing found wrong.
+pub async fn verify_blocks(
+    root: Cid,
+    blocks: Arc<dyn ReadBlocks>,
+    space: Option<&Did>,
+) -> Result<Report, VerifyError> {
     let commit = Commit::from_block(&get(&*blocks, root).await?)?;
     check_author(&commit, space)?;
     if let Some(config) = commit.config {
@@ -147,13 +160,7 @@ async fn verify_blocks(root: Cid, blocks: CarBlocks, space: Option<&Did>) -> Res
         Some(root) => check_tree::<Version>(&blocks, root).await?,
         None => Totals::default(),
     };
-    Ok(Report {
-        commit,
-        objects: objects.count,
-        bytes: objects.bytes,
-        noncurrent: versions.count,
-        blocks: count,
-    })
+    Ok(Report { commit, objects: objects.count, bytes: objects.bytes, noncurrent: versions.count, blocks: 0 })
 }
 
 /// What an entry of a bucket's trees says of a body.

@@ -224,7 +224,7 @@ pub struct Branch {
     pub owner: Option<String>,
 }
 
-/// The answer to [`Branch`].
+/// The answer to [`Branch`], and to `POST /_carob/buckets/{bucket}/import?owner=` with a CAR as its body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Branched {
     /// The new bucket's name.

@@ -1,10 +1,14 @@
 //! The typed client of the admin API, for whoever may open its socket.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::HOST;
 use http::{Method, Request, Response, StatusCode};
+use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -270,6 +274,20 @@ impl Client {
         self.post(&route(bucket, "branch"), branch).await
     }
 
+    /// Makes a bucket of an export.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a file that cannot be read ends the request.
+    pub async fn import(
+        &self,
+        bucket: &str,
+        owner: Option<&str>,
+        file: std::fs::File,
+    ) -> Result<api::Branched, ClientError> {
+        let route = format!("{}?{}", route(bucket, "import"), parameters([("owner", owner)]));
+        understood(self.send(Method::POST, route, FileBody(file)).await?).await
+    }
+
     /// Takes over what another bucket changed.
     ///
     /// # Errors
@@ -333,23 +351,22 @@ impl Client {
 
     async fn post<T: DeserializeOwned>(&self, route: &str, body: &impl Serialize) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(broken("not a request that can be sent"))?;
-        understood(self.send(Method::POST, route.to_owned(), body.into()).await?).await
+        understood(self.send(Method::POST, route.to_owned(), Full::new(Bytes::from(body))).await?).await
     }
 
     async fn delete<T: DeserializeOwned>(&self, route: String) -> Result<T, ClientError> {
-        understood(self.send(Method::DELETE, route, Bytes::new()).await?).await
+        understood(self.send(Method::DELETE, route, Full::new(Bytes::new())).await?).await
     }
 
     async fn get(&self, route: String) -> Result<Response<Incoming>, ClientError> {
-        self.send(Method::GET, route, Bytes::new()).await
+        self.send(Method::GET, route, Full::new(Bytes::new())).await
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        route: String,
-        body: Bytes,
-    ) -> Result<Response<Incoming>, ClientError> {
+    async fn send<B>(&self, method: Method, route: String, body: B) -> Result<Response<Incoming>, ClientError>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let stream = UnixStream::connect(&self.socket).await.map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
                 ClientError::NotRunning(self.socket.clone())
@@ -361,7 +378,7 @@ impl Client {
         // Ends by itself: with the answer's body, or when that is dropped.
         tokio::spawn(connection);
         let request = Request::builder().method(method).uri(format!("{PREFIX}{route}"));
-        let request = request.header(HOST, "carob").body(Full::new(body));
+        let request = request.header(HOST, "carob").body(body);
         let request = request.map_err(broken("not a request that can be sent"))?;
         let response = sender.send_request(request).await.map_err(broken(lost))?;
         if response.status() == StatusCode::OK {
@@ -374,6 +391,29 @@ impl Client {
             Err(_) => format!("the gateway answered {status}"),
         };
         Err(ClientError::Refused { status: status.as_u16(), message })
+    }
+}
+
+/// A file as the body of a request. Reading it blocks: for a program that does nothing else meanwhile.
+struct FileBody(std::fs::File);
+
+impl Body for FileBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let mut piece = vec![0; 256 * 1024];
+        Poll::Ready(match self.0.read(&mut piece) {
+            Ok(0) => None,
+            Ok(count) => {
+                piece.truncate(count);
+                Some(Ok(Frame::data(piece.into())))
+            }
+            Err(error) => Some(Err(error)),
+        })
     }
 }
 

@@ -17,8 +17,11 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
             "The specified bucket is not valid: a past state is named as in photos--at-20261121t0930z, \
              photos--snap-NAME or photos--root-CID."
         ),
-        // No operation of S3 merges or proves.
-        BucketError::Unrelated { .. } | BucketError::Conflicts(_) | BucketError::TooManyObjects => {
+        // No operation of S3 merges, proves or imports.
+        BucketError::Unrelated { .. }
+        | BucketError::Conflicts(_)
+        | BucketError::TooManyObjects
+        | BucketError::Untrustworthy(_) => {
             s3_error!(OperationAborted, "A conflicting conditional operation is currently in progress.")
         }
         BucketError::ReadOnly => crate::past::read_only(),
@@ -209,6 +212,7 @@ mod tests {
             (BucketError::InvalidMoment(name()), "InvalidBucketName", 400),
             (BucketError::Unrelated { from: name(), into: name() }, "OperationAborted", 409),
             (BucketError::Conflicts(vec![name()]), "OperationAborted", 409),
+            (BucketError::Untrustworthy(Arc::new(io::Error::other("x"))), "OperationAborted", 409),
             (BucketError::TooManyObjects, "OperationAborted", 409),
             (BucketError::ReadOnly, "MethodNotAllowed", 405),
             (BucketError::BucketExists(name()), "BucketAlreadyOwnedByYou", 409),

@@ -39,7 +39,8 @@ impl From<BucketError> for Refusal {
             BucketError::BadToken
             | BucketError::InvalidBucketName(..)
             | BucketError::InvalidMoment(_)
-            | BucketError::TooManyObjects => StatusCode::BAD_REQUEST,
+            | BucketError::TooManyObjects
+            | BucketError::Untrustworthy(_) => StatusCode::BAD_REQUEST,
             BucketError::BucketExists(_)
             | BucketError::Unrelated { .. }
             | BucketError::Conflicts(_)

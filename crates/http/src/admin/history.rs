@@ -83,12 +83,10 @@ impl State {
         let state = self.state_at(bucket, at.as_deref()).await?;
         let info = self.options.space.branch(&source, &state, &name, owner).await?;
         tracing::info!(bucket, branch = name, commit = %state.cid(), "branched");
-        let table = self.options.system.table();
-        let owner = |id: &Did| table.name_of(id).map_or_else(|| id.to_string(), |name| name.to_string());
         let branched = api::Branched {
+            owner: self.owner_name(&info.owner),
             name: info.name,
             id: info.id.to_string(),
-            owner: owner(&info.owner),
             from: state.cid().to_string(),
             objects: state.objects(),
             bytes: state.bytes(),
@@ -109,6 +107,12 @@ impl State {
         let grafted = self.options.space.bucket(bucket).await?.merge(&source, rule).await?;
         tracing::info!(bucket, from, commit = %grafted.commit, "merged");
         Ok(json(StatusCode::OK, &shown_graft(grafted)))
+    }
+
+    /// What people call an account.
+    pub(super) fn owner_name(&self, id: &Did) -> String {
+        let name = self.options.system.table().name_of(id);
+        name.map_or_else(|| id.to_string(), |name| name.to_string())
     }
 
     /// The rights to put and to delete whatever may change: a key, or every key that starts so.

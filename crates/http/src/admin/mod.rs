@@ -21,6 +21,7 @@ mod accounts;
 mod answer;
 mod export;
 mod history;
+mod import;
 mod query;
 mod read;
 mod socket;
@@ -85,7 +86,7 @@ impl State {
         let route = path.strip_prefix(PREFIX).unwrap_or_default();
         match (&head.method, route) {
             (&Method::GET, _) => self.answer(path, query).await,
-            (&Method::POST, _) if route.starts_with("/buckets/") => self.change(route, body).await,
+            (&Method::POST, _) if route.starts_with("/buckets/") => self.change(route, query, body).await,
             (&Method::POST, "/accounts") => self.create_account(body).await,
             (&Method::DELETE, "/accounts") => self.remove_account(query).await,
             (&Method::POST, "/keys") => self.create_key(body).await,
@@ -112,10 +113,11 @@ impl State {
         }
     }
 
-    async fn change(&self, route: &str, body: Body) -> Result<Response<Body>, Refusal> {
+    async fn change(&self, route: &str, query: Option<&str>, body: Body) -> Result<Response<Body>, Refusal> {
         match *route.split('/').skip(1).collect::<Vec<_>>() {
             ["buckets", bucket, "restore"] => self.restore(bucket, body).await,
             ["buckets", bucket, "branch"] => self.branch(bucket, body).await,
+            ["buckets", bucket, "import"] => self.import(bucket, query, body).await,
             ["buckets", bucket, "merge"] => self.merge(bucket, body).await,
             _ => Ok(only_reads()),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use carob_bucket::{
     Blake3Root, ListEntry, ListQuery, ListStart, LogEntry, Object, ObjectHeaders, PartList, Snapshot,
 };
-use carob_identity::{Action, Did, Directory, Resource};
+use carob_identity::{Action, Resource};
 use data_encoding::{BASE64, HEXLOWER};
 use http::{Response, StatusCode};
 
@@ -39,10 +39,8 @@ impl State {
     pub(super) async fn buckets(&self, query: Option<&str>) -> Result<Response<Body>, Refusal> {
         Query::parse(query, [])?;
         self.allow(Action::LIST_ALL_MY_BUCKETS, Resource::Space).await?;
-        let table = self.options.system.table();
-        let owner = |id: &Did| table.name_of(id).map_or_else(|| id.to_string(), |name| name.to_string());
         let buckets = self.options.space.buckets().await?.into_iter().map(|info| api::Bucket {
-            owner: owner(&info.owner),
+            owner: self.owner_name(&info.owner),
             name: info.name,
             id: info.id.to_string(),
             created: rfc3339(info.created.millis()),

@@ -1,0 +1,67 @@
+//! Buckets that begin with trees that are there already.
+
+use carob_block::{HeadSwap, Session, StoreError};
+use carob_commit::{BucketId, Commit, Config, Genesis, Unsigned};
+use carob_identity::Did;
+
+use crate::{BucketError, BucketInfo, Snapshot, Space, bases, lock, names};
+
+/// What a new bucket begins as.
+pub(crate) struct Fork<'a> {
+    /// Whose objects, versions, versioning and object lock it has.
+    pub(crate) state: &'a Snapshot,
+    /// What it is called.
+    pub(crate) name: &'a str,
+    /// Who owns it.
+    pub(crate) owner: Did,
+    /// The bucket that it is to be merged with, if any.
+    pub(crate) with: Option<BucketId>,
+    /// Holds what it needs.
+    pub(crate) session: Box<dyn Session>,
+}
+
+impl Space {
+    /// Makes the bucket, durable when it returns. Nothing is copied, whatever its size.
+    pub(crate) async fn fork(&self, fork: Fork<'_>) -> Result<BucketInfo, BucketError> {
+        let Fork { state, name, owner, with, session } = fork;
+        names::check(name)?;
+        let Config { versioning, object_lock, .. } = Config::clone(state.config());
+        let config = Config { versioning, object_lock, ..Config::default() };
+        lock::may_configure(&Config::default(), &config)?;
+        let inner = &self.inner;
+        let mut id = [0; 16];
+        inner.entropy.fill(&mut id);
+        let (id, time, space) = (BucketId(id), inner.clock.now(), *self.did());
+        let salt = state.tree().salt().0;
+        let genesis = Genesis { id, space, owner, salt, created: time.timestamp() };
+        let config = config.to_block()?;
+        let first = Unsigned {
+            space,
+            bucket: id,
+            name: name.to_owned(),
+            objects: state.commit().objects,
+            versions: state.commit().versions,
+            config: config.as_ref().map(|block| *block.cid()),
+            parents: Vec::new(),
+            skip: None,
+            seq: 0,
+            time,
+            author: space,
+        };
+        let (_, commit) = first.sign(&*inner.signer)?;
+        let genesis_block = genesis.to_block()?;
+        let mut swaps = vec![
+            HeadSwap { name: Genesis::head(name), expected: None, next: Some(*genesis_block.cid()) },
+            HeadSwap { name: Commit::head(id), expected: None, next: Some(*commit.cid()) },
+        ];
+        if let Some(with) = with {
+            swaps.extend(bases::swaps(with, id, None, Some(state.cid())));
+        }
+        session.put(config.into_iter().chain([commit, genesis_block]).collect()).await?;
+        match inner.store.commit(&[&*session], &swaps).await {
+            Ok(()) => Ok(BucketInfo { name: name.to_owned(), id, owner, created: genesis.created }),
+            Err(StoreError::Conflict { .. }) => Err(BucketError::BucketExists(name.to_owned())),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
