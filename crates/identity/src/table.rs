@@ -34,8 +34,8 @@ pub struct TableOptions {
 /// The rules, in order:
 /// 1. The operator and the root access key may do everything. Nobody may do anything without a key.
 /// 2. A key that is revoked or expired may do nothing, from that moment on.
-/// 3. A key acts on the buckets of its own account alone, within its [`Scope`](crate::Scope). What is another's, or not there, is
-///    denied alike; making a bucket takes a key whose scope takes nothing away.
+/// 3. A key acts on the buckets of its own account alone, within its [`Scope`](crate::Scope), unless a surface that knows
+///    what their owners allow asks for its [`Rights`] instead. What is another's, or not there, is denied alike; making a bucket takes a key whose scope takes nothing away.
 ///
 /// It holds secrets as they are sealed and opens one when a request is to be checked. It stores nothing: whoever keeps
 /// accounts durably calls [`AccountTable::check`], stores, and then [`AccountTable::apply`].

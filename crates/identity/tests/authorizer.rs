@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use carob_identity::{
     AccessKeyId, AccessKeys, AccessRequest, Account, AccountTable, Action, Authorizer, BucketOwners, Change,
     Credentials, Decision, Did, Directory, Grant, Identity, IdentityError, ManualClock, MasterKey, Resource,
-    Scope, Sealed, SeededEntropy, Signer, SpaceKey, TableOptions, Timestamp,
+    Rights, Scope, Sealed, SeededEntropy, Signer, SpaceKey, TableOptions, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -250,6 +250,34 @@ async fn revocation_and_expiry_hold_at_once() {
     for (now, decision) in [(NOW, Decision::Allow), (Timestamp(NOW.0 + 1), Decision::Deny)] {
         let request = AccessRequest::new(Some(&identity), Action::DELETE_BUCKET, on, now);
         assert_eq!(fixture.table.authorize(&request).await.unwrap(), decision);
+    }
+}
+
+#[test]
+fn rights_are_those_of_the_key_whoever_owns_the_bucket() {
+    let fixture = fixture();
+    let scope = Scope { buckets: vec!["bobs".into()], write: false, ..Scope::default() };
+    fixture.change(fixture.key("reader", alice(), scope)).unwrap();
+    fixture.change(fixture.key("gone", alice(), Scope::default())).unwrap();
+    fixture.change(Change::RevokeKey { key: "gone".parse().unwrap(), at: NOW }).unwrap();
+    let on = |bucket| Resource::Object { bucket, key: "k" };
+    let rights = |identity: Option<Identity>, action, resource| {
+        fixture.table.rights(&AccessRequest::new(identity.as_ref(), action, resource, NOW))
+    };
+    let key = |key: &str| Some(Identity::AccessKey(key.parse().unwrap()));
+    let account = |full, granted| Rights::Account { id: alice(), full, granted };
+    for (identity, action, bucket, expected) in [
+        (key("alice-key"), Action::PUT_OBJECT, "bobs", account(true, true)),
+        (key("reader"), Action::GET_OBJECT, "bobs", account(false, true)),
+        (key("reader"), Action::PUT_OBJECT, "bobs", account(false, false)),
+        (key("reader"), Action::GET_OBJECT, "alices", account(false, false)),
+        (key("gone"), Action::GET_OBJECT, "alices", Rights::None),
+        (key("nobody"), Action::GET_OBJECT, "alices", Rights::None),
+        (None, Action::GET_OBJECT, "alices", Rights::None),
+        (key("root-key"), Action::GET_OBJECT, "alices", Rights::Everything),
+        (Some(Identity::Operator), Action::GET_OBJECT, "alices", Rights::Everything),
+    ] {
+        assert_eq!(rights(identity.clone(), action, on(bucket)), expected, "{identity:?} {bucket}");
     }
 }
 

@@ -200,7 +200,7 @@ impl Acl {
 
     /// Reads a list back; `None` for what is none.
     pub fn from_text(text: &str) -> Option<Self> {
-        let mut lines = text.lines();
+        let mut lines = text.strip_suffix('\n')?.split('\n');
         let owner = lines.next()?.to_owned();
         let mut grants = Vec::new();
         for line in lines {

@@ -60,7 +60,9 @@ fn condition(operator: &str, wanted: &[&str], values: &[String]) -> bool {
     match over {
         Some("ForAllValues") => values.iter().all(one),
         Some(_) => values.iter().any(one),
-        None => values.iter().all(one),
+        // One that fits is enough, and one that must not fit is too many.
+        None if negated => values.iter().all(one),
+        None => values.iter().any(one),
     }
 }
 
@@ -150,9 +152,6 @@ proptest! {
     ) {
         let document = json!({ "Version": "2012-10-17", "Statement": statements });
         let policy = Policy::parse(document.to_string().as_bytes(), "b").unwrap();
-        // Without the set operators, AWS says what several values mean for no key; one is what it says.
-        let sets = document.to_string().contains("Values:") || document.to_string().contains("Value:");
-        let values = if sets && !document.to_string().contains("{\"String") { values } else { values[..values.len().min(1)].to_vec() };
         let mut context = Context::default();
         if !values.is_empty() {
             context.insert_all("s3:prefix", values.clone());

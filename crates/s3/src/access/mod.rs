@@ -75,11 +75,13 @@ impl<'a> Deed<'a> {
 }
 
 impl Gatekeeper {
-    /// Finds the bucket that a request is about, with the rules that hold now. Where a past state is asked for, by the name or by `moment`, it is that state with the rules of today.
+    /// Finds the bucket that a request is about, with the rules that hold now. Where a past state is asked for, by the
+    /// name or by `moment`, it is that state with the rules of today.
     ///
     /// # Errors
-    /// NoSuchBucket: bucket names are one name space for all, and Amazon S3 tells everyone which are taken. AccessDenied for a
-    /// past state that the caller may not see; InvalidBucketName and InvalidArgument for one that is none.
+    /// NoSuchBucket: bucket names are one name space for all, and Amazon S3 tells everyone which are taken.
+    /// AccessDenied for a past state that the caller may not see; InvalidBucketName and InvalidArgument for one that is
+    /// none.
     pub(crate) async fn resolve(&self, asker: &Asker, name: &str, moment: Option<&Moment>) -> S3Result<Here> {
         let (present, named) = Moment::in_name(name).unzip();
         let bucket = self.space.bucket(present.unwrap_or(name)).await.map_err(from_bucket)?;
@@ -103,8 +105,8 @@ impl Gatekeeper {
         Ok(Here::new(past, snapshot, rules))
     }
 
-    /// Whether a caller may see what was in a bucket before: no rule of the bucket gives that, since what its owner shows to
-    /// others now, it may not have shown before.
+    /// Whether a caller may see what was in a bucket before: no rule of the bucket gives that, since what its owner shows
+    /// to others now, it may not have shown before.
     fn reads_history(&self, asker: &Asker, bucket: &Bucket) -> bool {
         match self.rights(asker, Action::READ_HISTORY, Resource::Bucket(bucket.name()), None) {
             Rights::Everything => true,

@@ -22,9 +22,11 @@ async fn a_read_error_midway_ends_the_connection() {
             break;
         }
         match read.status {
+            // What it takes to verify parts can be done without: the leaf is hashed whole.
+            200 if read.complete => assert!(read.body == body, "call {call}"),
             200 => {
                 // What was sent is right as far as it goes; the client sees that it is not all.
-                assert!(!read.complete && body.starts_with(&read.body), "call {call}");
+                assert!(body.starts_with(&read.body), "call {call}");
                 broken += 1;
             }
             status => {
