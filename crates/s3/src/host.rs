@@ -42,7 +42,7 @@ impl Domains {
             return Place { bucket: Some(bucket), has_key: !path.is_empty(), in_path: false };
         }
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-        let bucket = percent_decode_str(bucket).decode_utf8().ok().map(|bucket| bucket.into_owned());
+        let bucket = percent_decode_str(bucket).decode_utf8().ok().map(std::borrow::Cow::into_owned);
         Place { bucket: bucket.filter(|bucket| !bucket.is_empty()), has_key: !key.is_empty(), in_path: true }
     }
 
