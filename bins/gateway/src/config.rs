@@ -90,6 +90,9 @@ struct Options {
     /// [default: 128]
     #[arg(long, value_name = "MIB", env = "CAROB_MEMORY")]
     memory: Option<u32>,
+    /// How long a day is for lifecycle rules, in seconds: for tests, which cannot wait for a real one [default: 86400]
+    #[arg(long, value_name = "SECONDS", env = "CAROB_LIFECYCLE_DAY_SECONDS")]
+    lifecycle_day_seconds: Option<u32>,
     /// Memory for decoded index nodes [default: 32]
     #[arg(long, value_name = "MIB", env = "CAROB_CACHE_MIB")]
     cache_mib: Option<u32>,
@@ -123,6 +126,7 @@ pub(crate) struct Settings {
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) bodies: BudgetOptions,
     pub(crate) cache_bytes: u64,
+    pub(crate) lifecycle_day: Duration,
     /// The root access key that the environment chooses.
     pub(crate) root: Option<Credentials>,
 }
@@ -170,6 +174,7 @@ impl Settings {
             metrics: metrics(options.metrics)?,
             bodies: bodies(options.memory)?,
             cache_bytes: u64::from(options.cache_mib.unwrap_or(32)) << 20,
+            lifecycle_day: lifecycle_day(options.lifecycle_day_seconds)?,
             root: root(environment)?,
             data,
         })
@@ -195,6 +200,7 @@ impl Options {
             stall_seconds: self.stall_seconds.or(file.stall_seconds),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
             memory: self.memory.or(file.memory),
+            lifecycle_day_seconds: self.lifecycle_day_seconds.or(file.lifecycle_day_seconds),
             cache_mib: self.cache_mib.or(file.cache_mib),
         }
     }
@@ -226,6 +232,13 @@ fn bodies(mib: Option<u32>) -> anyhow::Result<BudgetOptions> {
         None => Ok(defaults),
         Some(0) => bail!("memory must be at least 1"),
         Some(mib) => Ok(BudgetOptions { bytes: (mib as usize) << 20, ..defaults }),
+    }
+}
+
+fn lifecycle_day(seconds: Option<u32>) -> anyhow::Result<Duration> {
+    match seconds.unwrap_or(24 * 60 * 60) {
+        0 => bail!("lifecycle-day-seconds must be at least 1"),
+        seconds => Ok(Duration::from_secs(seconds.into())),
     }
 }
 
@@ -320,7 +333,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_in_one_line() {
-        let cases: [(&str, &[&str], &str); 13] = [
+        let cases: [(&str, &[&str], &str); 14] = [
             ("\nlisten = 'nowhere'", &[], "line 2: invalid socket address syntax"),
             ("data = 'x'\ndate = 'y'", &[], "line 2: unknown field `date`"),
             ("data = ", &[], "line 1: "),
@@ -336,6 +349,7 @@ mod tests {
             ("rate-limit = '100'", &[], "rate-limit is \"100\": a rate is a number of requests"),
             ("max-connections = 0", &[], "max-connections must be at least 1"),
             ("memory = 0", &[], "memory must be at least 1"),
+            ("", &["--lifecycle-day-seconds", "0"], "lifecycle-day-seconds must be at least 1"),
             (
                 "metrics = '0.0.0.0:9100'",
                 &[],

@@ -18,6 +18,7 @@ use carob_http::{
 };
 use carob_identity::{Clock, Entropy, RateLimits, SystemClock, SystemEntropy};
 use carob_local::{LocalOptions, LocalStore};
+use carob_s3::Lifecycle;
 use http::Request;
 use hyper::service::service_fn;
 use tokio::net::TcpListener;
@@ -103,6 +104,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         store: figures(&local),
     });
 
+    let lifecycle = Lifecycle::new(space.clone(), Arc::new(SystemClock)).with_day(settings.lifecycle_day);
+    let lifecycle = tokio::spawn(async move { lifecycle.run().await });
     let stop = CancellationToken::new();
     let s3 = service_fn(move |request: Request<carob_http::Body>| {
         let s3 = s3.clone();
@@ -133,6 +136,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         ended = ended.and(server);
     }
     _ = std::fs::remove_file(&settings.admin_socket);
+    // What it has handed to a bucket is finished there.
+    lifecycle.abort();
     system.close().await;
     space.close().await;
     local.close().await?;

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use cid::Cid;
 
 use crate::{
-    Block, Check, Collection, HeadSwap, Heads, Marked, ReadBlocks, Session, SessionId, Store, StoreError, Sweep,
-    SweepOptions, Swept,
+    Block, Check, Collection, HeadSwap, Heads, Marked, ReadBlocks, Session, SessionId, Store, StoreError,
+    Sweep, SweepOptions, Swept,
 };
 
 /// Counts the calls that reach a store, and fails one of them.

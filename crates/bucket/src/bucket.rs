@@ -54,6 +54,8 @@ pub struct DeleteOptions {
     pub precondition: Precondition,
     /// Whether the caller has, and uses, the right to delete what a governance retention keeps.
     pub bypass_governance: bool,
+    /// Without a version: only the object that this is the record of, not another that took its place meanwhile.
+    pub unchanged: Option<Arc<Record>>,
 }
 
 impl From<Precondition> for DeleteOptions {

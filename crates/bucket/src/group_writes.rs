@@ -82,6 +82,9 @@ impl Builder<'_> {
         if let Err(error) = options.precondition.check(key, current.map(|record| record.etag)) {
             return Ok(Err(error));
         }
+        if options.unchanged.as_deref().is_some_and(|expected| current != Some(expected)) {
+            return Ok(Err(BucketError::PreconditionFailed("unchanged")));
+        }
         let versioning = self.tip.snapshot.config().versioning;
         let existed = current.is_some();
         if versioning == Versioning::Unversioned {

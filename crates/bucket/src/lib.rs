@@ -79,9 +79,9 @@ pub use amend::Amendment;
 pub use bucket::{Bucket, DeleteOptions, Deleted, PutOptions, Written};
 pub use carob_commit::{
     Answer, Blake3Root, BucketId, ChecksumType, Claim, Commit, Config, DefaultRetention, DeleteMarker, ETag,
-    HistoryRetention, Layout, Lock, ObjectHeaders, ObjectLock, Part, PartList, PartState, Question, Record, Retention,
-    RetentionMode, RetentionPeriod, UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName,
-    Versioning,
+    HistoryRetention, Layout, Lock, ObjectHeaders, ObjectLock, Part, PartList, PartState, Question, Record,
+    Retention, RetentionMode, RetentionPeriod, UploadChecksum, UploadId, UploadState, Version, VersionId,
+    VersionName, Versioning,
 };
 pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, Share};
 pub use changes::{Changes, KeyChange, Portion};

@@ -278,7 +278,8 @@ async fn open(memory: &MemoryStore, clock: &Arc<ManualClock>, seed: u64) -> (Arc
 fn retain(past: &mut Vec<Past>, history: HistoryRetention, newest: usize, now: u64) {
     let untils: Vec<u64> = past.iter().skip(1).map(|next| next.from).collect();
     let (all, hourly) = (history.all * 1000, history.hourly * 1000);
-    let hours: Vec<u64> = ((now - hourly) / HOUR..=now / HOUR).map(|n| n * HOUR).filter(|hour| hour + hourly > now).collect();
+    let hours: Vec<u64> =
+        ((now - hourly) / HOUR..=now / HOUR).map(|n| n * HOUR).filter(|hour| hour + hourly > now).collect();
     let mut at = 0;
     past.retain(|past| {
         let keep = match untils.get(at).filter(|_| at < newest) {

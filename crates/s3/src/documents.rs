@@ -11,6 +11,8 @@ use crate::error::{from_bucket, internal, malformed_xml};
 use crate::table::Carob;
 
 pub(crate) const CORS: &str = "cors";
+pub(crate) const LIFECYCLE: &str = "lifecycle";
+pub(crate) const REQUEST_PAYMENT: &str = "request-payment";
 
 /// The name of the element that each document is.
 const ROOT: &str = "Document";

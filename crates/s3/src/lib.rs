@@ -70,6 +70,7 @@ mod gate;
 mod headers;
 mod host;
 mod interleave;
+mod lifecycle;
 mod locate;
 mod log;
 mod observer;
@@ -88,6 +89,7 @@ mod xml;
 
 pub use frontend::S3Frontend;
 pub use host::Domains;
+pub use lifecycle::{Lifecycle, Tally};
 pub use observer::{Exchange, GONE, Observer, Rejection};
 pub use options::{S3Options, S3OptionsError, service};
 pub use s3s::Body;

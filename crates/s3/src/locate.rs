@@ -1,11 +1,12 @@
 //! Finding an object, or a version of it, and saying what is there instead.
 
-use carob_bucket::{Config, DeleteMarker, Found, Object, Record, Snapshot, VersionName, Versioning};
+use carob_bucket::{Bucket, Config, DeleteMarker, Found, Object, Record, Snapshot, VersionName, Versioning};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use s3s::{S3Error, S3Result};
 
 use crate::access::here;
 use crate::error::{access_denied, from_bucket, method_not_allowed, no_such_key, no_such_version};
+use crate::lifecycle;
 use crate::table::Carob;
 use crate::target::Target;
 
@@ -15,6 +16,8 @@ pub(crate) struct Located {
     pub(crate) object: Object,
     /// `x-amz-version-id`; `None` in a bucket that never had versioning.
     pub(crate) version_id: Option<String>,
+    /// When a lifecycle rule takes it away, if it is the current object.
+    pub(crate) expiration: Option<String>,
 }
 
 impl Carob {
@@ -28,7 +31,7 @@ impl Carob {
         let here = here(extensions)?;
         match &here.found {
             Some((key, version, found)) if key == target.key && *version == target.version => {
-                located(found.clone(), here.snapshot.config(), target.version)
+                located(found.clone(), here.snapshot.config(), target.key, target.version)
             }
             // Another one than was decided about.
             Some(_) => Err(access_denied()),
@@ -43,18 +46,25 @@ impl Carob {
 /// As [`Carob::object`], in a state of a bucket.
 pub(crate) async fn find(snapshot: &Snapshot, key: &str, version: Option<VersionName>) -> S3Result<Located> {
     let found = snapshot.find(key, version).await.map_err(from_bucket)?;
-    located(found, snapshot.config(), version)
+    located(found, snapshot.config(), key, version)
 }
 
 /// What was found, if it is an object.
 ///
 /// # Errors
 /// As [`Carob::object`].
-pub(crate) fn located(found: Found, config: &Config, version: Option<VersionName>) -> S3Result<Located> {
+pub(crate) fn located(
+    found: Found,
+    config: &Config,
+    key: &str,
+    version: Option<VersionName>,
+) -> S3Result<Located> {
     match found {
         Found::Object(object) => {
             let version_id = version_id(object.record(), config);
-            Ok(Located { object, version_id })
+            let current = version.is_none();
+            let expiration = current.then(|| lifecycle::expiration(config, key, object.record()));
+            Ok(Located { object, version_id, expiration: expiration.flatten() })
         }
         Found::DeleteMarker(marker) => Err(deleted(marker, version)),
         Found::Nothing if version.is_some() => Err(no_such_version()),
@@ -74,6 +84,13 @@ pub(crate) fn written_version(record: &Record) -> Option<String> {
         VersionName::Null => None,
         VersionName::Id(id) => Some(id.to_string()),
     }
+}
+
+/// When a lifecycle rule takes away what was just written. That it is written does not hang on whether this can be
+/// told.
+pub(crate) async fn expiration(bucket: &Bucket, key: &str, record: &Record) -> Option<String> {
+    let snapshot = bucket.snapshot().await.ok()?;
+    lifecycle::expiration(snapshot.config(), key, record)
 }
 
 /// Says that it is a delete marker that is there, where the current object or this version was asked for.

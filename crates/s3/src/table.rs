@@ -25,13 +25,11 @@ pub(crate) struct Carob {
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-/// Each method passes its request on: `served` ones to the operation's own file, `owned` ones to the answers that
-/// follow from there being one owner, `absent` and `empty` ones to those of what nothing sets: the 404 that is named,
-/// or an answer that says nothing.
+/// Each method passes its request on: `served` ones to the operation's own file, `absent` and `empty` ones to the
+/// answers of what nothing sets: the 404 that is named, or an answer that says nothing.
 macro_rules! table {
     (
         served { $($name:ident($in:ident) -> $out:ident;)* }
-        owned { $($owned:ident($owned_in:ident) -> $owned_out:ident;)* }
         absent { $($absent:ident($absent_in:ident) -> $absent_out:ident = $what:ident;)* }
         empty { $($empty:ident($empty_in:ident) -> $empty_out:ident;)* }
     ) => {
@@ -39,9 +37,6 @@ macro_rules! table {
         impl S3 for Carob {
             $(async fn $name(&self, request: S3Request<dto::$in>) -> Answer<dto::$out> {
                 ops::$name::run(self, request).await
-            })*
-            $(async fn $owned(&self, request: S3Request<dto::$owned_in>) -> Answer<dto::$owned_out> {
-                unset::$owned(self, request).await
             })*
             $(async fn $absent(&self, request: S3Request<dto::$absent_in>) -> Answer<dto::$absent_out> {
                 let input = request.input;
@@ -84,6 +79,15 @@ table! {
         get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput;
         put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput;
         delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput;
+        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput)
+            -> GetBucketLifecycleConfigurationOutput;
+        put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput)
+            -> PutBucketLifecycleConfigurationOutput;
+        delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
+        get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
+        put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
+        put_bucket_notification_configuration(PutBucketNotificationConfigurationInput)
+            -> PutBucketNotificationConfigurationOutput;
         get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput;
         put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput;
         delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput;
@@ -112,14 +116,17 @@ table! {
         delete_bucket_ownership_controls(DeleteBucketOwnershipControlsInput)
             -> DeleteBucketOwnershipControlsOutput;
     }
-    owned {
-        get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
-    }
     absent {
         get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = ENCRYPTION;
-        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput)
-            -> GetBucketLifecycleConfigurationOutput = LIFECYCLE;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput = REPLICATION;
+        get_bucket_analytics_configuration(GetBucketAnalyticsConfigurationInput)
+            -> GetBucketAnalyticsConfigurationOutput = REPORT;
+        get_bucket_intelligent_tiering_configuration(GetBucketIntelligentTieringConfigurationInput)
+            -> GetBucketIntelligentTieringConfigurationOutput = REPORT;
+        get_bucket_inventory_configuration(GetBucketInventoryConfigurationInput)
+            -> GetBucketInventoryConfigurationOutput = REPORT;
+        get_bucket_metrics_configuration(GetBucketMetricsConfigurationInput)
+            -> GetBucketMetricsConfigurationOutput = REPORT;
         get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput = WEBSITE;
     }
     empty {
@@ -128,6 +135,16 @@ table! {
         get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
         get_bucket_notification_configuration(GetBucketNotificationConfigurationInput)
             -> GetBucketNotificationConfigurationOutput;
+        list_bucket_analytics_configurations(ListBucketAnalyticsConfigurationsInput)
+            -> ListBucketAnalyticsConfigurationsOutput;
+        list_bucket_intelligent_tiering_configurations(ListBucketIntelligentTieringConfigurationsInput)
+            -> ListBucketIntelligentTieringConfigurationsOutput;
+        list_bucket_inventory_configurations(ListBucketInventoryConfigurationsInput)
+            -> ListBucketInventoryConfigurationsOutput;
+        list_bucket_metrics_configurations(ListBucketMetricsConfigurationsInput)
+            -> ListBucketMetricsConfigurationsOutput;
+        delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput;
+        delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
     }
 }
 

@@ -92,6 +92,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     configuration("DeleteBucketCors", "s3:PutBucketCORS", &["cors"]),
     configuration("GetBucketEncryption", "s3:GetEncryptionConfiguration", &["encryption"]),
     configuration("GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration", &["lifecycle"]),
+    // The objects that the header asks to spare are too small to be moved to another storage class; there is none.
+    configuration("PutBucketLifecycleConfiguration", "s3:PutLifecycleConfiguration", &["lifecycle"])
+        .headers(&["x-amz-transition-default-minimum-object-size"]),
+    configuration("DeleteBucketLifecycle", "s3:PutLifecycleConfiguration", &["lifecycle"]),
     configuration("GetBucketLogging", "s3:GetBucketLogging", &["logging"]),
     configuration("GetBucketNotificationConfiguration", "s3:GetBucketNotification", &["notification"]),
     configuration("GetBucketOwnershipControls", "s3:GetBucketOwnershipControls", &["ownershipControls"]),
@@ -102,6 +106,27 @@ pub(super) const OPERATIONS: &[Operation] = &[
     configuration("GetBucketTagging", "s3:GetBucketTagging", &["tagging"]),
     configuration("GetBucketVersioning", "s3:GetBucketVersioning", &["versioning"]),
     configuration("GetBucketWebsite", "s3:GetBucketWebsite", &["website"]),
+    configuration("GetBucketAnalyticsConfiguration", "s3:GetAnalyticsConfiguration", &["analytics"]),
+    configuration("ListBucketAnalyticsConfigurations", "s3:GetAnalyticsConfiguration", &["analytics"]),
+    configuration(
+        "GetBucketIntelligentTieringConfiguration",
+        "s3:GetIntelligentTieringConfiguration",
+        &["intelligent-tiering"],
+    ),
+    configuration(
+        "ListBucketIntelligentTieringConfigurations",
+        "s3:GetIntelligentTieringConfiguration",
+        &["intelligent-tiering"],
+    ),
+    configuration("GetBucketInventoryConfiguration", "s3:GetInventoryConfiguration", &["inventory"]),
+    configuration("ListBucketInventoryConfigurations", "s3:GetInventoryConfiguration", &["inventory"]),
+    configuration("GetBucketMetricsConfiguration", "s3:GetMetricsConfiguration", &["metrics"]),
+    configuration("ListBucketMetricsConfigurations", "s3:GetMetricsConfiguration", &["metrics"]),
+    configuration("DeleteBucketReplication", "s3:PutReplicationConfiguration", &["replication"]),
+    configuration("DeleteBucketWebsite", "s3:DeleteBucketWebsite", &["website"]),
+    configuration("PutBucketNotificationConfiguration", "s3:PutBucketNotification", &["notification"])
+        .headers(&["x-amz-skip-destination-validation"]),
+    configuration("PutBucketRequestPayment", "s3:PutBucketRequestPayment", &["requestPayment"]),
     configuration("GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", &["object-lock"]),
     configuration("GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", &["publicAccessBlock"]),
     configuration("PutBucketAcl", "s3:PutBucketAcl", &["acl"]).headers(ACLS),

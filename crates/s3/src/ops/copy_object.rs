@@ -49,7 +49,7 @@ pub(crate) async fn run(
     let owner = input.expected_source_bucket_owner.as_deref();
     let Copied { here: from, located } =
         copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
-    let Located { object: source, version_id: source_version } = located;
+    let Located { object: source, version_id: source_version, .. } = located;
     let record = source.record();
     if record.size > MAX_COPY {
         return Err(s3_error!(

@@ -44,7 +44,7 @@ pub(super) async fn find(
         return Err(access_denied());
     }
     check_owner(&here.bucket, expected_owner)?;
-    let located = located(found, here.snapshot.config(), version).map_err(|error| {
+    let located = located(found, here.snapshot.config(), key, version).map_err(|error| {
         if *error.code() != S3ErrorCode::MethodNotAllowed {
             return error;
         }

@@ -31,7 +31,12 @@ pub(crate) async fn run(
     let asked = input.bypass_governance_retention.unwrap_or(false);
     let bypass_governance = carob.bypasses(asked, &request.extensions, target.key)?;
     let bucket = carob.bucket(&request.extensions, target.expected_owner)?;
-    let options = DeleteOptions { version: target.version, precondition, bypass_governance };
+    let options = DeleteOptions {
+        version: target.version,
+        precondition,
+        bypass_governance,
+        ..DeleteOptions::default()
+    };
     match bucket.delete(target.key, options).await {
         Ok(deleted) => Ok(S3Response::new(DeleteObjectOutput {
             delete_marker: deleted.delete_marker.then_some(true),

@@ -136,5 +136,5 @@ async fn admit(
     let if_match = object.e_tag.as_ref().map(|etag| etag_condition(etag.value()));
     let bypass_governance = carob.bypasses(bypass, extensions, &object.key)?;
     let precondition = Precondition { if_match, if_none_match: None };
-    Ok(DeleteOptions { version, precondition, bypass_governance })
+    Ok(DeleteOptions { version, precondition, bypass_governance, ..DeleteOptions::default() })
 }

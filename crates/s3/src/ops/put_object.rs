@@ -12,7 +12,7 @@ use crate::conditions::Conditional;
 use crate::error::{from_bucket, incomplete_body};
 use crate::form::FormFile;
 use crate::headers::{self, Kept, given};
-use crate::locate::written_version;
+use crate::locate::{expiration, written_version};
 use crate::options::MAX_CHUNK;
 use crate::table::Carob;
 
@@ -43,6 +43,7 @@ pub(crate) async fn run(
     let output = PutObjectOutput {
         e_tag: Some(headers::etag(record)),
         version_id: written_version(record),
+        expiration: expiration(&bucket, &input.key, record).await,
         ..PutObjectOutput::default()
     };
     let output = output.with_checksums(ChecksumFields::of(record));

@@ -49,6 +49,8 @@ pub(crate) struct Selected {
     pub(crate) parts_count: Option<i32>,
     /// What S3 calls the version.
     pub(crate) version_id: Option<String>,
+    /// When a lifecycle rule takes it away.
+    pub(crate) expiration: Option<String>,
     /// How many tags it has, and what protects it, as far as the caller may know.
     pub(crate) tag_count: Option<i32>,
     pub(crate) lock: Lock,
@@ -91,7 +93,7 @@ pub(crate) async fn select<I: ReadInput>(
 ) -> S3Result<Selected> {
     let target = input.target()?;
     let part = input.part_number().map(check_part_number).transpose()?;
-    let Located { object, version_id } = carob.object(extensions, target).await?;
+    let Located { object, version_id, expiration } = carob.object(extensions, target).await?;
     let record = object.record();
     let (tag_count, lock) = attached(carob, extensions, target, record)?;
     let conditional = extensions.remove::<Conditional>().unwrap_or_default();
@@ -132,7 +134,17 @@ pub(crate) async fn select<I: ReadInput>(
         .filter(|range| !range.is_empty())
         .map(|range| format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1)));
     let range = range.unwrap_or(0..size);
-    Ok(Selected { object, range, content_range, parts_count, version_id, tag_count, lock, part_checksum })
+    Ok(Selected {
+        object,
+        range,
+        content_range,
+        parts_count,
+        version_id,
+        expiration,
+        tag_count,
+        lock,
+        part_checksum,
+    })
 }
 
 /// What of tags and protection the caller may know: each is a right of its own (API reference, GetObject).

@@ -37,6 +37,7 @@ macro_rules! shows_object {
                     website_redirect_location: kept.website_redirect_location,
                     parts_count: selected.parts_count,
                     version_id: selected.version_id.clone(),
+                    expiration: selected.expiration.clone(),
                     tag_count: selected.tag_count,
                     object_lock_mode: selected.lock.retention.map(|retention| {
                         dto::ObjectLockMode::from_static(mode_name(retention.mode))

@@ -2,8 +2,7 @@
 //! where nothing is set. The writes are not there.
 
 use http::{Extensions, StatusCode};
-use s3s::dto::{GetBucketRequestPaymentInput, GetBucketRequestPaymentOutput, Payer};
-use s3s::{S3Error, S3Request, S3Response, S3Result};
+use s3s::{S3Error, S3Response, S3Result};
 
 use crate::error::custom;
 use crate::table::Carob;
@@ -15,10 +14,10 @@ pub(crate) const ENCRYPTION: Absent = (
     "ServerSideEncryptionConfigurationNotFoundError",
     "The server side encryption configuration was not found",
 );
-pub(crate) const LIFECYCLE: Absent =
-    ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist");
 pub(crate) const REPLICATION: Absent =
     ("ReplicationConfigurationNotFoundError", "The replication configuration was not found");
+/// Analytics, inventories, metrics and intelligent tiering alike.
+pub(crate) const REPORT: Absent = ("NoSuchConfiguration", "The specified configuration does not exist.");
 pub(crate) const WEBSITE: Absent =
     ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration");
 
@@ -48,17 +47,6 @@ pub(crate) async fn empty<T: Default>(
 ) -> S3Result<S3Response<T>> {
     carob.bucket(extensions, owner)?;
     Ok(S3Response::new(T::default()))
-}
-
-/// Whoever owns a bucket pays.
-pub(crate) async fn get_bucket_request_payment(
-    carob: &Carob,
-    request: S3Request<GetBucketRequestPaymentInput>,
-) -> S3Result<S3Response<GetBucketRequestPaymentOutput>> {
-    let input = request.input;
-    carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
-    let payer = Some(Payer::from_static(Payer::BUCKET_OWNER));
-    Ok(S3Response::new(GetBucketRequestPaymentOutput { payer }))
 }
 
 pub(super) fn not_found(code: &'static str, message: &'static str) -> S3Error {

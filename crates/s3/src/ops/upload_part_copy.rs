@@ -36,7 +36,7 @@ pub(crate) async fn run(
     let owner = input.expected_source_bucket_owner.as_deref();
     let Copied { located, .. } =
         copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
-    let Located { object: source, version_id } = located;
+    let Located { object: source, version_id, .. } = located;
     let range = within(asked, source.record().size)?;
 
     let kept = kept_algorithm(&state);

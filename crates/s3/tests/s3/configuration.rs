@@ -2,7 +2,11 @@
 
 use crate::server::Server;
 
-const ABSENT: [(&str, &str); 10] = [
+const ABSENT: [(&str, &str); 14] = [
+    ("analytics&id=a", "NoSuchConfiguration"),
+    ("intelligent-tiering&id=a", "NoSuchConfiguration"),
+    ("inventory&id=a", "NoSuchConfiguration"),
+    ("metrics&id=a", "NoSuchConfiguration"),
     ("cors", "NoSuchCORSConfiguration"),
     ("encryption", "ServerSideEncryptionConfigurationNotFoundError"),
     ("lifecycle", "NoSuchLifecycleConfiguration"),
@@ -15,7 +19,11 @@ const ABSENT: [(&str, &str); 10] = [
     ("website", "NoSuchWebsiteConfiguration"),
 ];
 
-const EMPTY: [(&str, &str); 6] = [
+const EMPTY: [(&str, &str); 10] = [
+    ("analytics", "ListBucketAnalyticsConfiguration"),
+    ("intelligent-tiering", "ListBucketIntelligentTieringConfiguration"),
+    ("inventory", "ListInventoryConfigurations"),
+    ("metrics", "ListMetricsConfigurations"),
     ("accelerate", "AccelerateConfiguration"),
     ("logging", "BucketLoggingStatus"),
     ("notification", "NotificationConfiguration"),
@@ -91,14 +99,48 @@ async fn the_writes_are_not_there() {
     let server = Server::start().await;
     server.fill(&["key"]).await;
     let before = server.state().await;
-    let served =
-        ["cors", "object-lock", "ownershipControls", "policy", "publicAccessBlock", "tagging", "versioning"];
+    let served = [
+        "cors",
+        "lifecycle",
+        "notification",
+        "object-lock",
+        "ownershipControls",
+        "policy",
+        "publicAccessBlock",
+        "requestPayment",
+        "tagging",
+        "versioning",
+    ];
     let all = ABSENT.iter().chain(&EMPTY).map(|(name, _)| *name);
     for name in all.filter(|name| !served.contains(name)) {
         for method in ["PUT", "DELETE"] {
             let answer = server.request(method, &format!("/bucket?{name}")).send().await;
-            assert_eq!(answer.status, 501, "{method} {name}: {}", answer.text());
+            // What is not set can be taken away.
+            let gone = method == "DELETE" && ["replication", "website"].contains(&name);
+            assert_eq!(answer.status, if gone { 204 } else { 501 }, "{method} {name}: {}", answer.text());
         }
     }
     assert_eq!(server.state().await, before);
+}
+
+#[tokio::test]
+async fn who_pays_is_kept_and_shown() {
+    let server = Server::start().await;
+    let document = |payer: &str| {
+        format!("<RequestPaymentConfiguration><Payer>{payer}</Payer></RequestPaymentConfiguration>")
+    };
+    for payer in ["Requester", "BucketOwner"] {
+        server.put("/bucket?requestPayment", document(payer)).send().await.expect_status(200);
+        assert_eq!(server.get("/bucket?requestPayment").send().await.elements("Payer"), [payer]);
+    }
+    server.put("/bucket?requestPayment", document("Nobody")).send().await.expect_error(400, "MalformedXML");
+}
+
+#[tokio::test]
+async fn nobody_can_be_notified() {
+    let server = Server::start().await;
+    server.put("/bucket?notification", "<NotificationConfiguration/>").send().await.expect_status(200);
+    let asked = "<NotificationConfiguration><TopicConfiguration><Topic>arn:aws:sns:::t</Topic>\
+        <Event>s3:ObjectCreated:*</Event></TopicConfiguration></NotificationConfiguration>";
+    server.put("/bucket?notification", asked).send().await.expect_error(501, "NotImplemented");
 }

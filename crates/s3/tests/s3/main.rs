@@ -21,6 +21,7 @@ mod get_object;
 mod golden;
 mod history;
 mod hostile;
+mod lifecycle;
 mod list_objects;
 mod list_objects_v2;
 mod logging;

@@ -1,0 +1,56 @@
+//! When something is due.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use carob_bucket::{Config, Record};
+use carob_identity::Timestamp;
+use s3s::dto::BucketLifecycleConfiguration;
+
+use super::rules::{Expiration, Rules};
+use crate::documents;
+
+/// A day of the calendar, in milliseconds.
+pub(super) const DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// So many days after `from`, rounded up to the next midnight (user guide, "How Amazon S3 calculates how long an object
+/// has been noncurrent" and "Expiring objects"). `day` is the length of a day.
+pub(super) fn after(from: Timestamp, days: u32, day: u64) -> Timestamp {
+    let end = from.0.saturating_add(u64::from(days).saturating_mul(day));
+    Timestamp(end.div_ceil(day).saturating_mul(day))
+}
+
+impl Expiration {
+    /// When an object goes that was made then.
+    pub(super) fn due(self, made: Timestamp, day: u64) -> Timestamp {
+        match self {
+            Self::Days(days) => after(made, days, day),
+            Self::Date(date) => date,
+        }
+    }
+}
+
+/// What `x-amz-expiration` says of a current object: nothing, if no rule takes it away.
+pub(crate) fn expiration(config: &Config, key: &str, record: &Record) -> Option<String> {
+    let document = config.documents.get(documents::LIFECYCLE)?;
+    let rules = Rules::parse(&documents::read::<BucketLifecycleConfiguration>(document).ok()?).ok()?;
+    let fitting = rules.0.iter().filter(|rule| rule.filter.fits(key, record));
+    let due = fitting.filter_map(|rule| Some((rule.expiration?.due(record.modified, DAY), &rule.id)));
+    let (when, id) = due.min_by_key(|(when, _)| *when)?;
+    let when = httpdate::fmt_http_date(UNIX_EPOCH.checked_add(Duration::from_millis(when.0))?);
+    Some(format!("expiry-date=\"{when}\", rule-id=\"{id}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_is_due_at_a_midnight() {
+        let noon = Timestamp(10 * DAY + DAY / 2);
+        assert_eq!(after(noon, 1, DAY).0, 12 * DAY);
+        assert_eq!(after(Timestamp(10 * DAY), 1, DAY).0, 11 * DAY);
+        assert_eq!(after(Timestamp(10 * DAY + 1), 3, DAY).0, 14 * DAY);
+        assert_eq!(Expiration::Date(noon).due(Timestamp(0), DAY), noon);
+        after(Timestamp(u64::MAX), u32::MAX, DAY);
+    }
+}

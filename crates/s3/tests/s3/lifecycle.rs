@@ -1,0 +1,181 @@
+//! Lifecycle rules: what is stored, what the answers announce, and what is done when the time has come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carob_bucket::Space;
+use carob_identity::{ManualClock, Timestamp};
+use carob_s3::{Lifecycle, Tally};
+
+use crate::server::{NOW, Server};
+
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+fn rules(inside: &str) -> String {
+    format!(
+        "<LifecycleConfiguration><Rule><ID>rule</ID>{inside}<Status>Enabled</Status></Rule></LifecycleConfiguration>"
+    )
+}
+
+/// What is done at so many days after everything was put.
+async fn after(space: &Space, days: u64) -> Tally {
+    let clock = Arc::new(ManualClock::new(Timestamp(NOW.0 + days * DAY)));
+    Lifecycle::new(space.clone(), clock).run_once().await
+}
+
+async fn keys(server: &Server) -> Vec<String> {
+    server.get("/bucket?list-type=2").send().await.expect_status(200).elements("Key")
+}
+
+#[tokio::test]
+async fn rules_are_kept_shown_and_taken_away() {
+    let server = Server::start().await;
+    let document = "<LifecycleConfiguration><Rule><Filter><And><Prefix>a/</Prefix><Tag><Key>k</Key><Value>v</Value></Tag>\
+        <ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And></Filter><Status>Disabled</Status>\
+        <Expiration><Days>30</Days></Expiration></Rule></LifecycleConfiguration>";
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    let shown = server.get("/bucket?lifecycle").send().await.expect_status(200);
+    assert_eq!(shown.elements("Status"), ["Disabled"]);
+    assert_eq!(shown.elements("ObjectSizeGreaterThan"), ["5"]);
+    assert!(!shown.element("ID").is_empty(), "a rule without a name gets one");
+    assert!(shown.text().contains("<And>"));
+    server.put("/bucket?lifecycle", rules("<Prefix/>")).send().await.expect_error(400, "InvalidRequest");
+    server.delete("/bucket?lifecycle").send().await.expect_status(204);
+    server.get("/bucket?lifecycle").send().await.expect_error(404, "NoSuchLifecycleConfiguration");
+    server.put("/bucket?lifecycle", document).by_guest().send().await.expect_error(403, "AccessDenied");
+}
+
+#[tokio::test]
+async fn answers_announce_the_end_of_the_current_object() {
+    let server = Server::start().await;
+    let document = rules("<Filter><Prefix>a/</Prefix></Filter><Expiration><Days>2</Days></Expiration>");
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    // Written on the 14th in the evening: two days, and up to the next midnight.
+    let expected = "expiry-date=\"Fri, 17 Nov 2023 00:00:00 GMT\", rule-id=\"rule\"";
+    let put = server.put("/bucket/a/key", "x").send().await.expect_status(200);
+    let get = server.get("/bucket/a/key").send().await.expect_status(200);
+    let head = server.head("/bucket/a/key").send().await.expect_status(200);
+    for answer in [put, get, head] {
+        assert_eq!(answer.header("x-amz-expiration"), expected);
+    }
+    let other = server.put("/bucket/b", "x").send().await.expect_status(200);
+    assert_eq!(other.find("x-amz-expiration"), None);
+}
+
+#[tokio::test]
+async fn objects_expire_when_their_time_has_come() {
+    let server = Server::start().await;
+    let document = rules("<Filter><Prefix>old/</Prefix></Filter><Expiration><Days>2</Days></Expiration>");
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    server.fill(&["kept", "old/1", "old/2"]).await;
+    assert_eq!(after(&server.space, 2).await, Tally::default(), "not before midnight");
+    assert_eq!(keys(&server).await.len(), 3);
+    assert_eq!(after(&server.space, 3).await, Tally { expired: 2, ..Tally::default() });
+    assert_eq!(keys(&server).await, ["kept"]);
+    assert_eq!(after(&server.space, 4).await, Tally::default());
+}
+
+#[tokio::test]
+async fn versions_markers_and_uploads_go_by_rules_of_their_own() {
+    let server = Server::start().await;
+    let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    server.put("/bucket?versioning", versioning).send().await.expect_status(200);
+    for _ in 0..5 {
+        server.put("/bucket/key", "x").send().await.expect_status(200);
+    }
+    server.request("POST", "/bucket/up?uploads").send().await.expect_status(200);
+    let document = rules(
+        "<Filter/><Expiration><Days>5</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays>\
+         <NewerNoncurrentVersions>2</NewerNoncurrentVersions></NoncurrentVersionExpiration>\
+         <AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>",
+    );
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    assert_eq!(after(&server.space, 2).await, Tally { removed: 2, aborted: 1, ..Tally::default() });
+    let versions = server.get("/bucket?versions").send().await;
+    assert_eq!(versions.elements("VersionId").len(), 3);
+    assert!(server.get("/bucket?uploads").send().await.elements("UploadId").is_empty());
+    assert_eq!(after(&server.space, 6).await, Tally { expired: 1, ..Tally::default() });
+    assert!(keys(&server).await.is_empty());
+    server.get("/bucket/key").send().await.expect_error(404, "NoSuchKey");
+    assert_eq!(server.get("/bucket?versions").send().await.elements("DeleteMarker").len(), 1);
+}
+
+#[tokio::test]
+async fn a_delete_marker_goes_when_nothing_is_left_below() {
+    let server = Server::start().await;
+    let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    server.put("/bucket?versioning", versioning).send().await.expect_status(200);
+    server.put("/bucket/both", "x").send().await.expect_status(200);
+    server.delete("/bucket/both").send().await.expect_status(204);
+    server.delete("/bucket/alone").send().await.expect_status(204);
+    let document = rules(
+        "<Filter/><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>",
+    );
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    assert_eq!(after(&server.space, 0).await, Tally { markers: 1, ..Tally::default() });
+    let left = server.get("/bucket?versions").send().await;
+    assert_eq!(left.elements("Key"), ["both", "both"]);
+}
+
+#[tokio::test]
+async fn what_object_lock_protects_stays() {
+    let server = Server::start().await;
+    let create = server.put("/locked", "").header("x-amz-bucket-object-lock-enabled", "true");
+    create.send().await.expect_status(200);
+    let held = server.put("/locked/key", "x").header("x-amz-object-lock-legal-hold", "ON").send().await;
+    let version = held.expect_status(200).header("x-amz-version-id").to_owned();
+    server.put("/locked/key", "y").send().await.expect_status(200);
+    let document = rules(
+        "<Filter/><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration>",
+    );
+    server.put("/locked?lifecycle", document).send().await.expect_status(200);
+    assert_eq!(after(&server.space, 9).await, Tally { kept: 1, ..Tally::default() });
+    let found = server.get(&format!("/locked/key?versionId={version}")).send().await.expect_status(200);
+    assert_eq!(found.text(), "x");
+}
+
+#[tokio::test]
+async fn more_than_a_page_is_gone_through_page_by_page() {
+    let server = Server::start().await;
+    let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    server.put("/bucket?versioning", versioning).send().await.expect_status(200);
+    let bucket = server.space.bucket("bucket").await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..2200 {
+        let bucket = bucket.clone();
+        // One key of more versions than a page has, among others of two.
+        let key = if number < 1200 { "middle".to_owned() } else { format!("key-{}", number % 500) };
+        tasks.spawn(async move {
+            let body = bucket.upload(&[]).finish().await.unwrap();
+            bucket.put(&key, body, Default::default()).await.unwrap();
+        });
+    }
+    tasks.join_all().await;
+    let document = rules(
+        "<Filter/><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration>",
+    );
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    assert_eq!(after(&server.space, 3).await, Tally { removed: 1199 + 500, ..Tally::default() });
+    let snapshot = bucket.snapshot().await.unwrap();
+    assert_eq!((snapshot.objects(), snapshot.noncurrent()), (501, 0));
+}
+
+#[tokio::test]
+async fn the_worker_works_by_itself_in_days_of_any_length() {
+    let server = Server::start().await;
+    let document = rules("<Prefix/><Expiration><Days>1</Days></Expiration>");
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    server.fill(&["key"]).await;
+    let clock = Arc::new(ManualClock::new(NOW));
+    let worker =
+        Lifecycle::new(server.space.clone(), Arc::clone(&clock) as _).with_day(Duration::from_millis(200));
+    let working = tokio::spawn(async move { worker.run().await });
+    let mut waited = 0;
+    while !keys(&server).await.is_empty() {
+        clock.advance(100);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        waited += 1;
+        assert!(waited < 500, "the object is still there");
+    }
+    working.abort();
+}
