@@ -111,6 +111,19 @@ impl Policy {
         Ok(Self { statements: statements.into_iter().map(read).collect::<Result<_, _>>()? })
     }
 
+    /// A policy that denies everything to everybody.
+    pub fn shut() -> Self {
+        let statement = Statement {
+            sid: None,
+            effect: Effect::Deny,
+            principals: Listed { all: vec![Principal::Anyone], negated: false },
+            actions: Listed { all: Vec::new(), negated: true },
+            resources: Listed { all: Vec::new(), negated: true },
+            conditions: Vec::new(),
+        };
+        Self { statements: vec![statement] }
+    }
+
     /// Whether some condition looks at a key of which the name, in lower case, begins so: a caller that would have to find
     /// out what such keys say need not, if not.
     pub fn looks_at(&self, start: &str) -> bool {

@@ -380,7 +380,10 @@ fn a_denial_binds_all_but_the_owner_who_mends_the_policy() {
         )),
         object: None,
     };
+    let locked = Case { rules: Rules { policy: Some(Policy::shut()), ..Rules::default() }, object: None };
     let owner = account(1, None);
+    assert_eq!(locked.decides(&owner, FULL, "s3:GetObject"), "no: bucket policy, statement 0");
+    assert_eq!(locked.decides(&owner, FULL, "s3:PutBucketPolicy"), "yes: access key");
     let denied = "no: bucket policy, statement 0 (No)";
     assert_eq!(shut.decides(&owner, FULL, "s3:GetObject"), denied);
     assert_eq!(shut.decides(&account(9, None), Rights::Everything, "s3:GetObject"), denied);

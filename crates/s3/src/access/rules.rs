@@ -42,7 +42,8 @@ impl RuleBook {
     /// What a bucket's configuration says.
     ///
     /// # Errors
-    /// InternalError for a document that cannot be read: it would not be known whom it keeps out.
+    /// InternalError for a document that cannot be read: it would not be known whom it keeps out. A policy that cannot
+    /// keeps out everybody, but for the owner who replaces it.
     pub(crate) fn of(&self, bucket: &Bucket, config: &Arc<Config>) -> S3Result<Arc<Rules>> {
         if DOCUMENTS.iter().all(|name| !config.documents.contains_key(*name)) {
             return Ok(Arc::clone(&self.none));
@@ -74,7 +75,10 @@ fn read(bucket: &str, config: &Config) -> S3Result<Rules> {
     };
     let policy = match text(POLICY)? {
         None => None,
-        Some(text) => Some(Policy::parse(text.as_bytes(), bucket).map_err(|error| internal(error.into()))?),
+        Some(text) => Some(Policy::parse(text.as_bytes(), bucket).unwrap_or_else(|error| {
+            tracing::error!(bucket, %error, "the bucket's policy cannot be read: until it is replaced, it denies everything");
+            Policy::shut()
+        })),
     };
     let acl = match text(ACL)? {
         None => None,

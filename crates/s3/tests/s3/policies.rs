@@ -249,3 +249,21 @@ async fn a_public_policy_is_blocked_or_restricted_where_that_is_set() {
     let gone = server.get("/alices?publicAccessBlock").by(ALICE);
     gone.send().await.expect_error(404, "NoSuchPublicAccessBlockConfiguration");
 }
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_read_keeps_everybody_out_until_its_owner_replaces_it() {
+    let tenants = Tenants::start().await;
+    let server = &tenants.server;
+    server.put("/alices/key", "x").by(ALICE).send().await.expect_status(200);
+    let bucket = server.space.bucket("alices").await.unwrap();
+    let unknown = |config: &mut carob_bucket::Config| {
+        config.documents.insert("policy".to_owned(), "{\"Version\": \"2099-01-01\"}".into());
+        Ok(())
+    };
+    bucket.configure(unknown).await.unwrap();
+    for key in [ALICE, BOB, ROOT] {
+        server.get("/alices/key").by(key).send().await.expect_error(403, "AccessDenied");
+    }
+    server.delete("/alices?policy").by(ALICE).send().await.expect_status(204);
+    server.get("/alices/key").by(ALICE).send().await.expect_status(200);
+}
