@@ -4,12 +4,14 @@ import base64
 import datetime
 import hashlib
 import io
+import json
 import os
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from session import arguments, equal, refused, run
@@ -209,11 +211,38 @@ def connections_stay_in_step():
         list(pool.map(refuse_and_read, range(6)))
 
 
+def what_is_public_needs_no_signature():
+    """A public list or policy lets in who has not signed, as far as it goes and as long as it is there."""
+    nobody = boto3.client("s3", config=Config(signature_version=UNSIGNED))
+    for key, acl in [("open", "public-read"), ("shut", "private")]:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=key.encode(), ACL=acl)
+    equal("body", nobody.get_object(Bucket=BUCKET, Key="open")["Body"].read(), b"open")
+    refused("AccessDenied", 403, nobody.get_object, Bucket=BUCKET, Key="shut")
+    refused("AccessDenied", 403, nobody.list_objects_v2, Bucket=BUCKET)
+    resource = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/shut"]
+    allow = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": resource}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+    equal("policy", s3.get_bucket_policy(Bucket=BUCKET)["Policy"], policy)
+    equal("public", s3.get_bucket_policy_status(Bucket=BUCKET)["PolicyStatus"]["IsPublic"], True)
+    equal("body", nobody.get_object(Bucket=BUCKET, Key="shut")["Body"].read(), b"shut")
+    assert nobody.list_objects_v2(Bucket=BUCKET)["KeyCount"] > 1
+    refused("AccessDenied", 403, nobody.put_object, Bucket=BUCKET, Key="shut", Body=b"x")
+    block = {"IgnorePublicAcls": True, "RestrictPublicBuckets": True}
+    s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=block)
+    for key in ["open", "shut"]:
+        refused("AccessDenied", 403, nobody.get_object, Bucket=BUCKET, Key=key)
+    s3.delete_public_access_block(Bucket=BUCKET)
+    s3.delete_bucket_policy(Bucket=BUCKET)
+    refused("AccessDenied", 403, nobody.get_object, Bucket=BUCKET, Key="shut")
+    refused("NoSuchBucketPolicy", 404, s3.get_bucket_policy, Bucket=BUCKET)
+    refused("MalformedPolicy", 400, s3.put_bucket_policy, Bucket=BUCKET, Policy="{}")
+
+
 def what_is_not_there_says_so():
     """Headers that change the meaning are refused while they are not supported, never ignored."""
     where = {"Bucket": BUCKET, "Key": "refused", "Body": b"x"}
     refused("NotImplemented", 501, s3.put_object, **where, ServerSideEncryption="AES256")
-    refused("NotImplemented", 501, s3.put_object, **where, ACL="public-read")
     refused("InvalidRequest", 400, s3.put_object, **where, ObjectLockLegalHoldStatus="ON")
     refused("404", 404, s3.head_object, Bucket=BUCKET, Key="refused")
     s3.put_object(**where | {"Key": "private"}, ACL="private")
@@ -232,5 +261,6 @@ def clean_up():
 run(
     buckets, bucket_errors, object_errors, bad_keys_of_access, every_answer_has_its_ids, headers_come_back,
     checksums, conditional_reads, conditional_writes, one_of_many_creates_wins,
-    compare_and_swap_loses_no_update, connections_stay_in_step, what_is_not_there_says_so, clean_up,
+    compare_and_swap_loses_no_update, connections_stay_in_step, what_is_public_needs_no_signature,
+    what_is_not_there_says_so, clean_up,
 )  # fmt: skip
