@@ -85,8 +85,9 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
-/// What the account that owns a bucket may always do, so that no policy locks it out for good.
-const NEVER_LOCKED: &[&str] = &["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"];
+/// What the account that owns a bucket may always do, so that no policy locks it out for good, and what nobody else ever
+/// may, so that a policy that is too wide cannot be made wider by those whom it lets in (API reference, PutBucketPolicy).
+const OF_THE_OWNER: &[&str] = &["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"];
 
 /// Decides.
 pub fn decide<'a>(rules: &'a Rules, question: &Question<'_>) -> Decided<'a> {
@@ -100,12 +101,15 @@ pub fn decide<'a>(rules: &'a Rules, question: &Question<'_>) -> Decided<'a> {
         Rights::None => false,
     };
     if let Verdict::Deny(by) = verdict
-        && !(manages && NEVER_LOCKED.contains(&action))
+        && !(manages && OF_THE_OWNER.contains(&action))
     {
         return Decided { allowed: false, reason: Reason::Policy(by) };
     }
     if rights == Rights::Everything {
         return Decided { allowed: true, reason: Reason::Key };
+    }
+    if OF_THE_OWNER.contains(&action) && !owns_bucket {
+        return Decided { allowed: false, reason: Reason::Nothing };
     }
 
     let lists = rules.ownership != Ownership::BucketOwnerEnforced;

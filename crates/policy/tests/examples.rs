@@ -322,6 +322,10 @@ const FULL: Rights = Rights::Key { full: true, granted: true };
 const NARROW: Rights = Rights::Key { full: false, granted: false };
 const READER: Rights = Rights::Key { full: false, granted: true };
 
+fn statement_of_all(principal: &str) -> String {
+    format!(r#"{{"Effect": "Allow", "Principal": {principal}, "Action": "*", "Resource": "*"}}"#)
+}
+
 fn rules(policy_statements: Option<&str>) -> Rules {
     Rules { policy: policy_statements.map(policy), ..Rules::default() }
 }
@@ -360,6 +364,14 @@ fn accounts_their_keys_and_nobody_get_what_aws_gives_them() {
     ] {
         assert_eq!(everyone.decides(caller, rights, get), expected, "{caller:?}");
     }
+    let all = statement_of_all(r#""*""#);
+    let wide = Case { rules: rules(Some(&all)), object: None };
+    for action in ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"] {
+        assert_eq!(wide.decides(&owner, FULL, action), key);
+        assert_eq!(wide.decides(&other, FULL, action), nothing, "{action} is the owner's");
+        assert_eq!(wide.decides(&Caller::Anonymous, Rights::None, action), nothing);
+    }
+    assert_eq!(wide.decides(&other, FULL, "s3:PutBucketAcl"), statement);
     let accounts = Case { rules: open(r#"{"AWS": ["000000000001", "000000000002"]}"#), object: None };
     for (caller, rights, expected) in [
         (&own_key, NARROW, nothing),

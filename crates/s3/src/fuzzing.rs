@@ -2,10 +2,13 @@
 //! part of the stable interface.
 
 use bytes::Bytes;
+use carob_identity::{Account, Did, SoleAccount};
+use carob_policy::Acl;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use s3s::dto::{
-    CompletedMultipartUpload, CopySource, CreateBucketConfiguration, Delete, ObjectLockConfiguration,
-    ObjectLockLegalHold, ObjectLockRetention, Tagging, VersioningConfiguration,
+    AccessControlPolicy, CompletedMultipartUpload, CopySource, CreateBucketConfiguration, Delete,
+    ObjectLockConfiguration, ObjectLockLegalHold, ObjectLockRetention, OwnershipControls,
+    PublicAccessBlockConfiguration, Tagging, VersioningConfiguration,
 };
 use s3s::xml::{Deserialize, Deserializer};
 
@@ -14,7 +17,7 @@ use crate::conditions::{Conditional, SOURCE_HEADERS, SourceConditional};
 use crate::range::ByteRange;
 use crate::tags::{self, Tagged};
 use crate::xml::Names;
-use crate::{early, gate, ops, protection, xml};
+use crate::{acl, early, gate, ops, protection, xml};
 
 /// A range lies within every body that it can be resolved for, and a part-copy range means what it says.
 pub fn range(bytes: &[u8]) {
@@ -73,12 +76,12 @@ pub fn headers(bytes: &[u8]) {
 
 /// A document as an operation gets it, and what the operation makes of it before it asks for a bucket: `which` counts
 /// through DeleteObjects, CompleteMultipartUpload, CreateBucket, the two kinds of tagging, versioning, retention, legal
-/// hold and object lock.
+/// hold, access control lists, public access blocks, ownership controls and object lock.
 pub fn document(which: u8, bytes: &[u8]) {
     let admitted = xml::admit_references(Bytes::copy_from_slice(bytes));
     assert_eq!(admitted.len(), bytes.len(), "the length that was told stays");
     let document = &admitted[..];
-    match which % 9 {
+    match which % 12 {
         0 => drop(read::<Delete>(document)),
         1 => drop(read::<CompletedMultipartUpload>(document)),
         2 => {
@@ -98,10 +101,25 @@ pub fn document(which: u8, bytes: &[u8]) {
             }
         }
         7 => drop(read::<ObjectLockLegalHold>(document)),
+        8 => access_control(document),
+        9 => drop(read::<PublicAccessBlockConfiguration>(document)),
+        10 => drop(read::<OwnershipControls>(document)),
         _ => {
             let found = read::<ObjectLockConfiguration>(document);
             let _ = ops::object_lock(found.as_ref());
         }
+    }
+}
+
+/// A list that is accepted is kept as it is.
+fn access_control(document: &[u8]) {
+    // RFC 8032, §7.1, the public key of TEST 1.
+    let known = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    let Some(did) = Did::from_canonical_id(known) else { return };
+    let directory = SoleAccount(Account::root(did));
+    let Some(found) = read::<AccessControlPolicy>(document) else { return };
+    if let Ok(list) = acl::from_document(&found, known, &directory) {
+        assert_eq!(Acl::from_text(&list.to_text()), Some(list));
     }
 }
 

@@ -15,7 +15,7 @@ const LOG_DELIVERY: &str = "http://acs.amazonaws.com/groups/s3/LogDelivery";
 ///
 /// # Errors
 /// MalformedACLError, InvalidArgument, UnresolvableGrantByEmailAddress; AccessDenied for another owner.
-pub(super) fn from_document(
+pub(crate) fn from_document(
     document: &AccessControlPolicy,
     owner: &str,
     directory: &dyn Directory,

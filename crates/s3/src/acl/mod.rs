@@ -12,6 +12,8 @@ use s3s::{S3Result, s3_error};
 use crate::error::custom;
 use crate::table::Carob;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use document::from_document;
 pub(crate) use document::shown;
 pub(crate) use given::{Given, OnWhat};
 pub(crate) use placed::{Ownable, check_public, not_supported};
