@@ -9,8 +9,8 @@ impl Space {
     /// Makes a bucket that begins as `from` is in `state`, in one step however large it is; durable when it returns.
     ///
     /// Nothing is copied: the branch shares every block, and differs by what is written to either of them. It has the
-    /// versions, the versioning and the object lock of `state` and nothing else of its configuration: no policy lets
-    /// anybody in but `owner`. Its history begins here; what both had in common is kept as long as both live, for
+    /// versions, the versioning and the object lock of `state` and nothing else of its configuration: no policy and no
+    /// access control list lets anybody in but `owner`. Its history begins here; what both had in common is kept as long as both live, for
     /// [`Bucket::merge`].
     ///
     /// # Errors

@@ -1,10 +1,16 @@
 //! Buckets that begin with trees that are there already.
 
+use std::collections::BTreeMap;
+
 use carob_block::{HeadSwap, Session, StoreError};
 use carob_commit::{BucketId, Commit, Config, Genesis, Unsigned};
 use carob_identity::Did;
 
 use crate::{BucketError, BucketInfo, Snapshot, Space, bases, lock, names};
+
+/// The setting that makes a bucket its owner's alone, as S3's front end keeps it: the objects bring their access control
+/// lists along, which give nothing to anybody then.
+const PRIVATE: (&str, &str) = ("ownership", "BucketOwnerEnforced");
 
 /// What a new bucket begins as.
 pub(crate) struct Fork<'a> {
@@ -26,7 +32,8 @@ impl Space {
         let Fork { state, name, owner, with, session } = fork;
         names::check(name)?;
         let Config { versioning, object_lock, .. } = Config::clone(state.config());
-        let config = Config { versioning, object_lock, ..Config::default() };
+        let documents = BTreeMap::from([(PRIVATE.0.to_owned(), PRIVATE.1.into())]);
+        let config = Config { versioning, object_lock, documents, ..Config::default() };
         lock::may_configure(&Config::default(), &config)?;
         let inner = &self.inner;
         let mut id = [0; 16];

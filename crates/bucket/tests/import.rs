@@ -51,7 +51,7 @@ async fn the_trees_are_the_same_on_the_other_side() {
         (now.commit().objects, now.commit().versions, now.config().versioning),
         (state.commit().objects, state.commit().versions, Versioning::Enabled)
     );
-    assert!(now.config().documents.is_empty(), "no policy comes with it");
+    assert!(!now.config().documents.contains_key("policy"), "no policy comes with it");
     assert_eq!(read(&copy, "key/7").await.as_deref(), Some("anew"));
     put(&copy, "key/9", "written here").await.unwrap();
     // And back again.
@@ -72,11 +72,8 @@ async fn every_block_must_come_with_it_even_those_that_are_there() {
         let gone = *fewer.remove(left_out).cid();
         fewer.retain(|block| *block.cid() != gone);
         let refused = import(&there, root, &fewer, "partial").await;
-        let config = source.snapshot().await.unwrap().commit().config;
-        assert!(
-            matches!(refused, Err(BucketError::Untrustworthy(_))),
-            "{left_out} {gone} {config:?}: {refused:?}"
-        );
+        let refused = refused.map(|imported| imported.bucket.name);
+        assert!(matches!(refused, Err(BucketError::Untrustworthy(_))), "without {gone}: {refused:?}");
     }
     let names: Vec<_> = store.heads("name/").await.unwrap().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["name/whole"]);

@@ -99,7 +99,7 @@ impl Frames {
             return if rest.len() < 4 { Ok(None) } else { Err(too_long()) };
         };
         let digits = rest.iter().take(last + 1).rev();
-        let length = digits.fold(0_usize, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
+        let length = digits.fold(0_usize, |sum, byte| (sum << 7) | usize::from(byte & 0x7f));
         if length > limit {
             return Err(too_long());
         }

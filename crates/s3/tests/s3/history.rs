@@ -175,3 +175,22 @@ async fn a_moment_that_never_was_is_told_so() {
     let buckets = get(&tenants, "/").send().await.expect_status(200).elements("Name");
     assert_eq!(buckets, ["alices"]);
 }
+
+#[tokio::test]
+async fn a_branch_lets_nobody_in_whom_an_object_of_the_bucket_did() {
+    let (tenants, _) = changed().await;
+    let server = &tenants.server;
+    let public = server.put("/alices/public", "read me").header("x-amz-acl", "public-read").by(ALICE);
+    public.send().await.expect_status(200);
+    server.get("/alices/public").anonymous().send().await.expect_status(200);
+    let alices = server.space.bucket("alices").await.unwrap();
+    let state = alices.snapshot().await.unwrap();
+    server.space.branch(&alices, &state, "draft", *server.space.did()).await.unwrap();
+    for key in [ALICE, BOB] {
+        server.get("/draft/public").by(key).send().await.expect_error(403, "AccessDenied");
+    }
+    server.get("/draft/public").anonymous().send().await.expect_error(403, "AccessDenied");
+    server.get("/draft/public").send().await.expect_status(200);
+    let shown = server.get("/draft?ownershipControls").send().await.expect_status(200);
+    assert_eq!(shown.element("ObjectOwnership"), "BucketOwnerEnforced");
+}
