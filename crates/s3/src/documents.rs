@@ -4,26 +4,33 @@
 use bytes::Bytes;
 use carob_bucket::Config;
 use http::Extensions;
-use s3s::S3Result;
 use s3s::xml::{DeError, DeserializeContent, Deserializer, SerializeContent, Serializer};
+use s3s::{S3Result, s3_error};
 
 use crate::error::{from_bucket, internal, malformed_xml};
 use crate::table::Carob;
 
 pub(crate) const CORS: &str = "cors";
 pub(crate) const LIFECYCLE: &str = "lifecycle";
+pub(crate) const LOGGING: &str = "logging";
 pub(crate) const REQUEST_PAYMENT: &str = "request-payment";
 
 /// The name of the element that each document is.
 const ROOT: &str = "Document";
 
+/// The longest setting: several of them, and all else of a configuration, fit into a block.
+const MAX_BYTES: usize = 256 << 10;
+
 /// Writes what was validated.
 ///
 /// # Errors
-/// MalformedXML, if it holds a character that XML cannot.
+/// MalformedXML, if it holds a character that XML cannot; MaxMessageLengthExceeded.
 pub(crate) fn write(setting: &impl SerializeContent) -> S3Result<Bytes> {
     let mut text = Vec::new();
     Serializer::new(&mut text).content(ROOT, setting).map_err(|_| malformed_xml())?;
+    if text.len() > MAX_BYTES {
+        return Err(s3_error!(MaxMessageLengthExceeded, "Your request was too big."));
+    }
     Ok(text.into())
 }
 

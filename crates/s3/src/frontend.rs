@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use carob_identity::{Entropy, RateLimits, Source};
 use http::{Method, Request, Response, header};
@@ -12,6 +13,7 @@ use s3s::service::S3Service;
 use s3s::{Body, S3Error};
 use tracing::Instrument;
 
+use crate::access_log::AccessLogs;
 use crate::answer;
 use crate::context::RequestContext;
 use crate::cors::CrossOrigin;
@@ -34,6 +36,7 @@ pub struct S3Frontend {
     region: Arc<str>,
     cross_origin: CrossOrigin,
     forms: FormUploads,
+    access_logs: Arc<AccessLogs>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -51,14 +54,26 @@ impl S3Frontend {
         region: Arc<str>,
         cross_origin: CrossOrigin,
         forms: FormUploads,
+        access_logs: Arc<AccessLogs>,
     ) -> Self {
-        Self { service, entropy, limits, region, cross_origin, forms, observer: None }
+        Self { service, entropy, limits, region, cross_origin, forms, access_logs, observer: None }
     }
 
     /// Has `observer` told of every request.
     #[must_use]
     pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
         Self { observer: Some(observer), ..self }
+    }
+
+    /// Puts the access logs of buckets into their targets every `period`. Works until it is dropped, which it may be at any
+    /// time; buckets that were logged before are logged again from its start on.
+    pub async fn deliver_access_logs(&self, period: Duration) {
+        self.access_logs.run(period).await;
+    }
+
+    /// Puts what waits of them into the targets now.
+    pub async fn flush_access_logs(&self) {
+        self.access_logs.deliver().await;
     }
 
     /// Answers one request, whatever its body is made of; see [`Body::http_body_unsync`].
@@ -68,7 +83,8 @@ impl S3Frontend {
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let context = RequestContext::new(&*self.entropy);
         let span = tracing::info_span!("s3", request_id = context.id());
-        let logged = Logged::start(&request, Arc::clone(&context), self.observer.clone(), span.clone());
+        let line = self.access_logs.begin(&request).map(|line| (Arc::clone(&self.access_logs), line));
+        let logged = Logged::start(&request, Arc::clone(&context), self.observer.clone(), line, span.clone());
         let counted = Arc::clone(&context);
         let request = request.map(|body| Received::count(body, counted));
         let response = self.answer(request, Arc::clone(&context)).instrument(span).await;

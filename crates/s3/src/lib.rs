@@ -49,6 +49,7 @@
 //! ```
 
 mod access;
+mod access_log;
 mod acl;
 mod amend;
 mod answer;

@@ -14,6 +14,7 @@ use http_body::{Frame, SizeHint};
 use s3s::{Body, StdError};
 use tracing::Span;
 
+use crate::access_log::{AccessLogs, Outcome, Pending};
 use crate::context::RequestContext;
 use crate::observer::{Exchange, GONE, Observer, Rejection};
 
@@ -25,6 +26,7 @@ pub(crate) struct Logged {
     remote: Option<IpAddr>,
     context: Arc<RequestContext>,
     observer: Option<Arc<dyn Observer>>,
+    line: Option<(Arc<AccessLogs>, Pending)>,
     span: Span,
     status: u16,
     sent: u64,
@@ -33,11 +35,12 @@ pub(crate) struct Logged {
 }
 
 impl Logged {
-    /// `span` is what everything is logged in that the request causes.
+    /// `span` is what everything is logged in that the request causes; `line`, if its bucket is logged into another.
     pub(crate) fn start(
         request: &Request<Body>,
         context: Arc<RequestContext>,
         observer: Option<Arc<dyn Observer>>,
+        line: Option<(Arc<AccessLogs>, Pending)>,
         span: Span,
     ) -> Self {
         if let Some(observer) = &observer {
@@ -50,6 +53,7 @@ impl Logged {
             remote: request.extensions().get::<Source>().map(|source| source.0),
             context,
             observer,
+            line,
             span,
             status: GONE,
             sent: 0,
@@ -92,9 +96,29 @@ impl Drop for Logged {
     fn drop(&mut self) {
         let time = self.started.elapsed();
         self.write(time);
+        if let Some((logs, pending)) = &self.line {
+            let outcome = Outcome {
+                request: self.context.id(),
+                host_id: self.context.host_id(),
+                requester: None,
+                status: self.status,
+                code: self.context.error_code(),
+                sent: self.sent,
+                received: self.context.received(),
+                time,
+                first_byte: self.first_byte.unwrap_or(time),
+            };
+            logs.end(pending, &self.context, outcome);
+        }
         let Some(observer) = &self.observer else { return };
         let code = self.context.error_code();
         observer.finished(&Exchange {
+            request: self.context.id(),
+            remote: self.remote,
+            method: &self.method,
+            path: &self.path,
+            access_key: self.context.access_key(),
+            bucket: self.context.bucket(),
             operation: self.context.operation().map_or("-", |operation| operation.name),
             status: self.status,
             code,

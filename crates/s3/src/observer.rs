@@ -1,6 +1,9 @@
 //! What is told of each request to whoever counts.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use http::Method;
 
 /// Told of every request. It is called on the request's path, so it may not wait.
 pub trait Observer: Send + Sync {
@@ -11,9 +14,21 @@ pub trait Observer: Send + Sync {
     fn finished(&self, exchange: &Exchange<'_>);
 }
 
-/// A request and its answer. It names no bucket, no key and no caller.
+/// A request and its answer. Nothing in it is secret: neither query nor headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange<'a> {
+    /// Its id, as its answer gives it.
+    pub request: &'a str,
+    /// Where it came from, if that is an address.
+    pub remote: Option<IpAddr>,
+    /// Its method.
+    pub method: &'a Method,
+    /// Its path, as it was sent.
+    pub path: &'a str,
+    /// The access key that it was signed with, if the signature was good.
+    pub access_key: Option<&'a str>,
+    /// The bucket, if it came as far as one.
+    pub bucket: Option<&'a str>,
     /// S3's name of the operation; `-` if it was refused before that was known.
     pub operation: &'static str,
     /// The status; [`GONE`] if the client went away before there was one.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use carob_bucket::{Budget, Space};
 use carob_identity::{AccessKeys, Authorizer, Clock, Directory, Entropy, RateLimits};
+use parking_lot::{Mutex, RwLock};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::region::Region;
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Request, S3Response, S3Result};
 
 use crate::access::{Gatekeeper, RuleBook};
+use crate::access_log::AccessLogs;
 use crate::auth::{KeyRing, NoKeys};
 use crate::body::MAX_SMALL_BODY;
 use crate::cors::CrossOrigin;
@@ -99,12 +101,23 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
 
     let cross_origin = CrossOrigin { space: space.clone(), domains: domains.clone() };
     let region_name = Arc::clone(&region);
+    let access_logs = Arc::new(AccessLogs {
+        space: space.clone(),
+        directory: Arc::clone(&directory),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        domains: domains.clone(),
+        region: Arc::clone(&region),
+        logged: RwLock::default(),
+        waiting: Mutex::default(),
+    });
     let carob = Carob {
         space,
         directory,
         gatekeeper: gatekeeper.clone(),
         region: region_name,
         bodies: bodies.clone(),
+        access_logs: Arc::clone(&access_logs),
     };
     let mut inner = S3ServiceBuilder::new(carob);
     inner.set_config(config.clone());
@@ -125,7 +138,7 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     };
     outer.set_auth(KeyRing(keys));
     outer.set_route(Gate { inner, limits: Arc::clone(&limits), bodies });
-    Ok(S3Frontend::new(outer.build(), entropy, limits, region, cross_origin, forms))
+    Ok(S3Frontend::new(outer.build(), entropy, limits, region, cross_origin, forms, access_logs))
 }
 
 fn config(region: Region) -> S3Config {

@@ -9,6 +9,7 @@ use http::Extensions;
 use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
 use crate::access::{Gatekeeper, Here, asker, here};
+use crate::access_log::AccessLogs;
 use crate::context::RequestContext;
 use crate::error::access_denied;
 use crate::ops::{self, unset};
@@ -21,6 +22,7 @@ pub(crate) struct Carob {
     pub(crate) gatekeeper: Gatekeeper,
     pub(crate) region: Arc<str>,
     pub(crate) bodies: Budget,
+    pub(crate) access_logs: Arc<AccessLogs>,
 }
 
 type Answer<T> = S3Result<S3Response<T>>;
@@ -84,6 +86,8 @@ table! {
         put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput)
             -> PutBucketLifecycleConfigurationOutput;
         delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
+        get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
+        put_bucket_logging(PutBucketLoggingInput) -> PutBucketLoggingOutput;
         get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
         put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
         put_bucket_notification_configuration(PutBucketNotificationConfigurationInput)
@@ -132,7 +136,6 @@ table! {
     empty {
         get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput)
             -> GetBucketAccelerateConfigurationOutput;
-        get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
         get_bucket_notification_configuration(GetBucketNotificationConfigurationInput)
             -> GetBucketNotificationConfigurationOutput;
         list_bucket_analytics_configurations(ListBucketAnalyticsConfigurationsInput)

@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use carob_bucket::{Config, Record};
 use carob_identity::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::BucketLifecycleConfiguration;
 
 use super::rules::{Expiration, Rules};
@@ -11,6 +12,9 @@ use crate::documents;
 
 /// A day of the calendar, in milliseconds.
 pub(super) const DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// What a rule's name keeps in a header; Amazon S3 encodes it, too.
+const IN_HEADER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// So many days after `from`, rounded up to the next midnight (user guide, "How Amazon S3 calculates how long an object
 /// has been noncurrent" and "Expiring objects"). `day` is the length of a day.
@@ -37,6 +41,7 @@ pub(crate) fn expiration(config: &Config, key: &str, record: &Record) -> Option<
     let due = fitting.filter_map(|rule| Some((rule.expiration?.due(record.modified, DAY), &rule.id)));
     let (when, id) = due.min_by_key(|(when, _)| *when)?;
     let when = httpdate::fmt_http_date(UNIX_EPOCH.checked_add(Duration::from_millis(when.0))?);
+    let id = utf8_percent_encode(id, IN_HEADER);
     Some(format!("expiry-date=\"{when}\", rule-id=\"{id}\""))
 }
 

@@ -97,6 +97,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .headers(&["x-amz-transition-default-minimum-object-size"]),
     configuration("DeleteBucketLifecycle", "s3:PutLifecycleConfiguration", &["lifecycle"]),
     configuration("GetBucketLogging", "s3:GetBucketLogging", &["logging"]),
+    configuration("PutBucketLogging", "s3:PutBucketLogging", &["logging"]),
     configuration("GetBucketNotificationConfiguration", "s3:GetBucketNotification", &["notification"]),
     configuration("GetBucketOwnershipControls", "s3:GetBucketOwnershipControls", &["ownershipControls"]),
     configuration("GetBucketPolicy", "s3:GetBucketPolicy", &["policy"]),

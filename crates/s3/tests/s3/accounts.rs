@@ -40,6 +40,7 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
     ("PutBucketLifecycleConfiguration", "PUT", "/bobs?lifecycle"),
     ("DeleteBucketLifecycle", "DELETE", "/bobs?lifecycle"),
     ("GetBucketLogging", "GET", "/bobs?logging"),
+    ("PutBucketLogging", "PUT", "/bobs?logging"),
     ("GetBucketNotificationConfiguration", "GET", "/bobs?notification"),
     ("GetBucketOwnershipControls", "GET", "/bobs?ownershipControls"),
     ("GetBucketPolicy", "GET", "/bobs?policy"),

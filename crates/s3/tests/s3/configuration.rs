@@ -102,6 +102,7 @@ async fn the_writes_are_not_there() {
     let served = [
         "cors",
         "lifecycle",
+        "logging",
         "notification",
         "object-lock",
         "ownershipControls",

@@ -60,6 +60,11 @@ async fn answers_announce_the_end_of_the_current_object() {
     }
     let other = server.put("/bucket/b", "x").send().await.expect_status(200);
     assert_eq!(other.find("x-amz-expiration"), None);
+    let document =
+        rules("<Prefix/><Expiration><Days>2</Days></Expiration>").replace("<ID>rule", "<ID>ü \"1\"");
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    let named = server.get("/bucket/b").send().await.expect_status(200);
+    assert!(named.header("x-amz-expiration").ends_with("rule-id=\"%C3%BC%20%221%22\""));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The S3 API over loopback: signed requests against a space in memory, grouped by operation.
 
+mod access_log;
 mod accounts;
 mod acls;
 mod anonymous;

@@ -159,6 +159,25 @@ impl Server {
         Self::accept(frontend, self.space.clone(), self.region.clone()).await
     }
 
+    /// The same buckets behind another service, which knows nothing that the first one remembers.
+    pub(crate) async fn again(&self) -> Self {
+        let entropy = Arc::new(SeededEntropy::new(3));
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
+        let options = S3Options {
+            space: self.space.clone(),
+            keys: Arc::new(Keys { space: *self.space.did() }),
+            authorizer: Arc::new(Keys { space: *self.space.did() }),
+            directory: Arc::new(SoleAccount(Account::root(*self.space.did()))),
+            limits: Arc::new(RateLimits::new(LimitOptions::default(), ROOT.0.parse().unwrap(), &clock)),
+            clock,
+            entropy,
+            region: self.region.clone(),
+            domains: Domains::new(vec![DOMAIN.to_owned()]).unwrap(),
+            bodies: Budget::new(BudgetOptions::default()),
+        };
+        Self::serve(options).await
+    }
+
     async fn accept(frontend: S3Frontend, space: Space, region: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

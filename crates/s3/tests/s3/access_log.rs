@@ -1,0 +1,123 @@
+//! Access logs, kept in buckets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carob_block::{MemoryStore, Store};
+
+use crate::server::{REGION, Server};
+
+fn logging(inside: &str) -> String {
+    format!("<BucketLoggingStatus><LoggingEnabled>{inside}</LoggingEnabled></BucketLoggingStatus>")
+}
+
+const TARGET: &str = "<TargetBucket>logs</TargetBucket><TargetPrefix>of-bucket/</TargetPrefix>";
+
+/// What is under a prefix of the target.
+async fn delivered(server: &Server) -> Vec<(String, String)> {
+    server.frontend.flush_access_logs().await;
+    let mut found = Vec::new();
+    for key in server.get("/logs?list-type=2").send().await.expect_status(200).elements("Key") {
+        let text = server.get(&format!("/logs/{key}")).send().await.expect_status(200).text();
+        found.push((key, text));
+    }
+    found
+}
+
+async fn with_target() -> Server {
+    let server = Server::start().await;
+    server.put("/logs", "").send().await.expect_status(200);
+    server
+}
+
+#[tokio::test]
+async fn every_request_to_the_bucket_is_a_line() {
+    let server = with_target().await;
+    server.put("/bucket?logging", logging(TARGET)).send().await.expect_status(200);
+    let put = server.put("/bucket/a key", "hello").header("user-agent", "a \"test\"").send().await;
+    let id = put.expect_status(200).header("x-amz-request-id").to_owned();
+    server.get("/bucket/absent").presigned(60).send().await.expect_error(404, "NoSuchKey");
+    server.get("/bucket/a key").anonymous().send().await.expect_error(403, "AccessDenied");
+    server.put("/logs/other", "x").send().await.expect_status(200);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let delivered = delivered(&server).await;
+    let (key, text) = &delivered[0];
+    assert!(key.starts_with("of-bucket/2023-11-14-22-13-20-"), "{key}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    let owner = server.space.did().canonical_id();
+    assert!(
+        lines[0].starts_with(&format!("{owner} bucket [14/Nov/2023:22:13:20 +0000] 127.0.0.1 {owner} {id} "))
+    );
+    for (line, told) in lines.iter().zip([
+        ["REST.PUT.OBJECT a%20key \"PUT /bucket/a%20key HTTP/1.1\" 200 - ", " 5 ", "\"a %22test%22\""],
+        ["REST.GET.OBJECT absent \"GET /bucket/absent?", " 404 NoSuchKey ", " QueryString "],
+        ["REST.GET.OBJECT a%20key", " 403 AccessDenied ", " 127.0.0.1 - "],
+    ]) {
+        told.iter().for_each(|told| assert!(line.contains(told), "{told} in {line}"));
+    }
+    assert!(!text.contains("X-Amz-Signature"));
+}
+
+#[tokio::test]
+async fn settings_are_checked_shown_and_taken_away() {
+    let server = with_target().await;
+    let format = "<TargetObjectKeyFormat><PartitionedPrefix><PartitionDateSource>DeliveryTime</PartitionDateSource>\
+        </PartitionedPrefix></TargetObjectKeyFormat>";
+    let document = logging(&format!("{TARGET}{format}"));
+    server.put("/bucket?logging", document).send().await.expect_status(200);
+    let shown = server.get("/bucket?logging").send().await.expect_status(200);
+    assert_eq!(shown.element("TargetPrefix"), "of-bucket/");
+    assert_eq!(shown.element("PartitionDateSource"), "DeliveryTime");
+    server.get("/bucket/absent").send().await.expect_error(404, "NoSuchKey");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (key, _) = delivered(&server).await.remove(0);
+    let account = carob_identity::AccountNumber::of(server.space.did());
+    assert!(
+        key.starts_with(&format!("of-bucket/{account}/us-east-1/bucket/2023/11/14/2023-11-14-22-13-20-"))
+    );
+
+    server.put("/bucket?logging", "<BucketLoggingStatus/>").send().await.expect_status(200);
+    let shown = server.get("/bucket?logging").send().await.expect_status(200);
+    assert!(shown.elements("TargetBucket").is_empty());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    // With the requests that asked for the setting and took it away.
+    let before = delivered(&server).await.len();
+    server.get("/bucket/absent").send().await.expect_error(404, "NoSuchKey");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(delivered(&server).await.len(), before);
+
+    let grants = "<TargetGrants><Grant><Permission>READ</Permission></Grant></TargetGrants>";
+    let both = "<TargetObjectKeyFormat><SimplePrefix/><PartitionedPrefix/></TargetObjectKeyFormat>";
+    for (inside, status, code) in [
+        (TARGET.replace("logs", "nowhere"), 400, "InvalidTargetBucketForLogging"),
+        (format!("{TARGET}{grants}"), 400, "InvalidArgument"),
+        (format!("{TARGET}{both}"), 400, "MalformedXML"),
+        (format!("{TARGET}{}", format.replace("DeliveryTime", "Someday")), 400, "MalformedXML"),
+        (format!("{TARGET}{}", format.replace("DeliveryTime", "EventTime")), 501, "NotImplemented"),
+    ] {
+        server.put("/bucket?logging", logging(&inside)).send().await.expect_error(status, code);
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_is_logged_after_a_restart_too() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let server = Server::over(Arc::clone(&store), REGION).await;
+    server.put("/logs", "").send().await.expect_status(200);
+    server.put("/bucket?logging", logging(TARGET)).send().await.expect_status(200);
+    // What a gateway does as long as it runs; without any log of its own yet, it learns from the buckets.
+    let again = server.again().await;
+    let frontend = again.frontend.clone();
+    let delivering =
+        tokio::spawn(async move { frontend.deliver_access_logs(Duration::from_millis(20)).await });
+    for tries in 0.. {
+        again.get("/bucket/absent").send().await.expect_error(404, "NoSuchKey");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        if !again.get("/logs?list-type=2").send().await.elements("Key").is_empty() {
+            break;
+        }
+        assert!(tries < 100, "nothing is delivered");
+    }
+    delivering.abort();
+}
