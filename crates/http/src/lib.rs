@@ -49,6 +49,8 @@ mod readiness;
 mod request_id;
 #[cfg(feature = "server")]
 mod serve;
+#[cfg(feature = "server")]
+mod tls;
 
 #[cfg(feature = "server")]
 pub use admin::{Admin, AdminOptions, SocketError, bind};
@@ -64,6 +66,8 @@ pub use public::Public;
 pub use readiness::Readiness;
 #[cfg(feature = "server")]
 pub use serve::{Connections, Limits, Listener, serve};
+#[cfg(feature = "server")]
+pub use tls::{Certificate, TlsError, TlsIo, TlsListener};
 
 /// Where our own routes live, on either listener.
 #[cfg(any(feature = "server", feature = "client"))]
