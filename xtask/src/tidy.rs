@@ -11,6 +11,7 @@ use crate::cargo;
 
 /// Which crate may know which of our own; see `docs/architecture.md`. Tests may use what they like.
 const EDGES: &[(&str, &[&str])] = &[
+    ("carob-audit", &[]),
     ("carob-block", &[]),
     ("carob-car", &["block"]),
     ("carob-index", &["block"]),
@@ -22,8 +23,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("carob-bucket", &["commit", "index", "object", "identity", "block"]),
     ("carob-http", &["bucket", "car", "identity", "block"]),
     ("carob-s3", &["bucket", "policy", "identity"]),
-    ("carob-gateway", &["s3", "http", "bucket", "local", "identity", "block"]),
-    ("carob-admin", &["commit", "identity", "http"]),
+    ("carob-gateway", &["audit", "s3", "http", "bucket", "local", "identity", "block"]),
+    ("carob-admin", &["audit", "commit", "identity", "http"]),
     ("xtask", &["bucket", "commit", "local", "index", "car", "identity", "block"]),
 ];
 

@@ -167,6 +167,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Work with the gateway's audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Check an exported bucket or a proof offline, and say what it shows
     Verify {
         /// The CAR file
@@ -233,6 +236,16 @@ impl FromStr for State {
         }
         Ok(Self { bucket, at })
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check that the lines of a log hang together, and show the hash of the last
+    Verify {
+        /// Files that follow each other, the oldest first
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,9 +7,9 @@ use anyhow::{Context, bail};
 use carob_http::api::{Branch, Entry, LogEntry, Merge, Object, Restore, Status, Usage};
 use carob_http::client::{Client, ListOptions, Question};
 
-use crate::cli::{BucketCommand, Cli, Command, Target};
+use crate::cli::{AuditCommand, BucketCommand, Cli, Command, Target};
 use crate::output::{Output, bytes};
-use crate::{accounts, history, verify};
+use crate::{accounts, audit, history, verify};
 
 pub(crate) type Out = Output<BufWriter<StdoutLock<'static>>>;
 
@@ -71,6 +71,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         // Handled above: they write no text.
         Command::Export { .. } | Command::Prove { .. } => {}
+        Command::Audit(AuditCommand::Verify { files }) => audit::verify(&files, &mut out)?,
         Command::Verify { file, space } => verify::run(&file, space.as_ref(), &mut out).await?,
     }
     Ok(out.flush()?)

@@ -8,6 +8,7 @@ use clap::Parser;
 use cli::Cli;
 
 mod accounts;
+mod audit;
 mod cli;
 mod commands;
 mod history;

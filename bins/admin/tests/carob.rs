@@ -193,6 +193,28 @@ fn a_changed_or_cut_export_is_not_authentic() {
 }
 
 #[test]
+fn an_audit_log_is_checked_file_by_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = carob_audit::AuditLog::open(dir.path(), 600).unwrap();
+    (0..5).for_each(|_| log.record(carob_audit::Deed::default()));
+    log.close();
+    let mut files: Vec<_> =
+        std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() > 1);
+    let run = |files: &[PathBuf]| carob(dir.path()).args(["audit", "verify"]).args(files).output().unwrap();
+    let found = run(&files);
+    assert!(found.status.success());
+    let text = String::from_utf8(found.stdout).unwrap();
+    assert!(text.contains("the lines hang together") && text.contains("5, from 1 to 5"), "{text}");
+    files.reverse();
+    assert!(complaint(&run(&files)).contains("was to come"));
+    let text = std::fs::read_to_string(&files[0]).unwrap();
+    std::fs::write(&files[0], text.replace("status\":0", "status\":9") + "{}\n").unwrap();
+    assert!(complaint(&run(&files[..1])).contains("line"));
+}
+
+#[test]
 fn failures_are_one_line_and_a_failing_exit() {
     let gateway = Gateway::start();
     assert_eq!(complaint(&gateway.run(&["ls", "absent"])), "bucket absent does not exist");

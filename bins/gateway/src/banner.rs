@@ -11,6 +11,8 @@ use crate::keys::Keys;
 /// Where to find it and what to type next; never a secret.
 pub(crate) struct Banner<'a> {
     pub(crate) address: SocketAddr,
+    /// `http` or `https`.
+    pub(crate) scheme: &'static str,
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) region: &'a str,
     pub(crate) keys: &'a Keys,
@@ -18,10 +20,10 @@ pub(crate) struct Banner<'a> {
 
 impl Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, metrics, region, keys } = self;
+        let Self { address, scheme, metrics, region, keys } = self;
         let did: &Did = keys.space.did();
         let file = keys.root_file.display();
-        writeln!(f, "endpoint    http://{address}")?;
+        writeln!(f, "endpoint    {scheme}://{address}")?;
         if let Some(metrics) = metrics {
             writeln!(f, "metrics     http://{metrics}/_carob/metrics")?;
         }
@@ -40,7 +42,7 @@ impl Display for Banner<'_> {
         let file = quoted(&keys.root_file);
         writeln!(
             f,
-            "  AWS_SHARED_CREDENTIALS_FILE={file} aws --endpoint-url http://{address} --region {region} s3 mb s3://my-bucket"
+            "  AWS_SHARED_CREDENTIALS_FILE={file} aws --endpoint-url {scheme}://{address} --region {region} s3 mb s3://my-bucket"
         )
     }
 }
@@ -65,7 +67,7 @@ mod tests {
             replaced,
         };
         let address = "127.0.0.1:9000".parse().unwrap();
-        Banner { address, metrics: None, region: "eu-1", keys: &keys }.to_string()
+        Banner { address, scheme: "http", metrics: None, region: "eu-1", keys: &keys }.to_string()
     }
 
     #[test]

@@ -41,6 +41,12 @@ struct Options {
     /// The address to serve S3 on; port 0 takes any free one [default: 127.0.0.1:9000]
     #[arg(long, value_name = "ADDR", env = "CAROB_LISTEN")]
     listen: Option<SocketAddr>,
+    /// A certificate to speak TLS with: a PEM file, its chain included; read again whenever it changes [default: none]
+    #[arg(long, value_name = "FILE", env = "CAROB_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, another PEM file
+    #[arg(long, value_name = "FILE", env = "CAROB_TLS_KEY")]
+    tls_key: Option<PathBuf>,
     /// The region that clients sign for [default: us-east-1]
     #[arg(long, value_name = "NAME", env = "CAROB_REGION")]
     region: Option<String>,
@@ -90,6 +96,9 @@ struct Options {
     /// [default: 128]
     #[arg(long, value_name = "MIB", env = "CAROB_MEMORY")]
     memory: Option<u32>,
+    /// How large a file of the audit log grows before another is begun; 0 for no audit log [default: 64]
+    #[arg(long, value_name = "MIB", env = "CAROB_AUDIT_MIB")]
+    audit_mib: Option<u32>,
     /// How long a day is for lifecycle rules, in seconds: for tests, which cannot wait for a real one [default: 86400]
     #[arg(long, value_name = "SECONDS", env = "CAROB_LIFECYCLE_DAY_SECONDS")]
     lifecycle_day_seconds: Option<u32>,
@@ -113,6 +122,8 @@ pub(crate) enum LogFormat {
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
+    /// Certificate and private key; `None` for HTTP without TLS.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
     pub(crate) region: String,
     pub(crate) domains: Domains,
     pub(crate) admin_socket: PathBuf,
@@ -127,6 +138,8 @@ pub(crate) struct Settings {
     pub(crate) bodies: BudgetOptions,
     pub(crate) cache_bytes: u64,
     pub(crate) lifecycle_day: Duration,
+    /// `None` for no audit log.
+    pub(crate) audit_bytes: Option<u64>,
     /// The root access key that the environment chooses.
     pub(crate) root: Option<Credentials>,
 }
@@ -152,6 +165,7 @@ impl Settings {
         let filter = options.log.unwrap_or_else(|| "warn,carob=info".into());
         Ok(Self {
             listen: options.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 9000).into()),
+            tls: tls(options.tls_cert, options.tls_key)?,
             region: region(options.region.unwrap_or_else(|| "us-east-1".into()))?,
             domains: Domains::new(options.domains.unwrap_or_default())?,
             admin_socket: options.admin_socket.unwrap_or_else(|| data.join("admin.sock")),
@@ -175,6 +189,7 @@ impl Settings {
             bodies: bodies(options.memory)?,
             cache_bytes: u64::from(options.cache_mib.unwrap_or(32)) << 20,
             lifecycle_day: lifecycle_day(options.lifecycle_day_seconds)?,
+            audit_bytes: Some(u64::from(options.audit_mib.unwrap_or(64)) << 20).filter(|bytes| *bytes > 0),
             root: root(environment)?,
             data,
         })
@@ -186,6 +201,8 @@ impl Options {
         Self {
             data: self.data.or(file.data),
             listen: self.listen.or(file.listen),
+            tls_cert: self.tls_cert.or(file.tls_cert),
+            tls_key: self.tls_key.or(file.tls_key),
             region: self.region.or(file.region),
             domains: self.domains.or(file.domains),
             admin_socket: self.admin_socket.or(file.admin_socket),
@@ -200,6 +217,7 @@ impl Options {
             stall_seconds: self.stall_seconds.or(file.stall_seconds),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
             memory: self.memory.or(file.memory),
+            audit_mib: self.audit_mib.or(file.audit_mib),
             lifecycle_day_seconds: self.lifecycle_day_seconds.or(file.lifecycle_day_seconds),
             cache_mib: self.cache_mib.or(file.cache_mib),
         }
@@ -232,6 +250,14 @@ fn bodies(mib: Option<u32>) -> anyhow::Result<BudgetOptions> {
         None => Ok(defaults),
         Some(0) => bail!("memory must be at least 1"),
         Some(mib) => Ok(BudgetOptions { bytes: (mib as usize) << 20, ..defaults }),
+    }
+}
+
+fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
+    match (certificate, key) {
+        (Some(_), None) => bail!("tls-cert is set without tls-key"),
+        (None, Some(_)) => bail!("tls-key is set without tls-cert"),
+        (certificate, key) => Ok(certificate.zip(key)),
     }
 }
 
@@ -333,7 +359,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_in_one_line() {
-        let cases: [(&str, &[&str], &str); 14] = [
+        let cases: [(&str, &[&str], &str); 15] = [
             ("\nlisten = 'nowhere'", &[], "line 2: invalid socket address syntax"),
             ("data = 'x'\ndate = 'y'", &[], "line 2: unknown field `date`"),
             ("data = ", &[], "line 1: "),
@@ -349,6 +375,7 @@ mod tests {
             ("rate-limit = '100'", &[], "rate-limit is \"100\": a rate is a number of requests"),
             ("max-connections = 0", &[], "max-connections must be at least 1"),
             ("memory = 0", &[], "memory must be at least 1"),
+            ("tls-key = 'key.pem'", &[], "tls-key is set without tls-cert"),
             ("", &["--lifecycle-day-seconds", "0"], "lifecycle-day-seconds must be at least 1"),
             (
                 "metrics = '0.0.0.0:9100'",

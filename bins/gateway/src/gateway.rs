@@ -11,10 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use carob_audit::AuditLog;
 use carob_block::Heads;
 use carob_bucket::{Budget, Space, SpaceOptions, System, SystemOptions};
 use carob_http::{
-    Admin, AdminOptions, Connections, Limits, MeteredStore, Metrics, Monitor, Public, Readiness, serve,
+    Admin, AdminOptions, Certificate, Connections, Limits, MeteredStore, Metrics, Monitor, Public, Readiness,
+    TlsListener, serve,
 };
 use carob_identity::{Clock, Entropy, RateLimits, SystemClock, SystemEntropy};
 use carob_local::{LocalOptions, LocalStore};
@@ -33,6 +35,12 @@ use crate::monitoring::{self, Requests};
 
 /// The longest that the last scrape may take.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long the access log of a bucket waits to be put into another.
+const ACCESS_LOG_PERIOD: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether the certificate was replaced.
+const CERTIFICATE_PERIOD: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way and closes the store. A second signal ends the
 /// process at once.
@@ -55,6 +63,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     entropy.fill(&mut log_id);
     let local = Arc::new(LocalStore::open(LocalOptions::new(data.join("store"), log_id))?);
     monitoring::show_store(&metrics, &local);
+    let certificate = settings.tls.clone().map(|(chain, key)| Certificate::load(chain, key)).transpose()?;
     let listener = TcpListener::bind(settings.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
     let address = listener.local_addr()?;
@@ -64,7 +73,9 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let master = keys::master(data, settings.master_key_file.as_deref(), sealed, &*entropy)?;
     let admin_listener = carob_http::bind(&settings.admin_socket)?;
     let monitored = monitor.as_ref().map(|monitor| monitor.address);
-    let text = Banner { address, metrics: monitored, region: &settings.region, keys: &keys }.to_string();
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let banner = Banner { address, scheme, metrics: monitored, region: &settings.region, keys: &keys };
+    let text = banner.to_string();
 
     let store = MeteredStore::new(Arc::clone(&local) as _, metrics.clone(), readiness.clone());
     let space = Space::open(SpaceOptions {
@@ -94,7 +105,11 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         domains: settings.domains.clone(),
         bodies,
     })?;
-    let s3 = s3.observed_by(Arc::new(Requests(metrics.clone())));
+    let audit = match settings.audit_bytes {
+        Some(bytes) => Some(Arc::new(open_audit(&data.join("audit"), bytes)?)),
+        None => None,
+    };
+    let s3 = s3.observed_by(Arc::new(Requests { metrics: metrics.clone(), audit: audit.clone() }));
     let admin = Admin::new(AdminOptions {
         space: space.clone(),
         authorizer: Arc::clone(rights) as _,
@@ -105,7 +120,11 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     });
 
     let lifecycle = Lifecycle::new(space.clone(), Arc::new(SystemClock)).with_day(settings.lifecycle_day);
-    let lifecycle = tokio::spawn(async move { lifecycle.run().await });
+    let mut background = JoinSet::new();
+    let logged = s3.clone();
+    background.spawn(async move { logged.deliver_access_logs(ACCESS_LOG_PERIOD).await });
+    let last_lines = s3.clone();
+    background.spawn(async move { lifecycle.run().await });
     let stop = CancellationToken::new();
     let s3 = service_fn(move |request: Request<carob_http::Body>| {
         let s3 = s3.clone();
@@ -115,7 +134,15 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let names_bucket = move |host: &str| domains.names_bucket(host);
     let public = Public::new(s3, entropy, names_bucket, readiness.clone(), metrics);
     let mut servers = JoinSet::new();
-    servers.spawn(serve(listener, public, *limits, connections, stop.clone()));
+    match certificate {
+        None => servers.spawn(serve(listener, public, *limits, connections, stop.clone())),
+        Some(certificate) => {
+            let followed = certificate.clone();
+            background.spawn(async move { followed.follow(CERTIFICATE_PERIOD).await });
+            let listener = TlsListener::new(listener, certificate);
+            servers.spawn(serve(listener, public, *limits, connections, stop.clone()))
+        }
+    };
     servers.spawn(serve(admin_listener, admin, *limits, Connections::default(), stop.clone()));
     readiness.set_serving(true);
     // A closed standard output is no reason not to serve.
@@ -136,11 +163,15 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         ended = ended.and(server);
     }
     _ = std::fs::remove_file(&settings.admin_socket);
-    // What it has handed to a bucket is finished there.
-    lifecycle.abort();
+    // What the lifecycle worker has handed to a bucket is finished there.
+    background.shutdown().await;
+    last_lines.flush_access_logs().await;
     system.close().await;
     space.close().await;
     local.close().await?;
+    if let Some(audit) = audit {
+        tokio::task::spawn_blocking(move || audit.close()).await?;
+    }
     if let Some(monitor) = monitor {
         monitor.stop().await?;
     }
@@ -205,6 +236,11 @@ impl Signals {
 fn create_private(dir: &Path) -> anyhow::Result<()> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     created.with_context(|| format!("cannot create the data directory {}", dir.display()))
+}
+
+fn open_audit(dir: &Path, bytes: u64) -> anyhow::Result<AuditLog> {
+    create_private(dir)?;
+    AuditLog::open(dir, bytes).context("the audit log; move it away to begin another")
 }
 
 /// Says how much the store holds, whenever it is asked.

@@ -2,26 +2,54 @@
 
 use std::sync::Arc;
 
+use carob_audit::{AuditLog, Deed};
 use carob_bucket::{Budget, Space};
 use carob_http::{Connections, Figure, FigureKind, Metrics, Readiness, Served};
 use carob_local::{LocalStats, LocalStore};
 use carob_s3::{Exchange, Observer};
 
-/// Counts what S3 serves.
-pub(crate) struct Requests(pub(crate) Metrics);
+/// Counts what S3 serves, and writes down what changes something or is not let in.
+pub(crate) struct Requests {
+    pub(crate) metrics: Metrics,
+    pub(crate) audit: Option<Arc<AuditLog>>,
+}
 
 impl Observer for Requests {
     fn started(&self) {
-        self.0.started();
+        self.metrics.started();
     }
 
     fn finished(&self, exchange: &Exchange<'_>) {
+        if let Some(audit) = &self.audit
+            && is_to_be_written_down(exchange)
+        {
+            audit.record(deed(exchange));
+        }
         let Exchange { operation, status, code, rejection, received, sent, first_byte, time, .. } = *exchange;
         if let Some(rejection) = rejection {
-            self.0.rejected(rejection.as_str());
+            self.metrics.rejected(rejection.as_str());
         }
         let code = code.unwrap_or_default();
-        self.0.finished(&Served { operation, status, code, received, sent, first_byte, time });
+        self.metrics.finished(&Served { operation, status, code, received, sent, first_byte, time });
+    }
+}
+
+fn is_to_be_written_down(exchange: &Exchange<'_>) -> bool {
+    !exchange.method.is_safe() || [401, 403].contains(&exchange.status)
+}
+
+fn deed(exchange: &Exchange<'_>) -> Deed {
+    Deed {
+        request: exchange.request.to_owned(),
+        remote: exchange.remote.map(|remote| remote.to_string()),
+        key: exchange.access_key.map(str::to_owned),
+        operation: exchange.operation.to_owned(),
+        method: exchange.method.to_string(),
+        path: exchange.path.to_owned(),
+        bucket: exchange.bucket.map(str::to_owned),
+        status: exchange.status,
+        code: exchange.code.map(str::to_owned),
+        received: exchange.received,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The real binary, started and stopped as an operator does.
 
 mod accounts;
+mod audit;
 mod draining;
 mod harness;
 mod lifecycle;

@@ -1,0 +1,116 @@
+//! What is recorded hangs together, across files and restarts, and what was touched shows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use carob_audit::{AuditError, AuditLog, Deed, FILE, Link, verify};
+
+fn deed(path: &str) -> Deed {
+    Deed { operation: "PutObject".to_owned(), path: path.to_owned(), status: 200, ..Deed::default() }
+}
+
+fn record(dir: &Path, max_bytes: u64, paths: &[&str]) {
+    let log = AuditLog::open(dir, max_bytes).unwrap();
+    paths.iter().for_each(|path| log.record(deed(path)));
+    log.close();
+}
+
+/// All files, oldest first.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    // `audit-0…` sorts before `audit.`.
+    files.sort();
+    files
+}
+
+fn broken_at(path: &Path) -> u64 {
+    match verify(path, None) {
+        Err(AuditError::Broken { line, .. }) => line,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_log_goes_on_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    record(dir.path(), 1 << 20, &["/a", "/b"]);
+    let before = verify(&dir.path().join(FILE), None).unwrap();
+    record(dir.path(), 1 << 20, &["/c"]);
+    let chain = verify(&dir.path().join(FILE), Some(&Link::default())).unwrap();
+    assert_eq!((chain.lines, chain.last.number), (3, 3));
+    assert_ne!(chain.last, before.last);
+    let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
+    assert_eq!(text.lines().filter(|line| line.contains("\"operation\":\"PutObject\"")).count(), 3);
+}
+
+#[test]
+fn the_chain_goes_on_in_the_next_file() {
+    let dir = tempfile::tempdir().unwrap();
+    record(dir.path(), 600, &["/a", "/b", "/c", "/d", "/e"]);
+    record(dir.path(), 600, &["/f"]);
+    let files = files(dir.path());
+    assert!(files.len() > 2, "{files:?}");
+    let mut last = Link::default();
+    for file in &files {
+        assert!(fs::metadata(file).unwrap().len() <= 600);
+        last = verify(file, Some(&last)).unwrap().last;
+    }
+    assert_eq!(last.number, 6);
+    assert!(verify(&files[1], Some(&Link::default())).is_err(), "a file is missing before it");
+}
+
+#[test]
+fn a_log_goes_on_from_the_newest_full_file() {
+    let dir = tempfile::tempdir().unwrap();
+    record(dir.path(), 300, &["/a", "/b", "/c"]);
+    let last = verify(&dir.path().join(FILE), None).unwrap().last;
+    fs::rename(dir.path().join(FILE), dir.path().join(format!("audit-{:020}.jsonl", last.number))).unwrap();
+    record(dir.path(), 300, &["/d"]);
+    assert_eq!(verify(&dir.path().join(FILE), Some(&last)).unwrap().last.number, last.number + 1);
+}
+
+#[test]
+fn whatever_was_touched_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    record(dir.path(), 1 << 20, &["/a", "/b", "/c", "/d"]);
+    let path = dir.path().join(FILE);
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let write = |lines: &[&str]| fs::write(&path, lines.join("\n") + "\n").unwrap();
+    write(&[lines[0], lines[2], lines[3]]);
+    assert_eq!(broken_at(&path), 2, "a line is gone");
+    write(&[lines[0], lines[2], lines[1], lines[3]]);
+    assert_eq!(broken_at(&path), 2, "two have changed places");
+    let changed = lines[1].replace("/b", "/x");
+    write(&[lines[0], &changed, lines[2], lines[3]]);
+    assert_eq!(broken_at(&path), 3, "the one behind names another");
+    write(&[lines[0], "{}", lines[2]]);
+    assert_eq!(broken_at(&path), 2);
+    fs::write(&path, text.trim_end()).unwrap();
+    assert_eq!(broken_at(&path), 4, "the last one is not whole");
+    write(&lines);
+    assert_eq!(verify(&path, None).unwrap().lines, 4);
+}
+
+#[test]
+fn a_line_cut_by_a_crash_is_cut_off_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    record(dir.path(), 1 << 20, &["/a", "/b"]);
+    let path = dir.path().join(FILE);
+    let text = fs::read(&path).unwrap();
+    fs::write(&path, &text[..text.len() - 5]).unwrap();
+    record(dir.path(), 1 << 20, &["/c"]);
+    let chain = verify(&path, Some(&Link::default())).unwrap();
+    assert_eq!(chain.lines, 3);
+    assert!(fs::read_to_string(&path).unwrap().contains("\"cut_off_bytes\":"));
+}
+
+#[test]
+fn a_log_that_was_touched_does_not_go_on_unnoticed() {
+    let dir = tempfile::tempdir().unwrap();
+    record(dir.path(), 1 << 20, &["/a", "/b"]);
+    let path = dir.path().join(FILE);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("/a", "/x")).unwrap();
+    assert!(matches!(AuditLog::open(dir.path(), 1 << 20), Err(AuditError::Broken { line: 2, .. })));
+}
