@@ -137,6 +137,26 @@ pub(crate) enum Command {
         #[command(flatten)]
         rule: Rule,
     },
+    /// Show or set how long past states of a bucket stay readable
+    Retention {
+        /// The bucket
+        bucket: String,
+        /// How long every state stays: 1h, 2d, or 0 for only the newest [default: as it is]
+        #[arg(long, value_name = "TIME")]
+        all: Option<Span>,
+        /// How long the states at full hours stay [default: as it is]
+        #[arg(long, value_name = "TIME")]
+        hourly: Option<Span>,
+    },
+    /// Work with named snapshots, which stay until they are removed
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+    /// Give back the space of what nothing needs any more
+    Gc {
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Write a bucket to standard output as a CAR: its commit, index and bodies
     Export {
         /// The bucket
@@ -255,6 +275,32 @@ pub(crate) enum BucketCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotCommand {
+    /// Keep a bucket as it is now, under a name
+    Create {
+        /// The bucket
+        bucket: String,
+        /// What to call it: a-z, 0-9, and between them single dots and hyphens
+        name: String,
+        /// Until when nobody can remove it, as in 2030-01-31T00:00:00Z [default: it can be removed]
+        #[arg(long, value_name = "TIME")]
+        lock_until: Option<String>,
+    },
+    /// List a bucket's snapshots
+    Ls {
+        /// The bucket
+        bucket: String,
+    },
+    /// Give a snapshot up; what only it kept goes with the next collection
+    Rm {
+        /// The bucket
+        bucket: String,
+        /// Its name
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum AccountCommand {
     /// Make an account with an access key; the secret is shown once
     Create {
@@ -327,6 +373,18 @@ impl FromStr for Lifetime {
     }
 }
 
+/// How long something is kept, in seconds; perhaps not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) u64);
+
+impl FromStr for Span {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "0" { Ok(Self(0)) } else { text.parse().map(|Lifetime(seconds)| Self(seconds)) }
+    }
+}
+
 /// A bucket and what follows the slash behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -362,6 +420,7 @@ mod tests {
         for (text, seconds) in [("90s", 90), ("45m", 2700), ("12h", 43_200), ("30d", 2_592_000)] {
             assert_eq!(text.parse(), Ok(Lifetime(seconds)), "{text}");
         }
+        assert_eq!(("0".parse(), "7d".parse()), (Ok(Span(0)), Ok(Span(604_800))));
         for bad in ["", "d", "30", "0d", "-1d", "1.5d", "1w", "99999999999999999999d", "999999999999999999d"]
         {
             assert!(bad.parse::<Lifetime>().is_err(), "{bad}");

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal, StdoutLock, stdout};
 
 use anyhow::{Context, bail};
-use carob_http::api::{Branch, Entry, LogEntry, Merge, Object, Restore, Status, Usage};
+use carob_http::api::{Branch, Bucket, Entry, LogEntry, Merge, Object, Restore, Status, Usage};
 use carob_http::client::{Client, ListOptions, Question};
 
 use crate::cli::{AuditCommand, BucketCommand, Cli, Command, Target};
 use crate::output::{Output, bytes};
-use crate::{accounts, audit, history, verify};
+use crate::{accounts, audit, history, keep, verify};
 
 pub(crate) type Out = Output<BufWriter<StdoutLock<'static>>>;
 
@@ -29,8 +29,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Status => out.one(&client.status().await?, status)?,
         Command::Bucket(BucketCommand::Ls) => {
-            out.table(["NAME", "OWNER", "CREATED", "ID"], &client.buckets().await?, |bucket| {
-                [bucket.name.clone(), bucket.owner.clone(), bucket.created.clone(), bucket.id.clone()]
+            let columns = ["NAME", "OWNER", "CREATED", "KEEPS", "ID"];
+            out.table(columns, &client.buckets().await?, |bucket| {
+                let Bucket { name, owner, created, retention, id } = bucket.clone();
+                [name, owner, created, keep::keeps(retention), id]
             })?;
         }
         Command::Account(command) => accounts::account(&client, command, &mut out).await?,
@@ -69,6 +71,11 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             let columns = ["SEQ", "TIME", "OBJECTS", "BYTES", "COMMIT"];
             out.table(columns, &client.log(&bucket, limit).await?, log_row)?;
         }
+        Command::Retention { bucket, all, hourly } => {
+            keep::retention(&client, &bucket, all, hourly, &mut out).await?;
+        }
+        Command::Snapshot(command) => keep::snapshot(&client, command, &mut out).await?,
+        Command::Gc { dry_run } => keep::gc(&client, dry_run, &mut out).await?,
         // Handled above: they write no text.
         Command::Export { .. } | Command::Prove { .. } => {}
         Command::Audit(AuditCommand::Verify { files }) => audit::verify(&files, &mut out)?,

@@ -12,6 +12,7 @@ mod audit;
 mod cli;
 mod commands;
 mod history;
+mod keep;
 mod output;
 mod verify;
 

@@ -6,13 +6,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use carob_bucket::{PutOptions, Space, SpaceOptions, System, SystemOptions};
+use carob_block::{MemoryStore, SweepOptions};
+use carob_bucket::{CollectOptions, Collector, PutOptions, Space, SpaceOptions, System, SystemOptions};
 use carob_http::api;
 use carob_http::{Admin, AdminOptions, Connections, Limits, bind, serve};
 use carob_identity::{Credentials, ManualClock, MasterKey, SeededEntropy, Signer, SpaceKey, Timestamp};
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+
+const COLLECT: CollectOptions = CollectOptions {
+    dry_run: false,
+    sweep: SweepOptions { dead_percent: 0, bytes_per_second: None },
+    upload_age: None,
+};
 
 /// A gateway with the bucket `photos`.
 struct Gateway {
@@ -31,9 +38,10 @@ impl Gateway {
         let entropy = Arc::new(SeededEntropy::new(1));
         // RFC 3339 §5.8: 1996-12-20T00:39:57Z.
         let clock = Arc::new(ManualClock::new(Timestamp(851_042_397_000)));
+        let store = MemoryStore::new();
         let space = runtime.block_on(async {
             let space = Space::open(SpaceOptions {
-                store: Arc::new(carob_block::MemoryStore::new()),
+                store: Arc::new(store.clone()),
                 signer: Arc::new(SpaceKey::generate(&*entropy)),
                 clock: clock.clone(),
                 entropy: entropy.clone(),
@@ -57,6 +65,7 @@ impl Gateway {
                 authorizer: system.table().clone(),
                 clock,
                 version: "9.9.9",
+                collector: Collector::new(space.clone(), Arc::new(store.clone()), COLLECT),
                 store: Box::new(|| BTreeMap::from([("blocks".to_owned(), 7)])),
             });
             let listener = bind(&dir.path().join("admin.sock")).unwrap();
@@ -412,4 +421,28 @@ fn an_export_becomes_a_bucket_of_another_gateway_with_the_same_trees() {
     let line = complaint(&other.run(&["import", file, "bad"]));
     assert!(line.contains("bad block"), "{line}");
     assert_eq!(other.says(&["bucket", "ls"]).lines().count(), 3, "no bucket is made of it");
+}
+
+#[test]
+fn retention_snapshots_and_collections_have_commands() {
+    let gateway = Gateway::start();
+    assert_eq!(gateway.says(&["retention", "photos"]), "all     1h\nhourly  7d\n");
+    assert_eq!(gateway.says(&["retention", "photos", "--all", "0"]), "all     0s\nhourly  7d\n");
+    assert!(gateway.says(&["bucket", "ls"]).contains("  0s, hourly 7d  "));
+    assert!(gateway.says(&["retention", "photos", "--hourly", "0"]).ends_with("hourly  0s\n"));
+    assert!(gateway.says(&["bucket", "ls"]).contains("  newest  "));
+    gateway.says(&["snapshot", "create", "photos", "free"]);
+    let locked =
+        gateway.says(&["snapshot", "create", "photos", "held", "--lock-until", "2001-01-01T00:00:00Z"]);
+    assert!(locked.contains("locked until  2001-01-01T00:00:00.000Z\n"), "{locked}");
+    let listed: Vec<api::NamedSnapshot> = gateway.json(&["snapshot", "ls", "photos"]);
+    assert_eq!(listed.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["free", "held"]);
+    let line = complaint(&gateway.run(&["snapshot", "rm", "photos", "held"]));
+    assert_eq!(line, "snapshot \"held\" is locked until 2001-01-01T00:00:00Z");
+    assert_eq!(gateway.says(&["snapshot", "rm", "photos", "free"]), "removed  free\n");
+    let would = gateway.says(&["gc", "--dry-run"]);
+    assert!(would.contains("would free") && would.contains("photos: 6 commits dropped, 0 kept"), "{would}");
+    let did = gateway.says(&["gc"]);
+    assert!(did.contains("photos: 6 commits dropped, 0 kept") && !did.contains("would"), "{did}");
+    assert_eq!(gateway.says(&["log", "photos"]).lines().count(), 2);
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use carob_bucket::BudgetOptions;
+use carob_block::SweepOptions;
+use carob_bucket::{BudgetOptions, CollectOptions};
 use carob_http::Limits;
 use carob_identity::{Credentials, LimitOptions, Rate};
 use carob_s3::Domains;
@@ -102,6 +103,16 @@ struct Options {
     /// How long a day is for lifecycle rules, in seconds: for tests, which cannot wait for a real one [default: 86400]
     #[arg(long, value_name = "SECONDS", env = "CAROB_LIFECYCLE_DAY_SECONDS")]
     lifecycle_day_seconds: Option<u32>,
+    /// How long to wait between collections of garbage, or longer where they take long; 0 for never but on request
+    /// [default: 600]
+    #[arg(long, value_name = "SECONDS", env = "CAROB_COLLECT_SECONDS")]
+    collect_seconds: Option<u64>,
+    /// The most that collections copy in a second; 0 for no bound [default: 32]
+    #[arg(long, value_name = "MIB", env = "CAROB_COLLECT_MIB")]
+    collect_mib: Option<u32>,
+    /// How many days an upload in parts may take before it is swept; 0 for any number [default: 7]
+    #[arg(long, value_name = "DAYS", env = "CAROB_UPLOAD_DAYS")]
+    upload_days: Option<u32>,
     /// Memory for decoded index nodes [default: 32]
     #[arg(long, value_name = "MIB", env = "CAROB_CACHE_MIB")]
     cache_mib: Option<u32>,
@@ -140,6 +151,9 @@ pub(crate) struct Settings {
     pub(crate) lifecycle_day: Duration,
     /// `None` for no audit log.
     pub(crate) audit_bytes: Option<u64>,
+    /// `None` for never.
+    pub(crate) collect_every: Option<Duration>,
+    pub(crate) collect: CollectOptions,
     /// The root access key that the environment chooses.
     pub(crate) root: Option<Credentials>,
 }
@@ -190,6 +204,11 @@ impl Settings {
             cache_bytes: u64::from(options.cache_mib.unwrap_or(32)) << 20,
             lifecycle_day: lifecycle_day(options.lifecycle_day_seconds)?,
             audit_bytes: Some(u64::from(options.audit_mib.unwrap_or(64)) << 20).filter(|bytes| *bytes > 0),
+            collect_every: match options.collect_seconds {
+                Some(0) => None,
+                seconds => Some(Duration::from_secs(seconds.unwrap_or(600))),
+            },
+            collect: collect(options.collect_mib, options.upload_days),
             root: root(environment)?,
             data,
         })
@@ -220,6 +239,9 @@ impl Options {
             audit_mib: self.audit_mib.or(file.audit_mib),
             lifecycle_day_seconds: self.lifecycle_day_seconds.or(file.lifecycle_day_seconds),
             cache_mib: self.cache_mib.or(file.cache_mib),
+            collect_seconds: self.collect_seconds.or(file.collect_seconds),
+            collect_mib: self.collect_mib.or(file.collect_mib),
+            upload_days: self.upload_days.or(file.upload_days),
         }
     }
 }
@@ -265,6 +287,20 @@ fn lifecycle_day(seconds: Option<u32>) -> anyhow::Result<Duration> {
     match seconds.unwrap_or(24 * 60 * 60) {
         0 => bail!("lifecycle-day-seconds must be at least 1"),
         seconds => Ok(Duration::from_secs(seconds.into())),
+    }
+}
+
+/// A third dead: so what is dead takes at most half as much again as what lives, and each byte that is given back costs
+/// copying two at the most.
+const DEAD_PERCENT: u8 = 33;
+
+fn collect(mib: Option<u32>, upload_days: Option<u32>) -> CollectOptions {
+    let bytes = u64::from(mib.unwrap_or(32)) << 20;
+    let days = u64::from(upload_days.unwrap_or(7));
+    CollectOptions {
+        dry_run: false,
+        sweep: SweepOptions { dead_percent: DEAD_PERCENT, bytes_per_second: (bytes > 0).then_some(bytes) },
+        upload_age: (days > 0).then(|| Duration::from_secs(days * 24 * 60 * 60)),
     }
 }
 

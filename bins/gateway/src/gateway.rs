@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context;
 use carob_audit::AuditLog;
 use carob_block::Heads;
-use carob_bucket::{Budget, Space, SpaceOptions, System, SystemOptions};
+use carob_bucket::{Budget, Collector, Space, SpaceOptions, System, SystemOptions};
 use carob_http::{
     Admin, AdminOptions, Certificate, Connections, Limits, MeteredStore, Metrics, Monitor, Public, Readiness,
     TlsListener, serve,
@@ -110,12 +110,15 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         None => None,
     };
     let s3 = s3.observed_by(Arc::new(Requests { metrics: metrics.clone(), audit: audit.clone() }));
+    let collector = Collector::new(space.clone(), Arc::clone(&local) as _, settings.collect);
+    monitoring::show_collector(&metrics, &collector);
     let admin = Admin::new(AdminOptions {
         space: space.clone(),
         authorizer: Arc::clone(rights) as _,
         system: system.clone(),
         clock,
         version: env!("CARGO_PKG_VERSION"),
+        collector: collector.clone(),
         store: figures(&local),
     });
 
@@ -144,6 +147,10 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         }
     };
     servers.spawn(serve(admin_listener, admin, *limits, Connections::default(), stop.clone()));
+    if let Some(interval) = settings.collect_every {
+        let stop = stop.clone();
+        servers.spawn(async move { _ = stop.run_until_cancelled(collector.run(interval)).await });
+    }
     readiness.set_serving(true);
     // A closed standard output is no reason not to serve.
     _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carob_audit::{AuditLog, Deed};
-use carob_bucket::{Budget, Space};
+use carob_bucket::{Budget, Collector, CollectorFigures, Space};
 use carob_http::{Connections, Figure, FigureKind, Metrics, Readiness, Served};
 use carob_local::{LocalStats, LocalStore};
 use carob_s3::{Exchange, Observer};
@@ -100,6 +100,25 @@ pub(crate) fn show_space(metrics: &Metrics, space: &Space) {
     let space = space.clone();
     let help = "Memory taken by decoded index nodes.";
     metrics.show(gauge("carob_index_cache_bytes", help, move || space.cache_memory()));
+}
+
+/// What collections came to.
+pub(crate) fn show_collector(metrics: &Metrics, collector: &Collector) {
+    let of_collector = |name, help, kind, value: fn(&CollectorFigures) -> u64| {
+        let collector = collector.clone();
+        let value = Box::new(move || Some(value(&collector.figures())));
+        metrics.show(Figure { name, help, kind, value });
+    };
+    use FigureKind::{Counter, Gauge};
+    of_collector("carob_collections", "Collections of garbage.", Counter, |figures| figures.collections);
+    let live = "Bytes of live blocks, as the last collection found them.";
+    of_collector("carob_store_live_bytes", live, Gauge, |figures| figures.live_bytes);
+    let dead = "Bytes of dead blocks, as the last collection left them.";
+    of_collector("carob_store_dead_bytes", dead, Gauge, |figures| figures.dead_bytes);
+    let freed = "Bytes of disk that collections gave back.";
+    of_collector("carob_collected_bytes", freed, Counter, |figures| figures.freed_bytes);
+    let copied = "Live bytes that collections copied.";
+    of_collector("carob_collection_copied_bytes", copied, Counter, |figures| figures.copied_bytes);
 }
 
 fn gauge(name: &'static str, help: &'static str, value: impl Fn() -> u64 + Send + Sync + 'static) -> Figure {

@@ -37,6 +37,80 @@ pub struct Bucket {
     pub owner: String,
     /// When it was created.
     pub created: String,
+    /// How long its past states stay; absent if that cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+}
+
+/// How long past states of a bucket stay readable: `GET` and `POST /_carob/buckets/{bucket}/retention`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Every one.
+    pub all_seconds: u64,
+    /// Those at full hours.
+    pub hourly_seconds: u64,
+}
+
+/// A named snapshot, in `GET /_carob/buckets/{bucket}/snapshots`. `DELETE` with `?name=` removes one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedSnapshot {
+    /// Its name.
+    pub name: String,
+    /// The commit that it keeps.
+    pub commit: String,
+    /// When it was made.
+    pub created: String,
+    /// It cannot be removed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<String>,
+}
+
+/// The body of `POST /_carob/buckets/{bucket}/snapshots`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateSnapshot {
+    /// What to call it.
+    pub name: String,
+    /// Until when nobody can remove it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<String>,
+}
+
+/// What a collection did, or would do: `POST /_carob/gc?dry-run=`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collected {
+    /// Whether it only says so.
+    pub dry_run: bool,
+    /// Bytes of live blocks found.
+    pub live_bytes: u64,
+    /// Bytes of dead blocks found.
+    pub dead_bytes: u64,
+    /// Live bytes copied to get at the dead ones.
+    pub copied_bytes: u64,
+    /// Bytes of disk given back, net of the copies.
+    pub freed_bytes: u64,
+    /// Segments removed.
+    pub segments: u64,
+    /// Each bucket's history.
+    pub buckets: Vec<CollectedBucket>,
+}
+
+/// What became of a bucket's history, in [`Collected`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectedBucket {
+    /// The bucket.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Whether it was deleted.
+    pub deleted: bool,
+    /// Past commits that are kept.
+    pub kept: u64,
+    /// Commits that no longer are.
+    pub dropped: u64,
+    /// Incomplete uploads that were too old.
+    pub uploads: u64,
 }
 
 /// A page of keys: `GET /_carob/buckets/{bucket}/objects?prefix=&delimiter=&start-after=&token=&max=`

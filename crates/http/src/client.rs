@@ -296,6 +296,62 @@ impl Client {
         self.post(&route(bucket, "merge"), merge).await
     }
 
+    /// How long past states of a bucket stay.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn retention(&self, bucket: &str) -> Result<api::Retention, ClientError> {
+        self.json(route(bucket, "retention")).await
+    }
+
+    /// Sets how long past states of a bucket stay.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn set_retention(
+        &self,
+        bucket: &str,
+        retention: &api::Retention,
+    ) -> Result<api::Retention, ClientError> {
+        self.post(&route(bucket, "retention"), retention).await
+    }
+
+    /// The named snapshots of a bucket.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn snapshots(&self, bucket: &str) -> Result<Vec<api::NamedSnapshot>, ClientError> {
+        self.json(route(bucket, "snapshots")).await
+    }
+
+    /// Keeps a bucket as it is, under a name.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_snapshot(
+        &self,
+        bucket: &str,
+        snapshot: &api::CreateSnapshot,
+    ) -> Result<api::NamedSnapshot, ClientError> {
+        self.post(&route(bucket, "snapshots"), snapshot).await
+    }
+
+    /// Gives a named snapshot up.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn remove_snapshot(&self, bucket: &str, name: &str) -> Result<api::NamedSnapshot, ClientError> {
+        self.delete(format!("{}?name={}", route(bucket, "snapshots"), encode(name))).await
+    }
+
+    /// Collects garbage, or says what that would do.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn collect(&self, dry_run: bool) -> Result<api::Collected, ClientError> {
+        self.post(&format!("/gc?dry-run={dry_run}"), &()).await
+    }
+
     /// All accounts, the root's first.
     ///
     /// # Errors

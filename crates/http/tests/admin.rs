@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use carob_block::MemoryStore;
-use carob_bucket::{Bucket, Config, ObjectHeaders, PutOptions, Space, SpaceOptions, System, SystemOptions};
+use carob_block::{MemoryStore, SweepOptions};
+use carob_bucket::{
+    Bucket, CollectOptions, Collector, Config, ObjectHeaders, PutOptions, Space, SpaceOptions, System,
+    SystemOptions,
+};
 use carob_http::api::{self, Entry};
 use carob_http::client::{Client, ClientError, ListOptions};
 use carob_http::{Admin, AdminOptions, Connections, Limits, bind, serve};
@@ -17,6 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 /// RFC 3339 §5.8: 1996-12-20T00:39:57Z.
 const NOW: u64 = 851_042_397_000;
+
+const COLLECT: CollectOptions = CollectOptions {
+    dry_run: false,
+    sweep: SweepOptions { dead_percent: 0, bytes_per_second: None },
+    upload_age: None,
+};
 
 struct Gateway {
     store: MemoryStore,
@@ -53,6 +62,7 @@ impl Gateway {
             authorizer: system.table().clone(),
             clock: clock.clone(),
             version: "9.9.9",
+            collector: Collector::new(space.clone(), Arc::new(store.clone()), COLLECT),
             store: Box::new(|| BTreeMap::from([("blocks".to_owned(), 7)])),
         });
         let dir = tempfile::tempdir().unwrap();
@@ -390,5 +400,47 @@ async fn what_is_wrong_with_an_account_or_key_is_told() {
             "{method} {target}: {status} {text}"
         );
     }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn retention_snapshots_and_collections_are_told_and_done() {
+    let gateway = Gateway::start().await;
+    let (client, bucket) = (&gateway.client, gateway.bucket("bucket").await);
+    let usual = api::Retention { all_seconds: 3600, hourly_seconds: 604_800 };
+    assert_eq!(client.retention("bucket").await.unwrap(), usual);
+    let none = api::Retention { all_seconds: 0, hourly_seconds: 0 };
+    assert_eq!(client.set_retention("bucket", &none).await.unwrap(), none);
+    assert_eq!(client.buckets().await.unwrap()[0].retention, Some(none));
+
+    put(&bucket, "k", b"old", PutOptions::default()).await;
+    let until = "1996-12-21T00:00:00.000Z".to_owned();
+    let locked = api::CreateSnapshot { name: "one".into(), locked_until: Some(until.clone()) };
+    let made = client.create_snapshot("bucket", &locked).await.unwrap();
+    assert_eq!((made.name.as_str(), made.locked_until), ("one", Some(until)));
+    assert_eq!(made.commit, bucket.snapshot().await.unwrap().cid().to_string());
+    for late in ["1996-12-20T00:00:00Z", "tomorrow"] {
+        let late = api::CreateSnapshot { name: "two".into(), locked_until: Some(late.into()) };
+        assert_eq!(refused(client.create_snapshot("bucket", &late).await.unwrap_err()).0, 400);
+    }
+    let (status, message) = refused(client.remove_snapshot("bucket", "one").await.unwrap_err());
+    assert_eq!((status, message.as_str()), (409, "snapshot \"one\" is locked until 1996-12-21T00:00:00Z"));
+    assert_eq!(refused(client.remove_snapshot("bucket", "two").await.unwrap_err()).0, 404);
+    put(&bucket, "k", b"new", PutOptions::default()).await;
+    put(&bucket, "k", b"newest", PutOptions::default()).await;
+
+    let would = client.collect(true).await.unwrap();
+    let did = client.collect(false).await.unwrap();
+    assert!(would.dry_run && !did.dry_run && did.dead_bytes > 0);
+    assert_eq!((would.buckets, would.dead_bytes), (did.buckets.clone(), did.dead_bytes));
+    // The first two have no name; the third has.
+    assert_eq!((did.buckets[0].name.as_str(), did.buckets[0].dropped), ("bucket", 4));
+    let log = client.log("bucket", None).await.unwrap();
+    assert_eq!(log.len(), 1, "{log:?}");
+    let kept = bucket.named_snapshot("one").await.unwrap();
+    assert_eq!(kept.get("k").await.unwrap().unwrap().record().size, 3);
+    gateway.clock.advance(24 * 3600 * 1000);
+    client.remove_snapshot("bucket", "one").await.unwrap();
+    assert_eq!(client.snapshots("bucket").await.unwrap(), []);
     gateway.stop().await;
 }

@@ -61,6 +61,14 @@ impl Action {
     pub const EXPORT: Self = Self("carob:Export");
     /// A bucket's commits: they expose what was there before.
     pub const READ_HISTORY: Self = Self("carob:ReadHistory");
+    /// Setting how long past states of a bucket are kept.
+    pub const MANAGE_RETENTION: Self = Self("carob:ManageRetention");
+    /// Making and removing named snapshots of a bucket.
+    pub const MANAGE_SNAPSHOTS: Self = Self("carob:ManageSnapshots");
+    /// Collecting garbage, or asking what that would do.
+    pub const COLLECT: Self = Self("carob:Collect");
+    /// Erasing an object from the past, too.
+    pub const PURGE: Self = Self("carob:Purge");
     /// Who has accounts and access keys; never a secret.
     pub const READ_ACCOUNTS: Self = Self("carob:ReadAccounts");
     /// Making and removing accounts and access keys.

@@ -33,21 +33,25 @@ impl Refusal {
 impl From<BucketError> for Refusal {
     fn from(error: BucketError) -> Self {
         let status = match error {
-            BucketError::NoSuchBucket(_) | BucketError::NoSuchKey(_) | BucketError::NoSuchState { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            BucketError::NoSuchBucket(_)
+            | BucketError::NoSuchKey(_)
+            | BucketError::NoSuchState { .. }
+            | BucketError::NoSuchSnapshot(_) => StatusCode::NOT_FOUND,
             BucketError::BadToken
             | BucketError::InvalidBucketName(..)
             | BucketError::InvalidMoment(_)
+            | BucketError::InvalidSnapshotName(_)
             | BucketError::TooManyObjects
             | BucketError::Untrustworthy(_) => StatusCode::BAD_REQUEST,
             BucketError::BucketExists(_)
             | BucketError::Unrelated { .. }
             | BucketError::Conflicts(_)
+            | BucketError::SnapshotExists(_)
+            | BucketError::SnapshotLocked { .. }
             | BucketError::Locked => StatusCode::CONFLICT,
             BucketError::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             BucketError::Contention | BucketError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-            // Damage, a failing store, and what only writers meet: this API reads.
+            // Damage, a failing store, and what only writers of objects meet.
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use carob_bucket::{Space, System};
+use carob_bucket::{Collector, Space, System};
 use carob_identity::{AccessRequest, Action, Authorizer, Clock, Decision, Identity, Resource, Timestamp};
 use http::{Method, Request, Response, StatusCode};
 use hyper::service::Service;
@@ -22,6 +22,7 @@ mod answer;
 mod export;
 mod history;
 mod import;
+mod keep;
 mod query;
 mod read;
 mod socket;
@@ -40,6 +41,8 @@ pub struct AdminOptions {
     pub clock: Arc<dyn Clock>,
     /// The gateway's version.
     pub version: &'static str,
+    /// Collects garbage.
+    pub collector: Collector,
     /// The store's figures now, by name.
     pub store: Box<dyn Fn() -> BTreeMap<String, u64> + Send + Sync>,
 }
@@ -86,18 +89,22 @@ impl State {
         let route = path.strip_prefix(PREFIX).unwrap_or_default();
         match (&head.method, route) {
             (&Method::GET, _) => self.answer(path, query).await,
-            (&Method::POST, _) if route.starts_with("/buckets/") => self.change(route, query, body).await,
+            (&Method::POST, _) if route.starts_with("/buckets/") => self.change(path, query, body).await,
             (&Method::POST, "/accounts") => self.create_account(body).await,
             (&Method::DELETE, "/accounts") => self.remove_account(query).await,
             (&Method::POST, "/keys") => self.create_key(body).await,
             (&Method::DELETE, "/keys") => self.revoke_key(query).await,
+            (&Method::POST, "/gc") => self.collect(query).await,
+            (&Method::DELETE, _) => match *segments(path) {
+                ["buckets", bucket, "snapshots"] => self.remove_snapshot(bucket, query).await,
+                _ => Ok(only_reads()),
+            },
             _ => Ok(only_reads()),
         }
     }
 
     async fn answer(&self, path: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
-        let route: Vec<&str> = path.strip_prefix(PREFIX).unwrap_or_default().split('/').skip(1).collect();
-        match *route {
+        match *segments(path) {
             ["status"] => self.status(query).await,
             ["accounts"] => self.accounts(query).await,
             ["keys"] => self.keys(query).await,
@@ -108,13 +115,17 @@ impl State {
             ["buckets", bucket, "log"] => self.log(bucket, query).await,
             ["buckets", bucket, "diff"] => self.diff(bucket, query).await,
             ["buckets", bucket, "proof"] => self.prove(bucket, query).await,
+            ["buckets", bucket, "retention"] => self.retention(bucket, query).await,
+            ["buckets", bucket, "snapshots"] => self.snapshots(bucket, query).await,
             ["buckets", bucket, "export"] => self.export(bucket, query).await,
             _ => Err(Refusal::new(StatusCode::NOT_FOUND, "there is no such route")),
         }
     }
 
-    async fn change(&self, route: &str, query: Option<&str>, body: Body) -> Result<Response<Body>, Refusal> {
-        match *route.split('/').skip(1).collect::<Vec<_>>() {
+    async fn change(&self, path: &str, query: Option<&str>, body: Body) -> Result<Response<Body>, Refusal> {
+        match *segments(path) {
+            ["buckets", bucket, "retention"] => self.set_retention(bucket, body).await,
+            ["buckets", bucket, "snapshots"] => self.create_snapshot(bucket, body).await,
             ["buckets", bucket, "restore"] => self.restore(bucket, body).await,
             ["buckets", bucket, "branch"] => self.branch(bucket, body).await,
             ["buckets", bucket, "import"] => self.import(bucket, query, body).await,
@@ -131,4 +142,9 @@ impl State {
             Decision::Deny => Err(Refusal::new(StatusCode::FORBIDDEN, "access denied")),
         }
     }
+}
+
+/// What a path names below the prefix.
+fn segments(path: &str) -> Vec<&str> {
+    path.strip_prefix(PREFIX).unwrap_or_default().split('/').skip(1).collect()
 }

@@ -11,6 +11,7 @@ use http::{Response, StatusCode};
 
 use super::State;
 use super::answer::{Refusal, json};
+use super::keep::shown_retention;
 use super::query::{Query, number};
 use crate::api::rfc3339;
 use crate::{Body, api};
@@ -39,13 +40,19 @@ impl State {
     pub(super) async fn buckets(&self, query: Option<&str>) -> Result<Response<Body>, Refusal> {
         Query::parse(query, [])?;
         self.allow(Action::LIST_ALL_MY_BUCKETS, Resource::Space).await?;
-        let buckets = self.options.space.buckets().await?.into_iter().map(|info| api::Bucket {
-            owner: self.owner_name(&info.owner),
-            name: info.name,
-            id: info.id.to_string(),
-            created: rfc3339(info.created.millis()),
-        });
-        Ok(json(StatusCode::OK, &buckets.collect::<Vec<_>>()))
+        let mut buckets = Vec::new();
+        for info in self.options.space.buckets().await? {
+            // Deleted since, or damaged: then it is listed all the same.
+            let retention = self.snapshot(&info.name).await.ok();
+            buckets.push(api::Bucket {
+                owner: self.owner_name(&info.owner),
+                retention: retention.map(|snapshot| shown_retention(snapshot.config().history)),
+                name: info.name,
+                id: info.id.to_string(),
+                created: rfc3339(info.created.millis()),
+            });
+        }
+        Ok(json(StatusCode::OK, &buckets))
     }
 
     pub(super) async fn objects(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {

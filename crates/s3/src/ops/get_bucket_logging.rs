@@ -12,7 +12,8 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<GetBucketLoggingOutput>> {
     let input = request.input;
     let owner = input.expected_bucket_owner.as_deref();
-    let found: Option<BucketLoggingStatus> = carob.setting(documents::LOGGING, &request.extensions, owner).await?;
+    let found: Option<BucketLoggingStatus> =
+        carob.setting(documents::LOGGING, &request.extensions, owner).await?;
     let logging_enabled = found.and_then(|found| found.logging_enabled);
     Ok(S3Response::new(GetBucketLoggingOutput { logging_enabled }))
 }

@@ -1,0 +1,97 @@
+//! Retention, named snapshots, collections.
+
+use carob_http::api::{Collected, CollectedBucket, CreateSnapshot, NamedSnapshot, Retention};
+use carob_http::client::Client;
+
+use crate::cli::{SnapshotCommand, Span};
+use crate::commands::Out;
+use crate::output::bytes;
+
+pub(crate) async fn retention(
+    client: &Client,
+    bucket: &str,
+    all: Option<Span>,
+    hourly: Option<Span>,
+    out: &mut Out,
+) -> anyhow::Result<()> {
+    let mut retention = client.retention(bucket).await?;
+    if all.is_some() || hourly.is_some() {
+        retention.all_seconds = all.map_or(retention.all_seconds, |Span(seconds)| seconds);
+        retention.hourly_seconds = hourly.map_or(retention.hourly_seconds, |Span(seconds)| seconds);
+        retention = client.set_retention(bucket, &retention).await?;
+    }
+    out.one(&retention, |retention| {
+        vec![("all", span(retention.all_seconds)), ("hourly", span(retention.hourly_seconds))]
+    })?;
+    Ok(())
+}
+
+pub(crate) async fn snapshot(client: &Client, command: SnapshotCommand, out: &mut Out) -> anyhow::Result<()> {
+    match command {
+        SnapshotCommand::Create { bucket, name, lock_until: locked_until } => {
+            let made = client.create_snapshot(&bucket, &CreateSnapshot { name, locked_until }).await?;
+            out.one(&made, fields)?;
+        }
+        SnapshotCommand::Ls { bucket } => {
+            let columns = ["NAME", "CREATED", "LOCKED UNTIL", "COMMIT"];
+            out.table(columns, &client.snapshots(&bucket).await?, |snapshot| {
+                let NamedSnapshot { name, commit, created, locked_until } = snapshot.clone();
+                [name, created, locked_until.unwrap_or_else(|| "-".to_owned()), commit]
+            })?;
+        }
+        SnapshotCommand::Rm { bucket, name } => {
+            out.one(&client.remove_snapshot(&bucket, &name).await?, |gone| {
+                vec![("removed", gone.name.clone())]
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn fields(snapshot: &NamedSnapshot) -> Vec<(&'static str, String)> {
+    let mut fields = vec![("snapshot", snapshot.name.clone()), ("commit", snapshot.commit.clone())];
+    fields.extend(snapshot.locked_until.iter().map(|until| ("locked until", until.clone())));
+    fields
+}
+
+pub(crate) async fn gc(client: &Client, dry_run: bool, out: &mut Out) -> anyhow::Result<()> {
+    let collected = client.collect(dry_run).await?;
+    out.one(&collected, collected_fields)?;
+    Ok(())
+}
+
+fn collected_fields(collected: &Collected) -> Vec<(&'static str, String)> {
+    let mut fields = vec![
+        ("live", bytes(collected.live_bytes)),
+        ("dead", bytes(collected.dead_bytes)),
+        (if collected.dry_run { "would free" } else { "freed" }, bytes(collected.freed_bytes)),
+        (if collected.dry_run { "would copy" } else { "copied" }, bytes(collected.copied_bytes)),
+        ("segments", collected.segments.to_string()),
+    ];
+    fields.extend(collected.buckets.iter().map(|bucket| ("bucket", collected_bucket(bucket))));
+    fields
+}
+
+fn collected_bucket(bucket: &CollectedBucket) -> String {
+    let CollectedBucket { name, deleted, kept, dropped, uploads, .. } = bucket;
+    let deleted = if *deleted { " (deleted)" } else { "" };
+    format!("{name}{deleted}: {dropped} commits dropped, {kept} kept, {uploads} old uploads")
+}
+
+/// As `carob bucket ls` shows it: `1h, hourly 7d`.
+pub(crate) fn keeps(retention: Option<Retention>) -> String {
+    match retention {
+        None => "?".to_owned(),
+        Some(Retention { all_seconds: 0, hourly_seconds: 0 }) => "newest".to_owned(),
+        Some(Retention { all_seconds, hourly_seconds }) => {
+            format!("{}, hourly {}", span(all_seconds), span(hourly_seconds))
+        }
+    }
+}
+
+/// In the largest unit that leaves no rest.
+fn span(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3600, "h"), (60, "m")];
+    let fits = units.iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
+    fits.map_or_else(|| format!("{seconds}s"), |(unit, letter)| format!("{}{letter}", seconds / unit))
+}
