@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 /// The `carob` command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Admin {
     binary: PathBuf,
 }
@@ -17,22 +17,38 @@ impl Admin {
         Self { binary }
     }
 
+    /// `carob gc`: what it complains of, if it fails.
+    pub(super) async fn collect(&self, data: &Path) -> Result<Option<String>> {
+        let mut gc = Command::new(&self.binary);
+        gc.arg("--data").arg(data).arg("gc").stdin(Stdio::null()).kill_on_drop(true);
+        let output = gc.output().await?;
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok((!output.status.success()).then_some(complaint))
+    }
+
+    /// Has a bucket keep nothing but its newest state.
+    pub(super) async fn keep_head_only(&self, data: &Path, bucket: &str) -> Result<()> {
+        let mut retention = Command::new(&self.binary);
+        retention.arg("--data").arg(data).args(["retention", bucket, "--all", "0", "--hourly", "0"]);
+        succeed(retention.stdout(Stdio::null())).await.with_context(|| format!("carob retention {bucket}"))
+    }
+
     /// `carob export BUCKET > file && carob verify file`.
     pub(super) async fn export_and_verify(&self, data: &Path, bucket: &str, scratch: &Path) -> Result<()> {
         let path = scratch.join(format!("{bucket}.car"));
         let car = std::fs::File::create(&path)?;
         let mut export = Command::new(&self.binary);
         export.arg("--data").arg(data).args(["export", bucket]).stdout(car);
-        succeed(export).await.with_context(|| format!("carob export {bucket}"))?;
+        succeed(&mut export).await.with_context(|| format!("carob export {bucket}"))?;
         let mut verify = Command::new(&self.binary);
         verify.arg("verify").arg(&path).stdout(Stdio::null());
-        succeed(verify).await.with_context(|| format!("carob verify of the export of {bucket}"))?;
+        succeed(&mut verify).await.with_context(|| format!("carob verify of the export of {bucket}"))?;
         std::fs::remove_file(&path)?;
         Ok(())
     }
 }
 
-async fn succeed(mut command: Command) -> Result<()> {
+async fn succeed(command: &mut Command) -> Result<()> {
     let status = command.stdin(Stdio::null()).kill_on_drop(true).status().await?;
     ensure!(status.success(), "it ended with {status}; its reason stands above");
     Ok(())

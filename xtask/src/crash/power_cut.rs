@@ -10,17 +10,28 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use carob_bucket::{Space, SpaceOptions};
+use carob_block::SweepOptions;
+use carob_bucket::{BucketError, CollectOptions, HistoryRetention, Space, SpaceOptions};
 use carob_identity::{SeededEntropy, SpaceKey, SystemClock};
 use carob_local::sim::SimDisk;
 use carob_local::{Disk, LocalError, LocalOptions, LocalStore};
 use futures::TryStreamExt;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Small, so that cuts meet the change from one segment to the next.
 const SEGMENT_SIZE: u32 = 16 << 20;
 /// An old store gets so long to notice that its disk is gone.
 const GIVE_UP: Duration = Duration::from_secs(30);
+
+/// Every segment with anything dead in it is rewritten, so that cuts meet as many collections as there can be.
+const COLLECT: CollectOptions = CollectOptions {
+    dry_run: false,
+    sweep: SweepOptions { dead_percent: 0, bytes_per_second: None },
+    upload_age: None,
+};
+/// Between two collections.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Panics of any thread of this process; the store's own threads among them.
 static PANICS: AtomicU32 = AtomicU32::new(0);
@@ -34,6 +45,8 @@ pub(super) struct Machine {
     /// The disk as the store sees it.
     seen: fn(SimDisk) -> Arc<dyn Disk>,
     running: Option<(Space, Arc<LocalStore>)>,
+    /// Collects garbage as long as the store runs; ends with the damage that it found.
+    collecting: Option<JoinHandle<BucketError>>,
 }
 
 impl Machine {
@@ -50,7 +63,17 @@ impl Machine {
         }));
         let mut rng = fastrand::Rng::with_seed(seed);
         let disk = SimDisk::new(rng.u64(..));
-        Self { seed, rng, disk, seen, running: None }
+        Self { seed, rng, disk, seen, running: None, collecting: None }
+    }
+
+    async fn end_collecting(&mut self) -> Result<()> {
+        let Some(collecting) = self.collecting.take() else { return Ok(()) };
+        collecting.abort();
+        match collecting.await {
+            Ok(damage) => Err(damage).context("collecting garbage"),
+            // Ended from here, or a panic, which has been counted.
+            Err(_) => Ok(()),
+        }
     }
 
     fn lose_power(&mut self) {
@@ -78,6 +101,7 @@ impl Machine {
     }
 
     async fn close(&mut self) -> Result<()> {
+        self.end_collecting().await?;
         let Some((space, store)) = self.running.take() else { return Ok(()) };
         timeout(GIVE_UP, space.close()).await.context("the space did not close")?;
         timeout(GIVE_UP, store.close()).await.context("the store did not close")??;
@@ -101,12 +125,14 @@ impl super::Machine for Machine {
             cache_bytes: 4 << 20,
         })
         .await?;
+        self.collecting = Some(tokio::spawn(collect(space.clone(), Arc::clone(&store), self.rng.bool())));
         self.running = Some((space.clone(), store));
         Ok(space)
     }
 
     async fn cut(&mut self) -> Result<()> {
         self.lose_power();
+        self.end_collecting().await?;
         // The store that lost its disk has nothing more to say, and no error of its closing matters.
         let (space, store) = self.running.take().context("no store is running")?;
         timeout(GIVE_UP, space.close()).await.context("the space hangs without its disk")?;
@@ -152,6 +178,37 @@ impl super::Machine for Machine {
         self.disk = SimDisk::new(self.rng.u64(..));
         Ok(())
     }
+}
+
+/// Collects again and again, half of the time of buckets that keep nothing but their newest state.
+async fn collect(space: Space, store: Arc<LocalStore>, head_only: bool) -> BucketError {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        let collected = async {
+            if head_only {
+                keep_heads_only(&space).await?;
+            }
+            space.collect(&*store, COLLECT).await
+        };
+        // Any other error says that the power is gone.
+        if let Err(damage @ BucketError::Damaged(_)) = collected.await {
+            return damage;
+        }
+    }
+}
+
+async fn keep_heads_only(space: &Space) -> Result<(), BucketError> {
+    for info in space.buckets().await? {
+        let bucket = space.bucket(&info.name).await?;
+        if bucket.snapshot().await?.config().history != HistoryRetention::HEAD_ONLY {
+            let change = |config: &mut carob_bucket::Config| {
+                config.history = HistoryRetention::HEAD_ONLY;
+                Ok(())
+            };
+            bucket.configure(change).await?;
+        }
+    }
+    Ok(())
 }
 
 fn no_panic() -> Result<()> {
