@@ -6,6 +6,7 @@ use carob_block::{Block, Cid, Codec};
 use crate::checksum::ChecksumHasher;
 use crate::leaf::LeafBuffer;
 use crate::outboard::OutboardHasher;
+use crate::sealed::Segments;
 use crate::{Checksum, ChecksumAlgorithm, DagBuilder, Link, ObjectError};
 
 /// Turns the leaves of a body into blocks and hashes. Pure computation; MD5, the slowest hash, is left out so
@@ -17,6 +18,8 @@ pub(crate) struct Assembler {
     outboard_leaf: LeafBuffer,
     outboard: DagBuilder,
     checksums: Vec<ChecksumHasher>,
+    /// What is stored in place of the body, if it is sealed. Checksums are of the body nonetheless.
+    seal: Option<Segments>,
     finished: Vec<Block>,
 }
 
@@ -40,15 +43,25 @@ impl Assembler {
             outboard_leaf: LeafBuffer::default(),
             outboard: DagBuilder::new(),
             checksums: checksums.iter().copied().map(ChecksumHasher::new).collect(),
+            seal: None,
             finished: Vec::new(),
         }
     }
 
-    /// Adds the next leaf. All but the last are of [`crate::LEAF_SIZE`]; only an empty body has an empty one.
-    pub(crate) fn leaf(&mut self, leaf: Bytes) -> Result<(), ObjectError> {
+    /// Has the body sealed before it is stored.
+    pub(crate) fn seal(&mut self, segments: Segments) {
+        self.seal = Some(segments);
+    }
+
+    /// Adds the next leaf. All but the last are full; only an empty body has an empty one, or a sealed one as its last.
+    pub(crate) fn leaf(&mut self, leaf: Bytes, last: bool) -> Result<(), ObjectError> {
         let mut pairs = Vec::new();
-        self.bao.update(&leaf, &mut pairs);
         self.checksums.iter_mut().for_each(|checksum| checksum.update(&leaf));
+        let leaf = match &mut self.seal {
+            Some(segments) => segments.seal(&leaf, last),
+            None => leaf,
+        };
+        self.bao.update(&leaf, &mut pairs);
         push_leaf(&mut self.content, leaf, &mut self.finished)?;
         self.extend_outboard(pairs.into())
     }
@@ -110,7 +123,7 @@ mod tests {
         let leaf: Bytes = (0..LEAF_SIZE).map(|i| (i % 251) as u8).collect();
         let (mut assembler, mut blocks) = (Assembler::new(&[]), Vec::new());
         for _ in 0..258 {
-            assembler.leaf(leaf.clone()).unwrap();
+            assembler.leaf(leaf.clone(), false).unwrap();
             blocks.extend(assembler.take_finished());
         }
         assert_eq!(blocks.len(), 259, "each leaf, and one of outboard");

@@ -16,6 +16,10 @@ pub enum ObjectError {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A sealed body does not open: its key is another one's, pieces of it belong elsewhere, or it was changed before it
+    /// was stored.
+    #[error("the body {0} does not open under its key")]
+    Unopened(Cid),
     /// The range asked for does not lie within the body.
     #[error("range {start}..{end} does not lie within a body of {size} bytes")]
     OutOfRange {

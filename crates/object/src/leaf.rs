@@ -5,24 +5,37 @@ use bytes::Bytes;
 use crate::LEAF_SIZE;
 
 /// Cuts chunks of any size into leaves.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LeafBuffer {
+    /// Bytes of a leaf.
+    size: usize,
     partial: Vec<u8>,
     /// Whether a leaf has been filled, so that the next one probably will be.
     long: bool,
 }
 
+impl Default for LeafBuffer {
+    fn default() -> Self {
+        Self::of(LEAF_SIZE)
+    }
+}
+
 impl LeafBuffer {
+    /// Cuts leaves of `size` bytes.
+    pub(crate) fn of(size: usize) -> Self {
+        Self { size, partial: Vec::new(), long: false }
+    }
+
     /// Takes from the front of `chunk` until a leaf is full, which is returned, or the chunk is empty.
     pub(crate) fn fill(&mut self, chunk: &mut Bytes) -> Option<Bytes> {
-        if self.partial.is_empty() && chunk.len() >= LEAF_SIZE {
+        if self.partial.is_empty() && chunk.len() >= self.size {
             self.long = true;
-            return Some(chunk.split_to(LEAF_SIZE));
+            return Some(chunk.split_to(self.size));
         }
-        let part = chunk.split_to(chunk.len().min(LEAF_SIZE - self.partial.len()));
+        let part = chunk.split_to(chunk.len().min(self.size - self.partial.len()));
         self.reserve(part.len());
         self.partial.extend_from_slice(&part);
-        if self.partial.len() < LEAF_SIZE {
+        if self.partial.len() < self.size {
             return None;
         }
         self.long = true;
@@ -40,8 +53,8 @@ impl LeafBuffer {
     fn reserve(&mut self, more: usize) {
         let needed = self.partial.len() + more;
         if needed > self.partial.capacity() {
-            let doubled = if self.long { LEAF_SIZE } else { self.partial.capacity() * 2 };
-            let capacity = doubled.max(needed).min(LEAF_SIZE);
+            let doubled = if self.long { self.size } else { self.partial.capacity() * 2 };
+            let capacity = doubled.max(needed).min(self.size);
             self.partial.reserve_exact(capacity - self.partial.len());
         }
     }

@@ -80,7 +80,7 @@ pub fn read_within(
     budget: Budget,
     first: Share,
 ) -> Result<ObjectReader, ObjectError> {
-    start(store, body, range, Some(Shares { budget, first: Some(first) }))
+    start(store, body, range, Some(Shares::new(budget, first, LEAF_SIZE)))
 }
 
 fn start(
@@ -89,21 +89,15 @@ fn start(
     range: Range<u64>,
     shares: Option<Shares>,
 ) -> Result<ObjectReader, ObjectError> {
-    let Body { content, size, runs } = body;
+    let size = body.size;
     if range.start > range.end || range.end > size {
         return Err(ObjectError::OutOfRange { start: range.start, end: range.end, size });
     }
     let remaining = range.end - range.start;
-    let (sender, leaves) = mpsc::channel(READ_AHEAD);
-    let ahead = (remaining > 0).then(|| {
-        let descent = (!runs.is_empty()).then(|| Descent::new(Arc::clone(&store), runs, &range));
-        let walk = Walk::new(Arc::clone(&store), content, Some(size), range.clone());
-        AbortOnDropHandle::new(tokio::spawn(fetch(Leaves { store, walk, descent, range }, shares, sender)))
-    });
-    Ok(ObjectReader { leaves, remaining, _ahead: ahead })
+    Ok(ObjectReader::fetched_by(remaining, |sender| fetch(Leaves::new(store, body, range), shares, sender)))
 }
 
-/// The bytes of a body, or of a range of it, as a stream. Made by [`read`].
+/// The bytes of a body, or of a range of it, as a stream. Made by [`read`] and [`crate::read_sealed`].
 ///
 /// Fetches a leaf ahead of its consumer; dropping it stops that.
 #[derive(Debug)]
@@ -114,6 +108,19 @@ pub struct ObjectReader {
 }
 
 impl ObjectReader {
+    /// `remaining` bytes, which a task of its own fetches with what it is given.
+    pub(crate) fn fetched_by<F>(
+        remaining: u64,
+        fetch: impl FnOnce(mpsc::Sender<Result<Bytes, ObjectError>>) -> F,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (sender, leaves) = mpsc::channel(READ_AHEAD);
+        let ahead = (remaining > 0).then(|| AbortOnDropHandle::new(tokio::spawn(fetch(sender))));
+        Self { leaves, remaining, _ahead: ahead }
+    }
+
     /// Bytes still to come.
     pub fn remaining(&self) -> u64 {
         self.remaining
@@ -139,23 +146,29 @@ impl Stream for ObjectReader {
 }
 
 /// Where a reader takes its memory from.
-struct Shares {
+pub(crate) struct Shares {
     budget: Budget,
     first: Option<Share>,
+    /// What a leaf takes.
+    each: usize,
 }
 
 impl Shares {
+    pub(crate) fn new(budget: Budget, first: Share, each: usize) -> Self {
+        Self { budget, first: Some(first), each }
+    }
+
     /// Whoever reads gives back what was fetched before without waiting for what comes next.
-    async fn next(&mut self) -> Share {
+    pub(crate) async fn next(&mut self) -> Share {
         match self.first.take() {
             Some(first) => first,
-            None => self.budget.take(LEAF_SIZE).await,
+            None => self.budget.take(self.each).await,
         }
     }
 }
 
 /// The leaves of a body in order, as far as they lie in a range.
-struct Leaves {
+pub(crate) struct Leaves {
     store: Arc<dyn ReadBlocks>,
     walk: Walk,
     /// `None` once it failed to bear out a leaf.
@@ -164,7 +177,14 @@ struct Leaves {
 }
 
 impl Leaves {
-    async fn next(&mut self) -> Result<Option<Bytes>, ObjectError> {
+    pub(crate) fn new(store: Arc<dyn ReadBlocks>, body: Body, range: Range<u64>) -> Self {
+        let Body { content, size, runs } = body;
+        let descent = (!runs.is_empty()).then(|| Descent::new(Arc::clone(&store), runs, &range));
+        let walk = Walk::new(Arc::clone(&store), content, Some(size), range.clone());
+        Self { store, walk, descent, range }
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ObjectError> {
         let Some(place) = self.walk.next_place().await? else { return Ok(None) };
         if let Some(descent) = &mut self.descent {
             if let Some(bytes) = descent.read(&place, &self.range).await {

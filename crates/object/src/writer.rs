@@ -10,6 +10,7 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use crate::assembler::{Assembled, Assembler};
 use crate::budget::{Budget, Share};
 use crate::leaf::LeafBuffer;
+use crate::sealed::{BodyKey, SEALED_LEAF, Segments};
 use crate::{Checksum, ChecksumAlgorithm, LEAF_SIZE, ObjectError};
 
 /// Bodies below this many bytes are hashed where they are: it takes less time than moving to another thread.
@@ -22,9 +23,11 @@ pub struct WrittenObject {
     pub cid: Cid,
     /// Bytes of the body.
     pub size: u64,
+    /// Bytes that are stored: more, if it is sealed.
+    pub stored: u64,
     /// MD5 of the body, S3's `ETag`.
     pub md5: [u8; 16],
-    /// BLAKE3 of the body.
+    /// BLAKE3 of what is stored.
     pub blake3: [u8; 32],
     /// The Bao outboard as a UnixFS file; `None` for bodies of up to 16 KiB, which have none.
     pub outboard: Option<Cid>,
@@ -47,6 +50,8 @@ pub struct ObjectWriter {
     session: Arc<dyn Session>,
     leaf: LeafBuffer,
     written: u64,
+    /// Whether what is stored is not the body, but the body sealed.
+    sealed: bool,
     /// `None` outside a budget.
     allowance: Option<Allowance>,
     /// The hashes so far; `None` once a call has failed or was cancelled.
@@ -63,7 +68,23 @@ impl ObjectWriter {
     /// Starts a body, to be checked by `checksums` too.
     pub fn new(session: Arc<dyn Session>, checksums: &[ChecksumAlgorithm]) -> Self {
         let hashes = Hashes { md5: Turn::Here(Md5::new()), others: Turn::Here(Assembler::new(checksums)) };
-        Self { session, leaf: LeafBuffer::default(), written: 0, allowance: None, hashes: Some(hashes) }
+        Self {
+            session,
+            leaf: LeafBuffer::default(),
+            written: 0,
+            sealed: false,
+            allowance: None,
+            hashes: Some(hashes),
+        }
+    }
+
+    /// Has the body sealed under `key`, which no other body may have, before it is stored. For a body that has not begun.
+    #[must_use]
+    pub fn sealed(mut self, key: &BodyKey) -> Self {
+        if let Some(Hashes { others: Turn::Here(others), .. }) = &mut self.hashes {
+            others.seal(Segments::new(key));
+        }
+        Self { leaf: LeafBuffer::of(SEALED_LEAF), sealed: true, ..self }
     }
 
     /// Has the body, which is to have `length` bytes, take its memory from `budget`; `beside` is what whoever feeds it
@@ -120,14 +141,14 @@ impl ObjectWriter {
         let (mut md5, mut others) = self.hashes.ok_or_else(given_up)?.back().await?;
         let blocks = others.take_finished();
         let rest = self.leaf.rest();
-        let last = (self.written == 0 || !rest.is_empty()).then(|| rest.clone());
+        let last = (self.sealed || self.written == 0 || !rest.is_empty()).then(|| rest.clone());
         let end_md5 = move || {
             md5.update(&rest);
             md5.finalize().into()
         };
         let end_others = move || {
             if let Some(leaf) = last {
-                others.leaf(leaf)?;
+                others.leaf(leaf, true)?;
             }
             others.finish()
         };
@@ -138,9 +159,10 @@ impl ObjectWriter {
             put(&*self.session, blocks).await?;
             (md5.await.map_err(hashing_failed)?, others.await.map_err(hashing_failed)??)
         };
-        let Assembled { cid, size, blake3, outboard, checksums, blocks } = end;
+        let Assembled { cid, size: stored, blake3, outboard, checksums, blocks } = end;
         put(&*self.session, blocks).await?;
-        Ok(WrittenObject { cid, size, md5, blake3, outboard, checksums })
+        let size = self.written;
+        Ok(WrittenObject { cid, size, stored, md5, blake3, outboard, checksums })
     }
 
     /// Takes a share for the leaf that is being filled.
@@ -149,7 +171,7 @@ impl ObjectWriter {
         if allowance.filling.is_some() {
             return Ok(());
         }
-        let bytes = allowance.next(self.written);
+        let bytes = allowance.next(self.written, self.sealed);
         let budget = allowance.budget.clone();
         let entered = std::mem::replace(&mut allowance.entered, true);
         let share = match budget.try_take(bytes) {
@@ -188,7 +210,7 @@ impl ObjectWriter {
                 md5.update(&same);
                 Ok(md5)
             }),
-            others: Turn::away(move || others.leaf(leaf).map(|()| others)),
+            others: Turn::away(move || others.leaf(leaf, false).map(|()| others)),
         };
         put(&*self.session, blocks).await?;
         self.hashes = Some(hashes);
@@ -212,10 +234,12 @@ struct Allowance {
 
 impl Allowance {
     /// What the next leaf takes, after `written` bytes: a small body only as much as it needs.
-    fn next(&self, written: u64) -> usize {
+    fn next(&self, written: u64, sealed: bool) -> usize {
         let left = self.length.saturating_sub(written).min(LEAF_SIZE as u64) as usize;
         // Whoever writes more than it said takes whole leaves.
         let leaf = if left == 0 { LEAF_SIZE } else { left };
+        // While it is sealed there are two of it.
+        let leaf = if sealed { leaf.saturating_mul(2) } else { leaf };
         leaf.saturating_add(self.beside.min(left))
     }
 
