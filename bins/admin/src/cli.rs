@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Work with access keys, which act for accounts
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Work with the named keys that objects are encrypted under
+    #[command(subcommand)]
+    Kms(KmsCommand),
     /// List the keys of a bucket
     Ls {
         /// A bucket or a prefix in one: s3://bucket/photos/ or bucket/photos/
@@ -353,6 +356,27 @@ pub(crate) enum KeyCommand {
     Revoke {
         /// The access key's id
         key: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KmsCommand {
+    /// Make an encryption key
+    Create {
+        /// What to call it
+        name: String,
+    },
+    /// List the encryption keys
+    Ls,
+    /// Keep an encryption key from being used; what it has encrypted cannot be read meanwhile
+    Disable {
+        /// Its name
+        name: String,
+    },
+    /// Let a disabled encryption key be used again
+    Enable {
+        /// Its name
+        name: String,
     },
 }
 

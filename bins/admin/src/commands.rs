@@ -8,6 +8,7 @@ use carob_http::api::{Branch, Bucket, Entry, LogEntry, Merge, Object, Restore, S
 use carob_http::client::{Client, ListOptions, Question};
 
 use crate::cli::{AuditCommand, BucketCommand, Cli, Command, Target};
+use crate::encryption_keys;
 use crate::output::{Output, bytes};
 use crate::{accounts, audit, history, keep, verify};
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Account(command) => accounts::account(&client, command, &mut out).await?,
         Command::Key(command) => accounts::key(&client, command, &mut out).await?,
+        Command::Kms(command) => encryption_keys::run(&client, command, &mut out).await?,
         Command::Ls { target, recursive, at } => list(&client, target, recursive, at.at, &mut out).await?,
         Command::Du { target: Target { bucket, key }, at } => {
             out.one(&client.usage(&bucket, &key, at.at.as_deref()).await?, usage)?;
@@ -152,6 +154,7 @@ fn object(object: &Object) -> Vec<(&'static str, String)> {
     fields.extend(object.checksum.iter().map(|sum| ("checksum", format!("{} {}", sum.algorithm, sum.value))));
     fields.extend(object.headers.iter().map(|(name, value)| ("header", format!("{name}: {value}"))));
     fields.extend(object.metadata.iter().map(|(name, value)| ("metadata", format!("{name}: {value}"))));
+    fields.extend(object.encryption.iter().map(|how| ("encrypted", how.clone())));
     fields.push(("commit", object.commit.clone()));
     fields
 }

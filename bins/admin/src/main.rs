@@ -11,6 +11,7 @@ mod accounts;
 mod audit;
 mod cli;
 mod commands;
+mod encryption_keys;
 mod history;
 mod keep;
 mod output;

@@ -446,3 +446,17 @@ fn retention_snapshots_and_collections_have_commands() {
     assert!(did.contains("photos: 6 commits dropped, 0 kept") && !did.contains("would"), "{did}");
     assert_eq!(gateway.says(&["log", "photos"]).lines().count(), 2);
 }
+
+#[test]
+fn encryption_keys_are_made_shown_disabled_and_enabled() {
+    let gateway = Gateway::start();
+    assert_eq!(gateway.says(&["kms", "create", "one"]), "encryption key  one\nstate           enabled\n");
+    assert!(gateway.says(&["kms", "disable", "one"]).ends_with("state           disabled\n"));
+    let keys: Vec<api::EncryptionKey> = gateway.json(&["kms", "ls"]);
+    assert_eq!((keys.len(), &*keys[0].name, keys[0].disabled.is_some()), (1, "one", true));
+    assert!(gateway.says(&["kms", "enable", "one"]).ends_with("state           enabled\n"));
+    let refused = |args: &[&str]| complaint(&gateway.run(args));
+    assert_eq!(refused(&["kms", "create", "one"]), "encryption key one exists already");
+    assert_eq!(refused(&["kms", "disable", "two"]), "there is no encryption key two");
+    assert!(refused(&["kms", "create", "a b"]).starts_with("an encryption key's name may hold only"));
+}

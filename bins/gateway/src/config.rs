@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use carob_block::SweepOptions;
 use carob_bucket::{BudgetOptions, CollectOptions};
 use carob_http::Limits;
-use carob_identity::{Credentials, LimitOptions, Rate};
+use carob_identity::{Credentials, KeyName, LimitOptions, Rate};
 use carob_s3::Domains;
 use clap::{Args, Parser, ValueEnum};
 use serde::Deserialize;
@@ -58,6 +58,9 @@ struct Options {
     /// the data directory, made on the first start]
     #[arg(long, value_name = "FILE", env = "CAROB_MASTER_KEY_FILE")]
     master_key_file: Option<PathBuf>,
+    /// Encryption keys to make at the start, where they are not there yet, as carob kms create does [default: none]
+    #[arg(long, value_name = "NAME,…", env = "CAROB_KMS_KEYS", value_delimiter = ',')]
+    kms_keys: Option<Vec<String>>,
     /// How many requests each access key but the root's may make: 100/s, 6000/m, 100/s:500 with a burst of 500, or off
     /// [default: 100/s]
     #[arg(long, value_name = "RATE", env = "CAROB_RATE_LIMIT")]
@@ -137,6 +140,7 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     pub(crate) region: String,
     pub(crate) domains: Domains,
+    pub(crate) kms_keys: Vec<KeyName>,
     pub(crate) admin_socket: PathBuf,
     /// `None` for the one in the data directory.
     pub(crate) master_key_file: Option<PathBuf>,
@@ -182,6 +186,7 @@ impl Settings {
             tls: tls(options.tls_cert, options.tls_key)?,
             region: region(options.region.unwrap_or_else(|| "us-east-1".into()))?,
             domains: Domains::new(options.domains.unwrap_or_default())?,
+            kms_keys: options.kms_keys.iter().flatten().map(|name| name.parse()).collect::<Result<_, _>>()?,
             admin_socket: options.admin_socket.unwrap_or_else(|| data.join("admin.sock")),
             master_key_file: options.master_key_file,
             rates: LimitOptions {
@@ -224,6 +229,7 @@ impl Options {
             tls_key: self.tls_key.or(file.tls_key),
             region: self.region.or(file.region),
             domains: self.domains.or(file.domains),
+            kms_keys: self.kms_keys.or(file.kms_keys),
             admin_socket: self.admin_socket.or(file.admin_socket),
             master_key_file: self.master_key_file.or(file.master_key_file),
             rate_limit: self.rate_limit.or(file.rate_limit),
@@ -371,6 +377,14 @@ mod tests {
         assert_eq!((settings.region.as_str(), settings.log_format), ("from-file", LogFormat::Json));
         assert_eq!(settings.admin_socket, Path::new("d/admin.sock"));
         assert_eq!(settings.limits.connections, Limits::default().connections);
+    }
+
+    #[test]
+    fn encryption_keys_are_named_in_a_list() {
+        let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<KeyName>>();
+        assert_eq!(resolve("kms-keys = ['one']", &[], &[]).unwrap().kms_keys, names(&["one"]));
+        assert_eq!(resolve("", &["--kms-keys", "one,two"], &[]).unwrap().kms_keys, names(&["one", "two"]));
+        assert!(resolve("kms-keys = ['a b']", &[], &[]).is_err());
     }
 
     #[test]

@@ -90,6 +90,9 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let rates = RateLimits::new(settings.rates, keys.root.id.clone(), &clock);
     let system = SystemOptions { root: keys.root, master, clock: Arc::clone(&clock) };
     let system = System::open(&space, system).await?;
+    for name in &settings.kms_keys {
+        system.ensure_encryption_key(name).await?;
+    }
     let rights = system.table();
     let (bodies, connections) = (Budget::new(settings.bodies), Connections::default());
     monitoring::show_load(&metrics, &connections, &bodies);
@@ -97,6 +100,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         space: space.clone(),
         keys: Arc::clone(rights) as _,
         authorizer: Arc::clone(rights) as _,
+        encryption_keys: Arc::new(system.clone()),
         directory: Arc::clone(rights) as _,
         limits: Arc::new(rates),
         clock: Arc::clone(&clock),

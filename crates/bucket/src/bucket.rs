@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carob_block::{Cid, Session};
-use carob_commit::{Blake3Root, ChecksumType, ETag, Layout, Lock, ObjectHeaders, Record, VersionName};
+use carob_commit::{
+    Blake3Root, ChecksumType, ETag, Encryption, Layout, Lock, ObjectHeaders, Record, SealedBody, VersionName,
+};
 use carob_identity::Timestamp;
 use carob_object::{Checksum, ChecksumAlgorithm};
 use tokio::sync::oneshot;
@@ -13,7 +15,7 @@ use crate::committer::Op;
 use crate::space::Inner;
 use crate::{
     BucketError, BucketInfo, ListPage, ListQuery, MAX_KEY_BYTES, MAX_METADATA_BYTES, Object, Precondition,
-    Snapshot, Upload, Uploaded,
+    Seal, Snapshot, Upload, Uploaded,
 };
 
 /// One bucket. Cheap to clone. Its reads go to the newest durable commit; its writes are durable, and part of
@@ -41,6 +43,8 @@ pub struct PutOptions {
     pub lock: Lock,
     /// Whose it is and who else may do what with it; see [`Record::access`].
     pub access: Option<String>,
+    /// For a copy of an encrypted object: what its body's key is sealed under from now on, if not as it is.
+    pub resealed: Option<Encryption>,
     /// What must hold of the key.
     pub precondition: Precondition,
 }
@@ -144,6 +148,15 @@ impl Bucket {
         Upload::new(Arc::from(self.space.store.session()), checksums)
     }
 
+    /// The same of a body that is to be encrypted. All hashes that clients know are of the body nonetheless.
+    pub fn sealed_upload(&self, checksums: &[ChecksumAlgorithm], seal: Option<&Seal>) -> Upload {
+        let upload = self.upload(checksums);
+        let Some(seal) = seal else { return upload };
+        let mut salt = [0; 16];
+        self.space.entropy.fill(&mut salt);
+        upload.sealed(seal, salt)
+    }
+
     /// Puts an uploaded body under `key`.
     ///
     /// # Errors
@@ -152,11 +165,11 @@ impl Bucket {
     pub async fn put(&self, key: &str, body: Uploaded, options: PutOptions) -> Result<Written, BucketError> {
         check_key(key)?;
         check_metadata(&options.metadata)?;
-        let Uploaded { body, session } = body;
+        let Uploaded { body, session, tag, sealed } = body;
         let record = Record {
             content: body.cid,
             size: body.size,
-            etag: ETag { md5: body.md5, parts: None },
+            etag: ETag { md5: tag, parts: None },
             blake3: Some(Blake3Root { root: body.blake3, outboard: body.outboard }),
             parts: None,
             layout: Layout::Balanced,
@@ -171,6 +184,11 @@ impl Bucket {
             lock: options.lock,
             tags: options.tags,
             access: options.access,
+            sealed: sealed.map(|(encryption, salt)| SealedBody {
+                encryption,
+                salt: Some(salt),
+                stored: body.stored,
+            }),
         };
         let (reply, answer) = oneshot::channel();
         let precondition = options.precondition;
@@ -191,11 +209,14 @@ impl Bucket {
     ) -> Result<Written, BucketError> {
         check_key(key)?;
         check_metadata(&options.metadata)?;
-        let PutOptions { headers, metadata, checksum, tags, lock, access, precondition } = options;
+        let PutOptions { headers, metadata, checksum, tags, lock, access, resealed, precondition } = options;
         let (pin, source) = (source.pin.clone(), source.record());
         let mut record = Record { headers, metadata, tags, lock, access, ..source.clone() };
         if checksum.is_some() {
             (record.checksum, record.checksum_type) = (checksum, ChecksumType::FullObject);
+        }
+        if let (Some(sealed), Some(encryption)) = (&mut record.sealed, resealed) {
+            sealed.encryption = encryption;
         }
         let session: Arc<dyn Session> = Arc::from(self.space.store.session());
         let outboard = source.blake3.as_ref().and_then(|blake3| blake3.outboard);

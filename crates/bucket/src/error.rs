@@ -90,6 +90,9 @@ pub enum BucketError {
     /// More than [`crate::MAX_METADATA_BYTES`].
     #[error("{0} bytes of user metadata are too many")]
     MetadataTooLarge(usize),
+    /// The body is encrypted, and was to be read without its key.
+    #[error("the body is encrypted, and there is no key")]
+    Encrypted,
     /// A condition did not hold; names its header.
     #[error("the condition {0} does not hold")]
     PreconditionFailed(&'static str),

@@ -65,6 +65,7 @@ mod pins;
 mod precondition;
 mod prove;
 mod retention;
+mod seal;
 mod snapshot;
 mod space;
 mod system;
@@ -79,11 +80,11 @@ pub use amend::Amendment;
 pub use bucket::{Bucket, DeleteOptions, Deleted, PutOptions, Written};
 pub use carob_commit::{
     Answer, Blake3Root, BucketId, ChecksumType, Claim, Commit, Config, DefaultRetention, DeleteMarker, ETag,
-    HistoryRetention, Layout, Lock, ObjectHeaders, ObjectLock, Part, PartList, PartState, Question, Record,
-    Retention, RetentionMode, RetentionPeriod, UploadChecksum, UploadId, UploadState, Version, VersionId,
-    VersionName, Versioning,
+    Encryption, HistoryRetention, Layout, Lock, NamedKey, ObjectHeaders, ObjectLock, Part, PartList,
+    PartState, Question, Record, Retention, RetentionMode, RetentionPeriod, Scheme, SealedBody,
+    UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName, Versioning,
 };
-pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, Share};
+pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, DataKey, Share};
 pub use changes::{Changes, KeyChange, Portion};
 pub use collect::{CollectOptions, Collected, CollectedBucket};
 pub use collector::{Collector, CollectorFigures};
@@ -99,6 +100,7 @@ pub use named::NamedSnapshot;
 pub use object::{ByteStream, Object};
 pub use precondition::{EtagCondition, Precondition};
 pub use prove::Proof;
+pub use seal::Seal;
 pub use snapshot::{Found, Snapshot, Usage};
 pub use space::{BucketInfo, Space, SpaceOptions};
 pub use system::{NewKey, System, SystemError, SystemOptions};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use carob_block::{Cid, Session};
 use carob_commit::{
-    Blake3Root, ChecksumType, CompletedState, ETag, Layout, Lock, ObjectHeaders, Part, PartList, PartState,
-    Record, UploadChecksum, UploadId, UploadState,
+    Blake3Root, ChecksumType, CompletedState, ETag, Encryption, Layout, Lock, ObjectHeaders, Part, PartList,
+    PartState, Record, SealedBody, UploadChecksum, UploadId, UploadState,
 };
 use carob_index::Tree;
 use carob_object::{Checksum, ChecksumAlgorithm, Joined, join, md5};
@@ -42,6 +42,8 @@ pub struct UploadOptions {
     pub lock: Lock,
     /// Whose the object is to be and who else may do what with it; see [`Record::access`].
     pub access: Option<String>,
+    /// What its parts are encrypted under.
+    pub encryption: Option<Encryption>,
 }
 
 /// What a client says of a part when it completes an upload.
@@ -76,12 +78,13 @@ impl Bucket {
     pub async fn begin_upload(&self, key: &str, options: UploadOptions) -> Result<UploadId, BucketError> {
         check_key(key)?;
         check_metadata(&options.metadata)?;
-        let UploadOptions { headers, metadata, checksum, tags, lock, access } = options;
+        let UploadOptions { headers, metadata, checksum, tags, lock, access, encryption } = options;
         let initiated = self.space().clock.now().timestamp();
         let mut random = [0; 8];
         self.space().entropy.fill(&mut random);
         let id = UploadId::new(initiated, random);
-        let state = Box::new(UploadState { initiated, headers, metadata, checksum, tags, lock, access });
+        let state = UploadState { initiated, headers, metadata, checksum, tags, lock, access, encryption };
+        let state = Box::new(state);
         let (reply, answer) = oneshot::channel();
         self.submit(Op::Begin { key: key.to_owned(), id, state, reply }, answer).await?;
         Ok(id)
@@ -102,14 +105,15 @@ impl Bucket {
         if !(1..=MAX_PARTS).contains(&number) {
             return Err(BucketError::PartNumber(number));
         }
-        let Uploaded { body, session } = body;
+        let Uploaded { body, session, tag, sealed } = body;
         let state = PartState {
             content: body.cid,
             size: body.size,
-            md5: body.md5,
+            md5: tag,
             blake3: Blake3Root { root: body.blake3, outboard: body.outboard },
             modified: self.space().clock.now().timestamp(),
             checksum,
+            salt: sealed.map(|(_, salt)| salt),
         };
         let (reply, answer) = oneshot::channel();
         let (key, boxed) = (key.to_owned(), Box::new(state.clone()));
@@ -212,9 +216,24 @@ impl Bucket {
         options: &CompleteOptions,
         session: &dyn Session,
     ) -> Result<Record, BucketError> {
-        let bodies: Vec<(Cid, u64)> = parts.iter().map(|(_, part)| (part.content, part.size)).collect();
+        // Encrypted are all or none, as the upload was begun.
+        let odd = |part: &&(u16, PartState)| part.1.salt.is_some() != state.encryption.is_some();
+        if let Some((number, _)) = parts.iter().find(odd) {
+            return Err(BucketError::InvalidPart(*number));
+        }
+        let list = parts.iter().map(|(number, part)| Part {
+            number: *number,
+            size: part.size,
+            blake3: part.blake3.clone(),
+            checksum: part.checksum.as_ref().map(|checksum| checksum.value.clone()),
+            salt: part.salt,
+        });
+        let list = PartList(list.collect());
+        let size = list.size();
+        let stored = list.0.iter().map(|part| part.stored().unwrap_or(u64::MAX));
+        let bodies: Vec<(Cid, u64)> = parts.iter().map(|(_, part)| part.content).zip(stored).collect();
         let store = Arc::clone(&self.space().store) as _;
-        let Joined { content, size, canonical } = join(&store, session, &bodies).await?;
+        let Joined { content, size: stored, canonical } = join(&store, session, &bodies).await?;
         if let Some(expected) = options.size.filter(|expected| *expected != size) {
             return Err(BucketError::SizeMismatch { expected, actual: size });
         }
@@ -222,13 +241,7 @@ impl Bucket {
         if options.checksum.is_some() && options.checksum != checksum {
             return Err(BucketError::ChecksumMismatch);
         }
-        let list = parts.iter().map(|(number, part)| Part {
-            number: *number,
-            size: part.size,
-            blake3: part.blake3.clone(),
-            checksum: part.checksum.as_ref().map(|checksum| checksum.value.clone()),
-        });
-        let list = PartList(list.collect()).to_block()?;
+        let list = list.to_block()?;
         let record = Record {
             content,
             size,
@@ -250,6 +263,7 @@ impl Bucket {
             lock: state.lock,
             tags: state.tags.clone(),
             access: state.access.clone(),
+            sealed: state.encryption.clone().map(|encryption| SealedBody { encryption, salt: None, stored }),
         };
         let outboards: Vec<Cid> = parts.iter().filter_map(|(_, part)| part.blake3.outboard).collect();
         if let Some(missing) = session.missing(&outboards).await?.first() {

@@ -174,7 +174,8 @@ impl Snapshot {
     }
 
     fn object(&self, record: Arc<Record>) -> Object {
-        Object { store: Arc::clone(&self.store) as _, record, commit: self.cid(), pin: self.pin.clone() }
+        let (store, pin) = (Arc::clone(&self.store) as _, self.pin.clone());
+        Object { store, record, commit: self.cid(), pin, opened: None }
     }
 
     pub(crate) fn tree(&self) -> &Tree {

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::{BucketError, Space};
 use writer::Writer;
 
+mod encryption;
 mod owners;
 mod tree;
 mod writer;

@@ -4,20 +4,27 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carob_block::{Cid, Session};
-use carob_object::{Budget, Checksum, ChecksumAlgorithm, ObjectWriter, WrittenObject};
+use carob_commit::Encryption;
+use carob_object::{Budget, Checksum, ChecksumAlgorithm, ObjectWriter, Salt, WrittenObject};
 
-use crate::BucketError;
+use crate::{BucketError, Seal};
 
 /// A body on its way in. Dropping it at any time leaves nothing behind.
 #[derive(Debug)]
 pub struct Upload {
     writer: ObjectWriter,
     session: Arc<dyn Session>,
+    sealed: Option<(Seal, Salt)>,
 }
 
 impl Upload {
     pub(crate) fn new(session: Arc<dyn Session>, checksums: &[ChecksumAlgorithm]) -> Self {
-        Self { writer: ObjectWriter::new(Arc::clone(&session), checksums), session }
+        Self { writer: ObjectWriter::new(Arc::clone(&session), checksums), session, sealed: None }
+    }
+
+    pub(crate) fn sealed(self, seal: &Seal, salt: Salt) -> Self {
+        let writer = self.writer.sealed(&seal.data_key.body(&salt));
+        Self { writer, sealed: Some((seal.clone(), salt)), ..self }
     }
 
     /// Has the body, which is to have `length` bytes, take its memory from `budget`; `beside` is what whoever feeds it
@@ -53,7 +60,13 @@ impl Upload {
     /// # Errors
     /// As [`Upload::write`].
     pub async fn finish(self) -> Result<Uploaded, BucketError> {
-        Ok(Uploaded { body: self.writer.finish().await?, session: self.session })
+        let body = self.writer.finish().await?;
+        let tag = match &self.sealed {
+            Some((seal, _)) => seal.entity_tag(&body.md5),
+            None => body.md5,
+        };
+        let sealed = self.sealed.map(|(seal, salt)| (seal.encryption, salt));
+        Ok(Uploaded { body, session: self.session, tag, sealed })
     }
 }
 
@@ -62,6 +75,9 @@ impl Upload {
 pub struct Uploaded {
     pub(crate) body: WrittenObject,
     pub(crate) session: Arc<dyn Session>,
+    /// The entity tag.
+    pub(crate) tag: [u8; 16],
+    pub(crate) sealed: Option<(Encryption, Salt)>,
 }
 
 impl Uploaded {

@@ -5,7 +5,10 @@ mod support;
 use std::io::Cursor;
 
 use carob_block::Block;
-use carob_bucket::{Bucket, Config, DeleteOptions, PutOptions, Snapshot, Versioning};
+use carob_bucket::{
+    Bucket, BucketError, CompleteOptions, Config, DataKey, DeleteOptions, Encryption, PartClaim, PutOptions,
+    Scheme, Seal, Snapshot, UploadOptions, Versioning,
+};
 use carob_car::{CarReader, Frame, header};
 use carob_commit::{VerifyError, verify_car};
 use carob_identity::{SeededEntropy, Signer, SpaceKey};
@@ -33,6 +36,55 @@ async fn put_versions(bucket: &Bucket) {
     let tags = [("t".to_owned(), "v".repeat(500))].into();
     put_with(bucket, "versions", "second", PutOptions { tags, ..PutOptions::default() }).await.unwrap();
     bucket.delete("versions", DeleteOptions::default()).await.unwrap();
+}
+
+/// Encrypted: one whole, and one in two parts.
+async fn put_sealed(bucket: &Bucket) {
+    let encryption = Encryption {
+        scheme: Scheme::Customer,
+        data_key: vec![1; 64],
+        key: None,
+        context: None,
+        bucket_key: None,
+    };
+    let seal = Seal { data_key: DataKey::new([7; 32].into()), encryption: encryption.clone() };
+    let body = |length: usize| bytes::Bytes::from(vec![5; length]);
+    let mut upload = bucket.sealed_upload(&[], Some(&seal));
+    upload.write(body(2_000_000)).await.unwrap();
+    bucket.put("sealed", upload.finish().await.unwrap(), PutOptions::default()).await.unwrap();
+    let options = UploadOptions { encryption: Some(encryption), ..UploadOptions::default() };
+    let id = bucket.begin_upload("sealed parts", options).await.unwrap();
+    let mut parts = Vec::new();
+    for (number, length) in [(1, 5 << 20), (2, 1000)] {
+        let mut upload = bucket.sealed_upload(&[], Some(&seal));
+        upload.write(body(length)).await.unwrap();
+        let part =
+            bucket.put_part("sealed parts", id, number, upload.finish().await.unwrap(), None).await.unwrap();
+        let etag = carob_bucket::ETag { md5: part.md5, parts: None }.to_string();
+        parts.push(PartClaim { number, etag, checksum: None });
+    }
+    let options = CompleteOptions { parts, ..CompleteOptions::default() };
+    bucket.complete_upload("sealed parts", id, options).await.unwrap();
+}
+
+/// Whoever has no key can tell that nothing is missing and nothing is changed.
+#[tokio::test]
+async fn an_export_of_encrypted_objects_verifies_without_their_keys() {
+    let bucket = bucket().await;
+    put_sealed(&bucket).await;
+    let snapshot = bucket.snapshot().await.unwrap();
+    let mut blocks = blocks(&snapshot).await;
+    let report = verify_car(Cursor::new(car(&snapshot, &blocks)), None).await.unwrap();
+    assert_eq!((report.objects, report.bytes), (2, 2_000_000 + (5 << 20) + 1000));
+    assert!(blocks.iter().all(|block| !block.data().windows(64).any(|window| window == [5; 64])));
+    let object = snapshot.get("sealed").await.unwrap().unwrap();
+    let read: Result<Vec<_>, _> = object.read(0..10).try_collect().await;
+    assert!(matches!(read, Err(BucketError::Encrypted)));
+    let before = blocks.len();
+    blocks.retain(|block| *block.cid() != object.record().content);
+    assert_eq!(blocks.len() + 1, before);
+    let cut = verify_car(Cursor::new(car(&snapshot, &blocks)), None).await;
+    assert!(matches!(cut, Err(VerifyError::Object { .. })), "{cut:?}");
 }
 
 /// A bucket with bodies of one block, of several, shared ones, and a record too large for a node.

@@ -8,7 +8,8 @@ use carob_block::fault::FaultyStore;
 use carob_block::{Heads, MemoryStore, Store};
 use carob_bucket::{Config, Space, System, SystemError, SystemOptions};
 use carob_identity::{
-    AccessKeys, Clock, Credentials, IdentityError, ManualClock, MasterKey, Scope, SeededEntropy, Timestamp,
+    AccessKeys, Clock, Credentials, EncryptionKeys, IdentityError, KeyName, ManualClock, MasterKey, Scope,
+    SeededEntropy, Timestamp,
 };
 use support::{START, space_over};
 
@@ -98,6 +99,41 @@ async fn an_account_stays_while_it_owns_a_bucket() {
     system.remove_account("alice").await.unwrap();
     let error = system.remove_account("root").await.unwrap_err().to_string();
     assert_eq!(error, "the root account cannot be removed");
+}
+
+#[tokio::test]
+async fn encryption_keys_survive_a_restart() {
+    let store = Arc::new(MemoryStore::new());
+    let (_, system) = open(&store).await;
+    let (one, two, managed) = ("one".parse().unwrap(), "two".parse().unwrap(), KeyName::managed());
+    let absent = system.wrap(&one, &[7; 32], b"here").await;
+    assert!(matches!(absent, Err(IdentityError::NoSuchEncryptionKey(_))));
+    system.create_encryption_key(&one).await.unwrap();
+    system.create_encryption_key(&two).await.unwrap();
+    let again = system.create_encryption_key(&one).await.unwrap_err().to_string();
+    assert_eq!(again, "encryption key one exists already");
+    let sealed = system.wrap(&one, &[7; 32], b"here").await.unwrap();
+    // It makes itself.
+    let by_managed = system.wrap(&managed, &[7; 32], b"here").await.unwrap();
+    system.disable_encryption_key(&two, true).await.unwrap();
+    assert!(system.disable_encryption_key(&managed, true).await.is_err());
+    let keys = system.table().encryption_keys();
+
+    let (_, system) = open(&store).await;
+    assert_eq!(system.table().encryption_keys(), keys);
+    assert_eq!(*system.unwrap(&one, &sealed, b"here").await.unwrap(), [7; 32]);
+    assert_eq!(*system.unwrap(&managed, &by_managed, b"here").await.unwrap(), [7; 32]);
+    let elsewhere = system.unwrap(&one, &sealed, b"there").await;
+    assert!(matches!(elsewhere, Err(IdentityError::Unsealable)));
+    assert!(matches!(system.unwrap(&managed, &sealed, b"here").await, Err(IdentityError::Unsealable)));
+    let disabled = system.wrap(&two, &[7; 32], b"here").await;
+    assert!(matches!(disabled, Err(IdentityError::EncryptionKeyDisabled(_))));
+    system.disable_encryption_key(&two, false).await.unwrap();
+    system.wrap(&two, &[7; 32], b"here").await.unwrap();
+
+    let space = space_over(Arc::clone(&store) as _).await;
+    let other = System::open(&space, options(master(2))).await.unwrap_err();
+    assert!(matches!(other, SystemError::WrongMasterKey));
 }
 
 #[tokio::test]

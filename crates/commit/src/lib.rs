@@ -17,6 +17,7 @@ mod checksum;
 mod codec;
 mod commit;
 mod config;
+mod encryption;
 mod etag;
 mod genesis;
 mod inline;
@@ -33,6 +34,7 @@ mod version;
 pub use bucket_id::BucketId;
 pub use commit::{Commit, Unsigned};
 pub use config::{Config, DefaultRetention, ObjectLock, RetentionPeriod, Versioning};
+pub use encryption::{Encryption, NamedKey, Scheme, SealedBody};
 pub use etag::ETag;
 pub use genesis::Genesis;
 pub use inline::{INLINE, Inline, TreeValue};
@@ -42,7 +44,7 @@ pub use multipart::{CompletedState, PartState, UploadChecksum, UploadId, UploadS
 pub use parts::{Part, PartList};
 pub use proof::{Answer, Claim, MAX_PROVEN, Proven, Question, answer};
 pub use record::{Blake3Root, ChecksumType, Layout, ObjectHeaders, Record};
-pub use system::{AccountState, KeyState, SYSTEM_HEAD, SystemState};
+pub use system::{AccountState, EncryptionKeyState, KeyState, SYSTEM_HEAD, SystemState};
 pub use verify::{Report, Verified, VerifyError, verify_blocks, verify_car, verify_file};
 pub use version::{DeleteMarker, Version, VersionId, VersionName};
 

@@ -9,7 +9,9 @@ use carob_identity::Timestamp;
 use carob_object::{Checksum, ChecksumAlgorithm};
 use serde::{Deserialize, Serialize};
 
-use crate::{Blake3Root, BucketId, ChecksumType, CommitError, Lock, ObjectHeaders, Record, TreeValue};
+use crate::{
+    Blake3Root, BucketId, ChecksumType, CommitError, Encryption, Lock, ObjectHeaders, Record, TreeValue,
+};
 
 /// Names an upload: 8 bytes of time, so that ids of one key sort by age, and 8 random ones. Shown as 32 hex
 /// digits.
@@ -72,6 +74,9 @@ pub struct UploadState {
     /// Whose the object is to be and who else may do what with it, as in its record.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub access: Option<String>,
+    /// What its parts are encrypted under.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
 }
 
 /// What an upload says of its checksums when it begins.
@@ -88,16 +93,16 @@ pub struct UploadChecksum {
 /// A part as it was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartState {
-    /// The part as a UnixFS file.
+    /// The part as it is stored, a UnixFS file.
     #[serde(rename = "c")]
     pub content: Cid,
     /// Its size in bytes.
     #[serde(rename = "s")]
     pub size: u64,
-    /// MD5 over it: its entity tag.
+    /// Its entity tag: MD5 over it, unless it is encrypted.
     #[serde(rename = "e", with = "serde_bytes")]
     pub md5: [u8; 16],
-    /// BLAKE3 over it.
+    /// BLAKE3 over it as it is stored.
     #[serde(rename = "b")]
     pub blake3: Blake3Root,
     /// When it was stored.
@@ -106,6 +111,9 @@ pub struct PartState {
     /// Its checksum.
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none", with = "crate::checksum")]
     pub checksum: Option<Checksum>,
+    /// Its salt, if it is encrypted.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none", with = "serde_bytes")]
+    pub salt: Option<[u8; 16]>,
 }
 
 /// What a completed upload came to, kept a while so that the same request again gets the same answer.

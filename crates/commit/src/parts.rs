@@ -17,15 +17,35 @@ pub struct Part {
     pub number: u16,
     /// How many bytes of the body it is.
     pub size: u64,
-    /// BLAKE3 over it.
+    /// BLAKE3 over it as it is stored.
     pub blake3: Blake3Root,
     /// Its own checksum, of the record's algorithm.
     pub checksum: Option<Vec<u8>>,
+    /// Its salt, if it is encrypted.
+    pub salt: Option<[u8; 16]>,
+}
+
+impl Part {
+    /// Bytes of it as it is stored; `None` if there is no such number.
+    pub fn stored(&self) -> Option<u64> {
+        if self.salt.is_some() { carob_object::sealed_size(self.size) } else { Some(self.size) }
+    }
 }
 
 /// On disk: number, size, BLAKE3 root, outboard, checksum.
 #[derive(Serialize, Deserialize)]
 struct Wire(u16, u64, #[serde(with = "serde_bytes")] [u8; 32], Option<Cid>, Option<ByteBuf>);
+
+/// The same of an encrypted object: number, size, BLAKE3 root, outboard, checksum, salt.
+#[derive(Serialize, Deserialize)]
+struct SealedWire(
+    u16,
+    u64,
+    #[serde(with = "serde_bytes")] [u8; 32],
+    Option<Cid>,
+    Option<ByteBuf>,
+    #[serde(with = "serde_bytes")] [u8; 16],
+);
 
 impl PartList {
     /// The block that holds it.
@@ -33,11 +53,19 @@ impl PartList {
     /// # Errors
     /// [`CommitError::TooLarge`]; 10,000 parts fit.
     pub fn to_block(&self) -> Result<Block, CommitError> {
+        let bytes = |checksum: &Option<Vec<u8>>| checksum.clone().map(ByteBuf::from);
         let wire = |part: &Part| {
-            let Part { number, size, blake3, checksum } = part;
-            Wire(*number, *size, blake3.root, blake3.outboard, checksum.clone().map(ByteBuf::from))
+            let Part { number, size, blake3, checksum, salt: _ } = part;
+            Wire(*number, *size, blake3.root, blake3.outboard, bytes(checksum))
         };
-        codec::encode(&self.0.iter().map(wire).collect::<Vec<_>>(), "part list")
+        let sealed = |part: &Part| {
+            let Part { number, size, blake3, checksum, salt } = part;
+            Some(SealedWire(*number, *size, blake3.root, blake3.outboard, bytes(checksum), (*salt)?))
+        };
+        match self.0.iter().map(sealed).collect::<Option<Vec<_>>>() {
+            Some(sealed) if !sealed.is_empty() => codec::encode(&sealed, "part list"),
+            _ => codec::encode(&self.0.iter().map(wire).collect::<Vec<_>>(), "part list"),
+        }
     }
 
     /// Reads it back.
@@ -45,12 +73,21 @@ impl PartList {
     /// # Errors
     /// [`CommitError::Malformed`].
     pub fn from_block(block: &Block) -> Result<Self, CommitError> {
-        let wires: Vec<Wire> = codec::decode(block, "part list")?;
+        let sealed = |SealedWire(number, size, root, outboard, checksum, salt): SealedWire| {
+            let blake3 = Blake3Root { root, outboard };
+            Part { number, size, blake3, checksum: checksum.map(ByteBuf::into_vec), salt: Some(salt) }
+        };
         let part = |Wire(number, size, root, outboard, checksum): Wire| {
             let blake3 = Blake3Root { root, outboard };
-            Part { number, size, blake3, checksum: checksum.map(ByteBuf::into_vec) }
+            Part { number, size, blake3, checksum: checksum.map(ByteBuf::into_vec), salt: None }
         };
-        Ok(Self(wires.into_iter().map(part).collect()))
+        match codec::decode::<Vec<Wire>>(block, "part list") {
+            Ok(wires) => Ok(Self(wires.into_iter().map(part).collect())),
+            Err(error) => match codec::decode::<Vec<SealedWire>>(block, "part list") {
+                Ok(wires) => Ok(Self(wires.into_iter().map(sealed).collect())),
+                Err(_) => Err(error),
+            },
+        }
     }
 
     /// The sum of the parts' sizes.

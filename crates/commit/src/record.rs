@@ -7,13 +7,13 @@ use carob_identity::{Hlc, Timestamp};
 use carob_object::Checksum;
 use serde::{Deserialize, Serialize};
 
-use crate::{ETag, Lock, TreeValue, VersionId, VersionName};
+use crate::{ETag, Lock, SealedBody, TreeValue, VersionId, VersionName};
 
 /// What a listing and a HEAD need to know of an object. Field names on disk are short because every write
 /// of a key rewrites its neighbours' records too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// The UnixFS file, or the single raw block, that is the body.
+    /// The UnixFS file, or the single raw block, that is the body as it is stored.
     #[serde(rename = "c")]
     pub content: Cid,
     /// Length of the body in bytes.
@@ -22,7 +22,7 @@ pub struct Record {
     /// The entity tag.
     #[serde(rename = "e")]
     pub etag: ETag,
-    /// BLAKE3 over the body; `None` for an object made of parts, each of which has its own.
+    /// BLAKE3 over the body as it is stored; `None` for an object made of parts, each of which has its own.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub blake3: Option<Blake3Root>,
     /// The block that lists the parts ([`PartList`]), for an object made by a multipart upload.
@@ -62,6 +62,9 @@ pub struct Record {
     /// front end wrote and alone understands.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub access: Option<String>,
+    /// How the body is encrypted, if it is.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedBody>,
 }
 
 impl Record {
@@ -70,6 +73,12 @@ impl Record {
     pub fn order(&self) -> VersionId {
         let millis = self.modified.0;
         self.version.unwrap_or_else(|| VersionId::new(Hlc { millis, counter: 0 }, [0; 8]))
+    }
+
+    /// Bytes of the body as it is stored.
+    #[must_use]
+    pub fn stored(&self) -> u64 {
+        self.sealed.as_ref().map_or(self.size, |sealed| sealed.stored)
     }
 
     /// What S3 calls the version.

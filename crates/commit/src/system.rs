@@ -55,6 +55,24 @@ pub struct KeyState {
     pub secret: Vec<u8>,
 }
 
+/// A key that objects are encrypted under; its name stands in the tree's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncryptionKeyState {
+    /// When it was made.
+    pub created: Timestamp,
+    /// Since when it is disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<Timestamp>,
+    /// Its 32 bytes, sealed.
+    #[serde(with = "serde_bytes")]
+    pub key: Vec<u8>,
+}
+
+impl TreeValue for EncryptionKeyState {
+    const WHAT: &'static str = "encryption key";
+}
+
 impl TreeValue for SystemState {
     const WHAT: &'static str = "system state";
 }

@@ -224,7 +224,7 @@ pub(crate) async fn check_body(
         // Reading nothing takes no block, but the record links one.
         get(&**blocks, record.content).await?;
     }
-    let body = carob_object::read(Arc::clone(blocks), record.content, record.size, 0..record.size);
+    let body = carob_object::read(Arc::clone(blocks), record.content, record.stored(), 0..record.stored());
     let body = body.map_err(object)?;
     let mut body = std::pin::pin!(body);
     let mut chunk = Bytes::new();
@@ -257,10 +257,10 @@ pub(crate) async fn check_body(
 /// What each BLAKE3 root covers: lengths of consecutive pieces of the body.
 async fn spans(blocks: &dyn ReadBlocks, record: &Record) -> Result<Vec<(u64, Blake3Root)>, VerifyError> {
     let Some(parts) = record.parts else {
-        return Ok(record.blake3.iter().map(|blake3| (record.size, blake3.clone())).collect());
+        return Ok(record.blake3.iter().map(|blake3| (record.stored(), blake3.clone())).collect());
     };
     let parts = PartList::from_block(&get(blocks, parts).await?)?;
-    Ok(parts.0.into_iter().map(|part| (part.size, part.blake3)).collect())
+    Ok(parts.0.into_iter().map(|part| (part.stored().unwrap_or(u64::MAX), part.blake3)).collect())
 }
 
 pub(crate) async fn get(blocks: &dyn ReadBlocks, cid: Cid) -> Result<Block, VerifyError> {

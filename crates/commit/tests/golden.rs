@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use carob_block::{Block, Bytes, Cid, Codec};
 use carob_commit::{
     Blake3Root, BucketId, ChecksumType, Commit, CommitError, Config, DefaultRetention, DeleteMarker, ETag,
-    Genesis, HistoryRetention, Inline, Kept, KeptCommit, Layout, Lock, NamedCommit, ObjectHeaders,
-    ObjectLock, Part, PartList, Record, Retention, RetentionMode, RetentionPeriod, TreeValue, Unsigned,
-    Version, VersionId, VersionName, Versioning,
+    Encryption, Genesis, HistoryRetention, Inline, Kept, KeptCommit, Layout, Lock, NamedCommit, NamedKey,
+    ObjectHeaders, ObjectLock, Part, PartList, Record, Retention, RetentionMode, RetentionPeriod, Scheme,
+    SealedBody, TreeValue, Unsigned, Version, VersionId, VersionName, Versioning,
 };
 use carob_identity::{Hlc, Signer, SpaceKey, Timestamp};
 use carob_object::{Checksum, ChecksumAlgorithm};
@@ -62,6 +62,7 @@ fn record() -> Record {
         lock: Lock::default(),
         tags: BTreeMap::new(),
         access: None,
+        sealed: None,
     }
 }
 
@@ -120,6 +121,45 @@ fn record_has_its_golden_bytes() {
     );
     let read = Record::from_value(&value, cid("node")).unwrap();
     assert_eq!(read, Inline::Here(Box::new(record())));
+}
+
+#[test]
+fn an_encrypted_object_has_its_golden_bytes() {
+    let encryption = Encryption {
+        scheme: Scheme::Named,
+        data_key: vec![8; 3],
+        key: Some(NamedKey { name: "one".parse().unwrap(), called: "alias/one".to_owned() }),
+        context: Some("e30=".to_owned()),
+        bucket_key: Some(true),
+    };
+    let full = SealedBody { encryption: encryption.clone(), salt: Some([6; 16]), stored: 20 };
+    let least =
+        Encryption { scheme: Scheme::Customer, key: None, context: None, bucket_key: None, ..encryption };
+    let least = SealedBody { encryption: least, salt: None, stored: 20 };
+    let golden = [
+        concat!(
+            "a961628258200404040404040404040404040404040404040404040404040404040404040404f66163d82a58",
+            "250001551220230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb56165a1636d64",
+            "3550030303030303030303030303030303036168a16263746a746578742f706c61696e616ba2616169435243",
+            "36344e564d456176480505050505050505616d1b0000018bcfe5687b6173046175a1616161626178a36165a5",
+            "6162f56163646533303d616443080808616b82636f6e6569616c6961732f6f6e65616d676177733a6b6d7361",
+            "6e5006060606060606060606060606060606617314",
+        ),
+        concat!(
+            "a961628258200404040404040404040404040404040404040404040404040404040404040404f66163d82a58",
+            "250001551220230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb56165a1636d64",
+            "3550030303030303030303030303030303036168a16263746a746578742f706c61696e616ba2616169435243",
+            "36344e564d456176480505050505050505616d1b0000018bcfe5687b6173046175a1616161626178a26165a2",
+            "616443080808616d68637573746f6d6572617314",
+        ),
+    ];
+    for (sealed, golden) in [full, least].into_iter().zip(golden) {
+        let record = Record { sealed: Some(sealed), ..record() };
+        let (value, _) = record.to_value().unwrap();
+        assert_eq!(hex::encode(value.bytes()), golden);
+        assert_eq!(Record::from_value(&value, cid("node")).unwrap(), Inline::Here(Box::new(record.clone())));
+        assert_eq!((record.size, record.stored()), (4, 20));
+    }
 }
 
 #[test]
@@ -233,7 +273,7 @@ fn an_unknown_version_is_named() {
 fn part_list_has_its_golden_bytes() {
     let part = |number, outboard, checksum| {
         let blake3 = Blake3Root { root: [4; 32], outboard };
-        Part { number, size: 5 << 20, blake3, checksum }
+        Part { number, size: 5 << 20, blake3, checksum, salt: None }
     };
     let parts = PartList(vec![part(1, Some(cid("outboard")), Some(vec![9; 4])), part(10_000, None, None)]);
     let block = parts.to_block().unwrap();
@@ -296,4 +336,27 @@ fn a_named_snapshot_has_its_golden_bytes() {
     assert_eq!(block.links().unwrap(), [cid("commit")]);
     let head = NamedCommit::head(BucketId([1; 16]), "nightly");
     assert_eq!(head, "snap/01010101010101010101010101010101/nightly");
+}
+
+#[test]
+fn a_list_of_encrypted_parts_has_its_golden_bytes() {
+    let part = |number, outboard, checksum| {
+        let blake3 = Blake3Root { root: [4; 32], outboard };
+        Part { number, size: 5 << 20, blake3, checksum, salt: Some([6; 16]) }
+    };
+    let parts = PartList(vec![part(1, Some(cid("outboard")), Some(vec![9; 4])), part(10_000, None, None)]);
+    let block = parts.to_block().unwrap();
+    assert_eq!(
+        hex::encode(block.data()),
+        concat!(
+            "8286011a0050000058200404040404040404040404040404040404040404040404040404040404040404d82a",
+            "58250001551220b271e98a6bdd756c9c69ad6b95d02e08817cb8f69d458db6867eb9a16c12e23c4409090909",
+            "5006060606060606060606060606060606861927101a00500000582004040404040404040404040404040404",
+            "04040404040404040404040404040404f6f65006060606060606060606060606060606",
+        )
+    );
+    assert_eq!(PartList::from_block(&block).unwrap(), parts);
+    assert_eq!(parts.0[0].stored(), Some((5 << 20) + 81 * 16));
+    let full = PartList((1..=10_000).map(|n| part(n, Some(cid("o")), Some(vec![9; 32]))).collect());
+    full.to_block().unwrap();
 }

@@ -1,7 +1,7 @@
 //! Pins the bytes of accounts and access keys in the `system` tree, which `docs/formats.md` describes.
 
 use carob_block::{Block, Bytes, Codec};
-use carob_commit::{AccountState, CommitError, Inline, KeyState, SystemState, TreeValue};
+use carob_commit::{AccountState, CommitError, EncryptionKeyState, Inline, KeyState, SystemState, TreeValue};
 use carob_identity::{Scope, Signer, SpaceKey, Timestamp};
 
 const TIME: u64 = 1_700_000_000_123;
@@ -59,6 +59,16 @@ fn an_access_key_has_its_golden_bytes() {
             "5078365468763554335a67637265617465641b0000018bcfe5687b",
         ),
     );
+}
+
+#[test]
+fn an_encryption_key_has_its_golden_bytes() {
+    let state = |disabled| EncryptionKeyState { created: Timestamp(TIME), disabled, key: vec![1; 3] };
+    pinned(
+        &state(Some(Timestamp(TIME + 1))),
+        concat!("a3636b65794301010167637265617465641b0000018bcfe5687b6864697361626c65641b0000018bcfe5687c",),
+    );
+    pinned(&state(None), "a2636b65794301010167637265617465641b0000018bcfe5687b");
 }
 
 #[test]

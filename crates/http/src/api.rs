@@ -173,6 +173,9 @@ pub struct Object {
     pub headers: BTreeMap<String, String>,
     /// User metadata.
     pub metadata: BTreeMap<String, String>,
+    /// What it is encrypted under, if it is. BLAKE3 is then of what is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
     /// The commit it was read from.
     pub commit: String,
 }
@@ -449,6 +452,26 @@ pub struct NewKey {
     pub key: Key,
     /// Its secret.
     pub secret_key: String,
+}
+
+/// An encryption key, in `GET /_carob/encryption-keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncryptionKey {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: String,
+    /// Since when it is disabled, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<String>,
+}
+
+/// The body of `POST /_carob/encryption-keys`, which makes one, and of `…/disable` and `…/enable` behind it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamesEncryptionKey {
+    /// Its name.
+    pub name: String,
 }
 
 impl fmt::Debug for NewKey {

@@ -376,6 +376,35 @@ impl Client {
         self.delete(format!("/accounts?name={}", encode(name))).await
     }
 
+    /// The encryption keys.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn encryption_keys(&self) -> Result<Vec<api::EncryptionKey>, ClientError> {
+        self.json("/encryption-keys".into()).await
+    }
+
+    /// Makes an encryption key.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn create_encryption_key(&self, name: &str) -> Result<api::EncryptionKey, ClientError> {
+        self.post("/encryption-keys", &api::NamesEncryptionKey { name: name.to_owned() }).await
+    }
+
+    /// Disables an encryption key, or enables it again.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn disable_encryption_key(
+        &self,
+        name: &str,
+        disabled: bool,
+    ) -> Result<api::EncryptionKey, ClientError> {
+        let route = if disabled { "/encryption-keys/disable" } else { "/encryption-keys/enable" };
+        self.post(route, &api::NamesEncryptionKey { name: name.to_owned() }).await
+    }
+
     /// The access keys of an account or of all.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{AccessKeyId, AccountName};
+use crate::{AccessKeyId, AccountName, KeyName};
 
 /// Why an identity, a key or a key file is not usable. Each message is one line and never holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,18 @@ pub enum IdentityError {
     /// There is no access key of that id.
     #[error("there is no access key {0}")]
     NoSuchAccessKey(AccessKeyId),
+    /// Not an acceptable name of an encryption key, or one that is not for this, and why.
+    #[error("{0}")]
+    InvalidKeyName(&'static str),
+    /// The name is taken.
+    #[error("encryption key {0} exists already")]
+    EncryptionKeyExists(KeyName),
+    /// There is no encryption key of that name.
+    #[error("there is no encryption key {0}")]
+    NoSuchEncryptionKey(KeyName),
+    /// The encryption key is disabled.
+    #[error("encryption key {0} is disabled")]
+    EncryptionKeyDisabled(KeyName),
     /// Not a master key.
     #[error("a master key is 64 hex digits")]
     InvalidMasterKey,

@@ -33,6 +33,9 @@ pub mod files;
 mod grant;
 mod hlc;
 mod key;
+mod key_name;
+#[cfg(feature = "accounts")]
+mod keyring;
 #[cfg(feature = "limits")]
 mod limit;
 #[cfg(feature = "accounts")]
@@ -40,6 +43,8 @@ mod seal;
 mod source;
 #[cfg(feature = "accounts")]
 mod table;
+#[cfg(feature = "accounts")]
+mod wrap;
 
 pub use access::{AccessKeyId, Credentials, SecretKey};
 pub use account::{Account, AccountName, AccountNumber, Directory, SoleAccount};
@@ -58,6 +63,9 @@ pub use error::IdentityError;
 pub use grant::{Grant, Scope};
 pub use hlc::{Hlc, HybridClock};
 pub use key::{Signature, Signer, SpaceKey, verify};
+pub use key_name::KeyName;
+#[cfg(feature = "accounts")]
+pub use keyring::{EncryptionKey, EncryptionKeys, KeyChange};
 #[cfg(feature = "limits")]
 pub use limit::{LimitOptions, Rate, RateLimits};
 #[cfg(feature = "accounts")]
@@ -65,3 +73,5 @@ pub use seal::{MasterKey, Sealed};
 pub use source::Source;
 #[cfg(feature = "accounts")]
 pub use table::{AccountTable, Change, TableOptions};
+#[cfg(feature = "accounts")]
+pub use wrap::WrappingKey;

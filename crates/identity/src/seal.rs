@@ -6,7 +6,7 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use zeroize::Zeroizing;
 
-use crate::{AccessKeyId, Did, Entropy, IdentityError};
+use crate::{AccessKeyId, Did, Entropy, IdentityError, KeyName};
 
 /// The length of a nonce, and of the tag at the end, in bytes (NIST SP 800-38D).
 const NONCE: usize = 12;
@@ -30,6 +30,8 @@ pub enum Sealed<'a> {
     AccountKey(&'a Did),
     /// The secret of an access key.
     Secret(&'a Did, &'a AccessKeyId),
+    /// A key that objects are encrypted under.
+    EncryptionKey(&'a KeyName),
 }
 
 impl Sealed<'_> {
@@ -41,6 +43,7 @@ impl Sealed<'_> {
             Self::Secret(account, key) => {
                 [&b"carob/system/secret"[..], account.public_key(), key.as_str().as_bytes()].concat()
             }
+            Self::EncryptionKey(name) => [&b"carob/system/encryption"[..], name.as_str().as_bytes()].concat(),
         }
     }
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::RwLock;
 
+use crate::keyring::{EncryptionKey, KeyChange, Keyring};
 use crate::seal::{MasterKey, Sealed};
 use crate::{
     AccessKeyId, AccessKeys, AccessRequest, Account, AccountName, AccountNumber, Action, Authorizer,
-    BucketOwners, Clock, Credentials, Decision, Did, Directory, Grant, Identity, IdentityError, Resource,
-    Rights, SecretKey, Timestamp,
+    BucketOwners, Clock, Credentials, Decision, Did, Directory, Grant, Identity, IdentityError, KeyName,
+    Resource, Rights, SecretKey, Timestamp, WrappingKey,
 };
 
 /// What an [`AccountTable`] is made of.
@@ -48,6 +49,7 @@ pub struct AccountTable {
 struct State {
     accounts: BTreeMap<Did, Account>,
     keys: HashMap<AccessKeyId, Kept>,
+    encryption: Keyring,
 }
 
 /// An access key with its sealed secret.
@@ -83,6 +85,8 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// An encryption key comes or changes.
+    Encryption(KeyChange),
 }
 
 impl AccountTable {
@@ -102,6 +106,9 @@ impl AccountTable {
             if let Change::AddKey { grant, sealed } = &change {
                 self.options.master.open(Sealed::Secret(&grant.account, &grant.key), sealed)?;
             }
+            if let Change::Encryption(KeyChange::Add { key, sealed }) = &change {
+                self.options.master.open_key(&key.name, sealed)?;
+            }
             self.check_against(&state, &change)?;
             state.apply(change);
         }
@@ -117,7 +124,11 @@ impl AccountTable {
     pub fn check(&self, changes: &[Change]) -> Result<(), IdentityError> {
         let mut state = {
             let now = self.state.read();
-            State { accounts: now.accounts.clone(), keys: now.keys.clone() }
+            State {
+                accounts: now.accounts.clone(),
+                keys: now.keys.clone(),
+                encryption: now.encryption.clone(),
+            }
         };
         for change in changes {
             self.check_against(&state, change)?;
@@ -158,6 +169,7 @@ impl AccountTable {
                 )),
                 false => Err(IdentityError::NoSuchAccessKey(key.clone())),
             },
+            Change::Encryption(change) => state.encryption.check(change),
         }
     }
 
@@ -201,6 +213,20 @@ impl AccountTable {
         drop(state);
         grants.sort_by(|a, b| (a.created, &a.key).cmp(&(b.created, &b.key)));
         grants
+    }
+
+    /// The encryption keys, by name.
+    pub fn encryption_keys(&self) -> Vec<EncryptionKey> {
+        self.state.read().encryption.keys().cloned().collect()
+    }
+
+    /// The encryption key of this name, opened.
+    ///
+    /// # Errors
+    /// [`IdentityError::NoSuchEncryptionKey`], [`IdentityError::EncryptionKeyDisabled`].
+    pub fn encryption_key(&self, name: &KeyName) -> Result<WrappingKey, IdentityError> {
+        let sealed = self.state.read().encryption.usable(name)?;
+        self.options.master.open_key(name, &sealed)
     }
 
     /// The key of this id, and what seals its secret.
@@ -261,6 +287,7 @@ impl State {
                     kept.grant.revoked.get_or_insert(at);
                 }
             }
+            Change::Encryption(change) => self.encryption.apply(change),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use carob_bucket::BucketError;
 use s3s::{S3Error, S3ErrorCode, StdError, s3_error};
 
+use crate::encryption::key_needed;
+
 /// The S3 answer to a bucket's error: the only place where the two meet.
 pub(crate) fn from_bucket(error: BucketError) -> S3Error {
     match error {
@@ -57,6 +59,7 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
         // s3s takes a path without a key for the bucket's, so an empty key does not come this far.
         BucketError::KeyLength(_) => s3_error!(KeyTooLongError, "Your key is too long"),
         BucketError::MetadataTooLarge(_) => metadata_too_large(),
+        BucketError::Encrypted => key_needed(),
         BucketError::PreconditionFailed(_) => precondition_failed(),
         BucketError::NoSuchUpload(_) => no_such_upload(),
         BucketError::InvalidPart(_) => s3_error!(
@@ -181,6 +184,13 @@ pub(crate) fn not_implemented(what: &str) -> S3Error {
     )
 }
 
+/// 400 with a code that s3s does not list.
+pub(crate) fn bad_request(code: &'static str, message: String) -> S3Error {
+    let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message);
+    error.set_status_code(http::StatusCode::BAD_REQUEST);
+    error
+}
+
 /// An error whose code s3s does not list.
 pub(crate) fn custom(
     code: &'static str,
@@ -227,6 +237,7 @@ mod tests {
             (BucketError::VersioningState("why"), "InvalidBucketState", 409),
             (BucketError::KeyLength(1025), "KeyTooLongError", 400),
             (BucketError::MetadataTooLarge(2049), "MetadataTooLarge", 400),
+            (BucketError::Encrypted, "InvalidRequest", 400),
             (BucketError::PreconditionFailed("If-Match"), "PreconditionFailed", 412),
             (BucketError::NoSuchUpload(UploadId::new(Timestamp(0), [0; 8])), "NoSuchUpload", 404),
             (BucketError::InvalidPart(1), "InvalidPart", 400),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carob_identity::{Entropy, RateLimits, Source};
-use http::{Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use s3s::service::S3Service;
 use s3s::{Body, S3Error};
@@ -94,6 +94,7 @@ impl S3Frontend {
     async fn answer(&self, mut request: Request<Body>, context: Arc<RequestContext>) -> Response<Body> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         request.extensions_mut().insert(Arc::clone(&context));
+        hide_keys(request.headers_mut());
         let forms = self.forms.clone();
         let (service, region, of) = (self.service.clone(), Arc::clone(&self.region), Arc::clone(&context));
         let (preflight, shared) = if method == Method::OPTIONS {
@@ -148,6 +149,15 @@ fn head_of<T>(request: &Request<T>) -> Request<()> {
     *head.uri_mut() = request.uri().clone();
     *head.headers_mut() = request.headers().clone();
     head
+}
+
+/// Customers' keys are not to be printed, whoever prints headers.
+fn hide_keys(headers: &mut HeaderMap) {
+    for (name, value) in headers.iter_mut() {
+        if name.as_str().ends_with("server-side-encryption-customer-key") {
+            value.set_sensitive(true);
+        }
+    }
 }
 
 fn error_response(error: S3Error) -> Response<Body> {

@@ -10,8 +10,8 @@
 //!
 //! ```
 //! # use std::sync::Arc;
-//! # use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions};
-//! # use carob_identity::{Account, Clock, Credentials, RateLimits, RootOnly, SeededEntropy};
+//! # use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions, System, SystemOptions};
+//! # use carob_identity::{Account, Clock, Credentials, MasterKey, RateLimits, RootOnly, SeededEntropy};
 //! # use carob_identity::{SoleAccount, SpaceKey, SystemClock};
 //! use carob_s3::{Body, Domains, S3Options, service};
 //!
@@ -28,11 +28,15 @@
 //! # }).await?;
 //! let root = Credentials::generate(&*entropy);
 //! let limits = RateLimits::new(Default::default(), root.id.clone(), &clock);
-//! let root = Arc::new(RootOnly::new(root));
+//! let master = MasterKey::generate(&*entropy);
+//! let system = SystemOptions { root: root.clone(), master, clock: clock.clone() };
+//! let system = System::open(&space, system).await?;
+//! let rights = Arc::new(RootOnly::new(root));
 //! let s3 = service(S3Options {
 //!     space: space.clone(),
-//!     keys: root.clone(),
-//!     authorizer: root,
+//!     encryption_keys: Arc::new(system),
+//!     keys: rights.clone(),
+//!     authorizer: rights,
 //!     directory: Arc::new(SoleAccount(Account::root(*space.did()))),
 //!     limits: Arc::new(limits),
 //!     clock,
@@ -61,6 +65,7 @@ mod context;
 mod cors;
 mod documents;
 mod early;
+mod encryption;
 mod error;
 mod form;
 mod frontend;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use carob_bucket::{Budget, Space};
-use carob_identity::{AccessKeys, Authorizer, Clock, Directory, Entropy, RateLimits};
+use carob_identity::{AccessKeys, Authorizer, Clock, Directory, EncryptionKeys, Entropy, RateLimits};
 use parking_lot::{Mutex, RwLock};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::region::Region;
@@ -16,6 +16,7 @@ use crate::access_log::AccessLogs;
 use crate::auth::{KeyRing, NoKeys};
 use crate::body::MAX_SMALL_BODY;
 use crate::cors::CrossOrigin;
+use crate::encryption::Encrypter;
 use crate::form::FormUploads;
 use crate::frontend::S3Frontend;
 use crate::gate::Gate;
@@ -43,6 +44,8 @@ pub struct S3Options {
     pub keys: Arc<dyn AccessKeys>,
     /// Who may do what.
     pub authorizer: Arc<dyn Authorizer>,
+    /// What objects are encrypted under.
+    pub encryption_keys: Arc<dyn EncryptionKeys>,
     /// Who acts for whom: owners in answers, and of new buckets.
     pub directory: Arc<dyn Directory>,
     /// How many requests a second are too many, by key and by the request's [`carob_identity::Source`].
@@ -85,8 +88,19 @@ pub enum S3OptionsError {
 /// # Errors
 /// [`S3OptionsError`].
 pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
-    let S3Options { space, keys, authorizer, directory, limits, clock, entropy, region, domains, bodies } =
-        options;
+    let S3Options {
+        space,
+        keys,
+        authorizer,
+        encryption_keys,
+        directory,
+        limits,
+        clock,
+        entropy,
+        region,
+        domains,
+        bodies,
+    } = options;
     let expected = Region::new(region.as_str().into()).map_err(|_| S3OptionsError::Region(region.clone()))?;
     let region: Arc<str> = region.into();
     let config = Arc::new(StaticConfigProvider::new(Arc::new(config(expected))));
@@ -114,6 +128,7 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     let carob = Carob {
         space,
         directory,
+        encryption: Encrypter { keys: encryption_keys, entropy: Arc::clone(&entropy) },
         gatekeeper: gatekeeper.clone(),
         region: region_name,
         bodies: bodies.clone(),

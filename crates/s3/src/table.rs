@@ -11,6 +11,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, dto};
 use crate::access::{Gatekeeper, Here, asker, here};
 use crate::access_log::AccessLogs;
 use crate::context::RequestContext;
+use crate::encryption::Encrypter;
 use crate::error::access_denied;
 use crate::ops::{self, unset};
 
@@ -19,6 +20,7 @@ use crate::ops::{self, unset};
 pub(crate) struct Carob {
     pub(crate) space: Space,
     pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) encryption: Encrypter,
     pub(crate) gatekeeper: Gatekeeper,
     pub(crate) region: Arc<str>,
     pub(crate) bodies: Budget,
@@ -119,9 +121,11 @@ table! {
         put_bucket_ownership_controls(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput;
         delete_bucket_ownership_controls(DeleteBucketOwnershipControlsInput)
             -> DeleteBucketOwnershipControlsOutput;
+        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput;
+        put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput;
+        delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput;
     }
     absent {
-        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = ENCRYPTION;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput = REPLICATION;
         get_bucket_analytics_configuration(GetBucketAnalyticsConfigurationInput)
             -> GetBucketAnalyticsConfigurationOutput = REPORT;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use carob_block::MemoryStore;
-use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions};
+use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions, System, SystemOptions};
 use carob_identity::{
-    Account, Clock, Credentials, LimitOptions, ManualClock, RateLimits, RootOnly, SeededEntropy, SoleAccount,
-    SpaceKey, Timestamp,
+    Account, Clock, Credentials, LimitOptions, ManualClock, MasterKey, RateLimits, RootOnly, SeededEntropy,
+    SoleAccount, SpaceKey, Timestamp,
 };
 use carob_s3::{Body, Domains, S3Frontend, S3Options, service};
 use data_encoding::BASE64;
@@ -89,11 +89,15 @@ impl Server {
         let space = space.await.expect("an empty store");
         let root = Credentials::parse("FUZZ", SECRET).expect("a key");
         let limits = RateLimits::new(LimitOptions::default(), root.id.clone(), &clock);
+        let master = MasterKey::generate(&*entropy);
+        let system = SystemOptions { root: root.clone(), master, clock: clock.clone() };
+        let system = System::open(&space, system).await.expect("an empty store");
         let root = Arc::new(RootOnly::new(root));
         let frontend = service(S3Options {
             space: space.clone(),
             keys: root.clone(),
             authorizer: root,
+            encryption_keys: Arc::new(system),
             directory: Arc::new(SoleAccount(Account::root(*space.did()))),
             limits: Arc::new(limits),
             clock,

@@ -38,6 +38,7 @@ pub(super) const FAST: &[&str] = &[
     "boto3_parts",
     "boto3_versions",
     "boto3_past",
+    "boto3_encryption",
     "aws_cli",
     "minio_py",
     "s3cmd",
@@ -90,9 +91,15 @@ enum Client {
 impl Client {
     fn scripts(self) -> &'static [&'static str] {
         match self {
-            Self::Boto3 => {
-                &["boto3_rules", "boto3_listing", "boto3_tree", "boto3_parts", "boto3_versions", "boto3_past"]
-            }
+            Self::Boto3 => &[
+                "boto3_rules",
+                "boto3_listing",
+                "boto3_tree",
+                "boto3_parts",
+                "boto3_versions",
+                "boto3_past",
+                "boto3_encryption",
+            ],
             Self::Aws => &["aws_cli", "aws_cli_versions"],
             Self::AwsLarge => &["aws_sync_large"],
             Self::AwsSdkJs => &["aws_sdk_js"],
@@ -108,6 +115,7 @@ impl Client {
                 "boto3_parts",
                 "boto3_versions",
                 "boto3_past",
+                "boto3_encryption",
                 "aws_cli",
                 "aws_cli_versions",
                 "aws_sync_large",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carob_block::{Block, Store};
-use carob_commit::{AccountState, CommitError, KeyState, SystemState, TreeValue};
-use carob_identity::{AccessKeyId, Change, Did};
+use carob_commit::{AccountState, CommitError, EncryptionKeyState, KeyState, SystemState, TreeValue};
+use carob_identity::{AccessKeyId, Change, Did, EncryptionKey, KeyChange, KeyName};
 use carob_index::{Entry, Tree};
 
 use crate::{BucketError, snapshot};
@@ -19,6 +19,13 @@ const ACCOUNT: u8 = b'a';
 
 /// Before the id of an access key.
 const KEY: u8 = b'k';
+
+/// Before the name of an encryption key.
+const ENCRYPTION_KEY: u8 = b'e';
+
+fn encryption_key_at(name: &KeyName) -> Bytes {
+    [&[ENCRYPTION_KEY], name.as_str().as_bytes()].concat().into()
+}
 
 fn account_at(id: &Did) -> Bytes {
     [&[ACCOUNT], &id.public_key()[..]].concat().into()
@@ -70,6 +77,18 @@ pub(super) async fn edits(
                     edits.put(at_key, &state)?;
                 }
             }
+            Change::Encryption(KeyChange::Add { key, sealed }) => {
+                let EncryptionKey { name, created, disabled } = key.clone();
+                let state = EncryptionKeyState { created, disabled, key: sealed.clone() };
+                edits.put(encryption_key_at(&name), &state)?;
+            }
+            Change::Encryption(KeyChange::Disable { name, at }) => {
+                let at_key = encryption_key_at(name);
+                let Some(entry) = tree.get(&at_key).await? else { continue };
+                let mut state: EncryptionKeyState = snapshot::read(store, tree, &entry.value).await?;
+                state.disabled = *at;
+                edits.put(at_key, &state)?;
+            }
             Change::RemoveAccount(id) => {
                 edits.entries.insert(account_at(id), None);
                 let mut keys = tree.prefix(&[KEY]);
@@ -106,6 +125,14 @@ pub(super) async fn read(
                 let state: AccountState = snapshot::read(store, tree, &entry.value).await?;
                 let account = state.account(id).map_err(BucketError::damaged)?;
                 changes.push(Change::AddAccount { account, sealed: state.key });
+            }
+            Some((&ENCRYPTION_KEY, name)) => {
+                let name = std::str::from_utf8(name).map_err(|_| malformed("an encryption key's name"))?;
+                let name = name.parse().map_err(BucketError::damaged)?;
+                let state: EncryptionKeyState = snapshot::read(store, tree, &entry.value).await?;
+                let EncryptionKeyState { created, disabled, key: sealed } = state;
+                let key = EncryptionKey { name, created, disabled };
+                changes.push(Change::Encryption(KeyChange::Add { key, sealed }));
             }
             Some((&KEY, id)) => {
                 let id = std::str::from_utf8(id).map_err(|_| malformed("an access key's id"))?;

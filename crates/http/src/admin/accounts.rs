@@ -144,9 +144,14 @@ pub(super) fn status(error: &IdentityError) -> StatusCode {
     match error {
         IdentityError::InvalidAccount(_)
         | IdentityError::InvalidScope(_)
+        | IdentityError::InvalidKeyName(_)
         | IdentityError::InvalidCredentials(_) => StatusCode::BAD_REQUEST,
-        IdentityError::AccountExists(_) | IdentityError::AccessKeyExists(_) => StatusCode::CONFLICT,
-        IdentityError::NoSuchAccount(_) | IdentityError::NoSuchAccessKey(_) => StatusCode::NOT_FOUND,
+        IdentityError::AccountExists(_)
+        | IdentityError::AccessKeyExists(_)
+        | IdentityError::EncryptionKeyExists(_) => StatusCode::CONFLICT,
+        IdentityError::NoSuchAccount(_)
+        | IdentityError::NoSuchAccessKey(_)
+        | IdentityError::NoSuchEncryptionKey(_) => StatusCode::NOT_FOUND,
         IdentityError::Unsealable => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }

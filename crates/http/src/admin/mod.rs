@@ -19,6 +19,7 @@ use answer::Refusal;
 
 mod accounts;
 mod answer;
+mod encryption_keys;
 mod export;
 mod history;
 mod import;
@@ -95,6 +96,9 @@ impl State {
             (&Method::POST, "/keys") => self.create_key(body).await,
             (&Method::DELETE, "/keys") => self.revoke_key(query).await,
             (&Method::POST, "/gc") => self.collect(query).await,
+            (&Method::POST, "/encryption-keys") => self.create_encryption_key(body).await,
+            (&Method::POST, "/encryption-keys/disable") => self.disable_encryption_key(body, true).await,
+            (&Method::POST, "/encryption-keys/enable") => self.disable_encryption_key(body, false).await,
             (&Method::DELETE, _) => match *segments(path) {
                 ["buckets", bucket, "snapshots"] => self.remove_snapshot(bucket, query).await,
                 _ => Ok(only_reads()),
@@ -108,6 +112,7 @@ impl State {
             ["status"] => self.status(query).await,
             ["accounts"] => self.accounts(query).await,
             ["keys"] => self.keys(query).await,
+            ["encryption-keys"] => self.encryption_keys(query).await,
             ["buckets"] => self.buckets(query).await,
             ["buckets", bucket, "objects"] => self.objects(bucket, query).await,
             ["buckets", bucket, "usage"] => self.usage(bucket, query).await,

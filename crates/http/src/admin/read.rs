@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use carob_bucket::{
-    Blake3Root, ListEntry, ListQuery, ListStart, LogEntry, Object, ObjectHeaders, PartList, Snapshot,
+    Blake3Root, Encryption, ListEntry, ListQuery, ListStart, LogEntry, Object, ObjectHeaders, PartList,
+    Scheme, Snapshot,
 };
 use carob_identity::{Action, Resource};
 use data_encoding::{BASE64, HEXLOWER};
@@ -123,8 +124,10 @@ fn stat(bucket: &str, key: String, object: &Object, parts: Option<PartList>) -> 
         outboard: blake3.outboard.map(|cid| cid.to_string()),
     };
     let blake3 = match parts {
-        Some(PartList(parts)) => parts.iter().map(|part| blake3(part.size, &part.blake3)).collect(),
-        None => record.blake3.iter().map(|root| blake3(record.size, root)).collect(),
+        Some(PartList(parts)) => {
+            parts.iter().map(|part| blake3(part.stored().unwrap_or(part.size), &part.blake3)).collect()
+        }
+        None => record.blake3.iter().map(|root| blake3(record.stored(), root)).collect(),
     };
     let checksum = record.checksum.as_ref().map(|checksum| api::Checksum {
         algorithm: checksum.algorithm.as_str().to_owned(),
@@ -141,7 +144,22 @@ fn stat(bucket: &str, key: String, object: &Object, parts: Option<PartList>) -> 
         modified: rfc3339(record.modified.millis()),
         headers: headers(&record.headers),
         metadata: record.metadata.clone(),
+        encryption: record.sealed.as_ref().map(|sealed| encryption(&sealed.encryption)),
         commit: object.commit().to_string(),
+    }
+}
+
+/// In S3's words, with the key's name.
+fn encryption(encryption: &Encryption) -> String {
+    let method = match encryption.scheme {
+        Scheme::Customer => "customer's key",
+        Scheme::Space => "AES256",
+        Scheme::Named => "aws:kms",
+        Scheme::NamedDual => "aws:kms:dsse",
+    };
+    match &encryption.key {
+        Some(key) => format!("{method} {}", key.name),
+        None => method.to_owned(),
     }
 }
 

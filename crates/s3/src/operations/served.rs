@@ -4,7 +4,12 @@ use carob_identity::Action;
 
 use super::{Operation, Payload, Scope, on};
 
-const READS: &[&str] = &["x-amz-checksum-mode"];
+const READS: &[&str] = &[
+    "x-amz-checksum-mode",
+    // Of the headers of writes, which a read may not have, S3 says that they are not supported.
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-",
+];
 // No bucket asks for a second factor.
 const DELETES: &[&str] = &["x-amz-bypass-governance-retention", "x-amz-mfa"];
 /// What an object is put with, by whatever operation.
@@ -15,11 +20,15 @@ const PUTS: &[&str] = &[
     "x-amz-object-lock-legal-hold",
     "x-amz-object-lock-mode",
     "x-amz-object-lock-retain-until-date",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-",
     "x-amz-storage-class",
     "x-amz-tagging",
     "x-amz-website-redirect-location",
 ];
 const ACLS: &[&str] = &["x-amz-acl", "x-amz-grant-"];
+/// What a part is put with. How the upload is encrypted was said when it was begun: S3's clients repeat it.
+const PARTS: &[&str] = &["x-amz-server-side-encryption", "x-amz-server-side-encryption-"];
 // Asks for restore status, of which there is none to report.
 const LISTS: &[&str] = &["x-amz-optional-object-attributes"];
 
@@ -53,28 +62,41 @@ pub(super) const OPERATIONS: &[Operation] = &[
     on(Scope::Object, "CreateMultipartUpload", Action::PUT_OBJECT).subresources(&["uploads"]).headers(PUTS),
     on(Scope::Object, "UploadPart", Action::PUT_OBJECT)
         .subresources(&["partNumber", "uploadId"])
+        .headers(PARTS)
         .payload(Payload::Object),
     on(Scope::Object, "UploadPartCopy", Action::PUT_OBJECT)
         .subresources(&["partNumber", "uploadId"])
-        .headers(&["x-amz-copy-source", "x-amz-copy-source-range", "x-amz-source-expected-bucket-owner"]),
+        .headers(&[
+            "x-amz-copy-source",
+            "x-amz-copy-source-range",
+            "x-amz-copy-source-server-side-encryption-customer-",
+            "x-amz-server-side-encryption",
+            "x-amz-server-side-encryption-",
+            "x-amz-source-expected-bucket-owner",
+        ]),
     on(Scope::Object, "CompleteMultipartUpload", Action::PUT_OBJECT)
         .subresources(&["uploadId"])
-        .headers(&["x-amz-mp-object-size"])
+        .headers(&["x-amz-mp-object-size", "x-amz-server-side-encryption", "x-amz-server-side-encryption-"])
         .payload(Payload::Completion),
     on(Scope::Object, "AbortMultipartUpload", Action::new("s3:AbortMultipartUpload"))
         .subresources(&["uploadId"]),
-    on(Scope::Object, "ListParts", Action::new("s3:ListMultipartUploadParts")).subresources(&["uploadId"]),
+    on(Scope::Object, "ListParts", Action::new("s3:ListMultipartUploadParts"))
+        .subresources(&["uploadId"])
+        .headers(&["x-amz-server-side-encryption-customer-"]),
     on(Scope::Bucket, "ListMultipartUploads", Action::new("s3:ListBucketMultipartUploads"))
         .subresources(&["uploads"]),
     on(Scope::Object, "CopyObject", Action::PUT_OBJECT).headers(&[
         "x-amz-acl",
         "x-amz-copy-source",
         "x-amz-grant-",
+        "x-amz-copy-source-server-side-encryption-customer-",
         "x-amz-meta-",
         "x-amz-metadata-directive",
         "x-amz-object-lock-legal-hold",
         "x-amz-object-lock-mode",
         "x-amz-object-lock-retain-until-date",
+        "x-amz-server-side-encryption",
+        "x-amz-server-side-encryption-",
         "x-amz-source-expected-bucket-owner",
         "x-amz-storage-class",
         "x-amz-tagging",
@@ -84,7 +106,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     on(Scope::Object, "GetObjectAttributes", Action::GET_OBJECT)
         .of_version(Action::GET_OBJECT_VERSION)
         .subresources(&["attributes", "versionId"])
-        .headers(&["x-amz-max-parts", "x-amz-object-attributes", "x-amz-part-number-marker"]),
+        .headers(&[
+            "x-amz-max-parts",
+            "x-amz-object-attributes",
+            "x-amz-part-number-marker",
+            "x-amz-server-side-encryption",
+            "x-amz-server-side-encryption-",
+        ]),
     configuration("GetBucketAccelerateConfiguration", "s3:GetAccelerateConfiguration", &["accelerate"]),
     configuration("GetBucketAcl", "s3:GetBucketAcl", &["acl"]),
     configuration("GetBucketCors", "s3:GetBucketCORS", &["cors"]),
@@ -140,6 +168,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     configuration("DeletePublicAccessBlock", "s3:PutBucketPublicAccessBlock", &["publicAccessBlock"]),
     configuration("PutBucketVersioning", "s3:PutBucketVersioning", &["versioning"]).headers(&["x-amz-mfa"]),
     configuration("ListObjectVersions", "s3:ListBucketVersions", &["versions"]).headers(LISTS),
+    configuration("PutBucketEncryption", "s3:PutEncryptionConfiguration", &["encryption"]),
+    configuration("DeleteBucketEncryption", "s3:PutEncryptionConfiguration", &["encryption"]),
     configuration("PutBucketTagging", "s3:PutBucketTagging", &["tagging"]),
     configuration("DeleteBucketTagging", "s3:PutBucketTagging", &["tagging"]),
     configuration("PutObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration", &["object-lock"]),

@@ -1,7 +1,7 @@
 //! Amazon S3 API reference, CompleteMultipartUpload.
 
 use carob_bucket::{
-    BucketError, Checksum, ChecksumAlgorithm, ChecksumType, CompleteOptions, MAX_PARTS, PartClaim,
+    BucketError, Checksum, ChecksumAlgorithm, ChecksumType, CompleteOptions, MAX_PARTS, PartClaim, Scheme,
     UploadState,
 };
 use http::{HeaderMap, header};
@@ -10,6 +10,7 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::checksum::{ChecksumFields, ShowsChecksums, header_name};
 use crate::conditions::Conditional;
+use crate::encryption::{self, CustomerKey, key_needed};
 use crate::error::{from_bucket, malformed_xml};
 use crate::headers;
 use crate::locate::written_version;
@@ -42,6 +43,15 @@ pub(crate) async fn run(
         Some(state) => object_checksum(&request.headers, input, state, listed.len())?,
         None => None,
     };
+    let customer = CustomerKey::to_write(&request.headers)?;
+    if let Some(state) = &state {
+        carob.encryption.admit_part(state, customer.as_ref())?;
+        // With an announced checksum S3 wants the key again (API reference, CompleteMultipartUpload).
+        let by_customer = state.encryption.as_ref().is_some_and(|e| e.scheme == Scheme::Customer);
+        if by_customer && customer.is_none() && state.checksum.is_some() {
+            return Err(key_needed());
+        }
+    }
     let parts = listed.iter().map(|part| claim(part, state.as_ref())).collect::<S3Result<Vec<_>>>()?;
     if state.is_some_and(|state| state.checksum.is_some()) {
         check_consecutive(&parts)?;
@@ -61,7 +71,7 @@ pub(crate) async fn run(
         ..CompleteMultipartUploadOutput::default()
     };
     let output = output.with_checksums(ChecksumFields::of(record));
-    Ok(S3Response::with_headers(output, headers::of(record)))
+    Ok(S3Response::with_headers(output, encryption::of_record(record, customer.as_ref())))
 }
 
 /// What the client says of one part.

@@ -1,13 +1,15 @@
 //! Amazon S3 API reference, CopyObject.
 
-use carob_bucket::{ObjectHeaders, PutOptions, Record};
+use carob_bucket::{Bucket, ChecksumAlgorithm, Object, ObjectHeaders, PutOptions, Record, Written};
 use carob_identity::Action;
+use http::Extensions;
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::access::{Asker, Deed, Here, asker};
 use crate::checksum::{self, ChecksumFields, ShowsChecksums};
 use crate::conditions::Conditional;
+use crate::encryption::{self, Asked, CustomerKey, Wanted, by_reference};
 use crate::error::from_bucket;
 use crate::headers::{self, Kept, given};
 use crate::locate::{Located, written_version};
@@ -33,7 +35,10 @@ pub(crate) async fn run(
         input.checksum_algorithm.as_ref().map(|name| named_algorithm(name.as_str())).transpose()?;
     let source = Source::of(&input.copy_source)?;
     let onto_itself = source.bucket == input.bucket && source.key == input.key && source.version.is_none();
+    let asked = Asked::parse(&request.headers)?;
+    let source_customer = CustomerKey::of_source(&request.headers)?;
     let changes = replace
+        || asked.is_some()
         || algorithm.is_some()
         || input.storage_class.is_some()
         || input.website_redirect_location.is_some();
@@ -58,6 +63,8 @@ pub(crate) async fn run(
         ));
     }
     check_early(&bucket, &input.key, &precondition).await?;
+    let wanted = carob.encryption.wanted(asked, &bucket).await?;
+    carob.encryption.admit(&source, source_customer.as_ref())?;
     if !replace {
         // The redirect is the one header that is not copied.
         let website_redirect_location = kept.headers.website_redirect_location.take();
@@ -71,24 +78,65 @@ pub(crate) async fn run(
         kept.tags.clone_from(&record.tags);
     }
     let kept = kept.authorized(carob, &request.extensions, &request.headers, &input.key)?;
-    let unknown = algorithm
-        .filter(|algorithm| record.checksum.as_ref().is_none_or(|kept| kept.algorithm != *algorithm));
-    let body = match unknown {
-        Some(algorithm) => {
-            let body = source.read_within(0..record.size, &carob.bodies).await.map_err(from_bucket)?;
-            Some((algorithm, body))
-        }
-        None => None,
-    };
-    begin_long_work(&request.extensions);
-    let checksum = match body {
-        Some((algorithm, body)) => checksum::of_stream(algorithm, body).await?,
-        None => None,
-    };
     let Kept { headers, metadata, tags, lock, access } = kept;
-    let options = PutOptions { headers, metadata, checksum, tags, lock, access, precondition };
-    let written = bucket.copy(&source, &input.key, options).await.map_err(from_bucket)?;
-    Ok(answer(&written.record, source_version))
+    let options =
+        PutOptions { headers, metadata, checksum: None, tags, lock, access, resealed: None, precondition };
+    let copy = Copy { source, source_customer, wanted, algorithm, options };
+    let (written, wanted) = copy.make(carob, &bucket, &input.key, &request.extensions).await?;
+    Ok(answer(&written.record, source_version, wanted.as_ref().and_then(Wanted::customer)))
+}
+
+/// A copy that is allowed.
+struct Copy {
+    source: Object,
+    source_customer: Option<CustomerKey>,
+    wanted: Option<Wanted>,
+    /// Of the checksum that is asked for.
+    algorithm: Option<ChecksumAlgorithm>,
+    options: PutOptions,
+}
+
+impl Copy {
+    async fn make(
+        self,
+        carob: &Carob,
+        bucket: &Bucket,
+        key: &str,
+        extensions: &Extensions,
+    ) -> S3Result<(Written, Option<Wanted>)> {
+        let Self { source, source_customer, wanted, algorithm, mut options } = self;
+        let record = source.record();
+        let (size, kept) = (record.size, record.checksum.as_ref().map(|checksum| checksum.algorithm));
+        let customer = source_customer.as_ref();
+        let encryption = record.sealed.as_ref().map(|sealed| &sealed.encryption);
+        let written = if by_reference(encryption, wanted.as_ref()) {
+            options.resealed = carob.encryption.reseal(encryption, customer, wanted.as_ref()).await?;
+            let unknown = algorithm.filter(|algorithm| kept != Some(*algorithm));
+            let (source, body) = match unknown {
+                Some(algorithm) => {
+                    let source = carob.encryption.open(source, customer).await?;
+                    let body = source.read_within(0..size, &carob.bodies).await.map_err(from_bucket)?;
+                    (source, Some((algorithm, body)))
+                }
+                None => (source, None),
+            };
+            begin_long_work(extensions);
+            if let Some((algorithm, body)) = body {
+                options.checksum = checksum::of_stream(algorithm, body).await?;
+            }
+            bucket.copy(&source, key, options).await
+        } else {
+            let seal = carob.encryption.new_seal(wanted.as_ref()).await?;
+            let source = carob.encryption.open(source, customer).await?;
+            let _until_copied = copying::memory(carob, size).await?;
+            begin_long_work(extensions);
+            let checksums: Vec<_> = algorithm.or(kept).into_iter().collect();
+            let body = copying::rewrite(bucket, &source, 0..size, &checksums, seal.as_ref()).await?;
+            options.checksum = body.checksums().first().cloned();
+            bucket.put(key, body, options).await
+        };
+        Ok((written.map_err(from_bucket)?, wanted))
+    }
 }
 
 /// The source's tags take a right of their own.
@@ -107,7 +155,11 @@ fn may_copy_tags(
     carob.gatekeeper.require(asker, from, Deed::on_key(right, key).of_version(version).to(Some(record)))
 }
 
-fn answer(record: &Record, copy_source_version_id: Option<String>) -> S3Response<CopyObjectOutput> {
+fn answer(
+    record: &Record,
+    copy_source_version_id: Option<String>,
+    customer: Option<&CustomerKey>,
+) -> S3Response<CopyObjectOutput> {
     let result = CopyObjectResult {
         e_tag: Some(headers::etag(record)),
         last_modified: Some(headers::timestamp(record.modified)),
@@ -120,7 +172,7 @@ fn answer(record: &Record, copy_source_version_id: Option<String>) -> S3Response
         version_id: written_version(record),
         ..CopyObjectOutput::default()
     };
-    S3Response::with_headers(output, headers::of(record))
+    S3Response::with_headers(output, encryption::of_record(record, customer))
 }
 
 /// Reads a directive: whether it says REPLACE.

@@ -1,14 +1,17 @@
 //! What CopyObject and UploadPartCopy share: the source, and whether it may be copied.
 
-use carob_bucket::{Found, VersionName};
+use std::ops::Range;
+
+use carob_bucket::{Bucket, ChecksumAlgorithm, Found, Object, Seal, Share, Uploaded, VersionName};
 use carob_identity::Action;
+use futures::StreamExt;
 use http::Extensions;
 use s3s::dto::CopySource;
 use s3s::{S3ErrorCode, S3Result, s3_error};
 
 use crate::access::{Deed, Here, asker};
 use crate::conditions::SourceConditional;
-use crate::error::{access_denied, from_bucket, not_implemented, precondition_failed};
+use crate::error::{access_denied, from_bucket, internal, not_implemented, precondition_failed, slow_down};
 use crate::locate::{Located, located};
 use crate::table::{Carob, check_owner};
 use crate::target::parse_version;
@@ -17,6 +20,43 @@ use crate::target::parse_version;
 pub(super) struct Copied {
     pub(super) here: Here,
     pub(super) located: Located,
+}
+
+/// What a copy takes of any size: two leaves on their way out of the store, and two on their way in; twice that, where
+/// they are encrypted.
+const COPY_MEMORY: usize = 8 << 20;
+
+/// Memory for a copy that reads `size` bytes, all at once: one that holds what it reads while it waits for what it writes
+/// could wait for itself.
+///
+/// # Errors
+/// SlowDown.
+pub(super) async fn memory(carob: &Carob, size: u64) -> S3Result<Share> {
+    let memory = usize::try_from(size.saturating_mul(4)).unwrap_or(COPY_MEMORY).min(COPY_MEMORY);
+    carob.bodies.enter(memory).await.ok_or_else(slow_down)
+}
+
+/// Reads bytes `range` of a source and stores them anew.
+///
+/// # Errors
+/// What the bucket says.
+pub(super) async fn rewrite(
+    bucket: &Bucket,
+    source: &Object,
+    range: Range<u64>,
+    checksums: &[ChecksumAlgorithm],
+    seal: Option<&Seal>,
+) -> S3Result<Uploaded> {
+    let length = range.end.saturating_sub(range.start);
+    let mut upload = bucket.sealed_upload(checksums, seal);
+    let mut body = source.read(range);
+    while let Some(chunk) = body.next().await {
+        upload.write(chunk.map_err(from_bucket)?).await.map_err(from_bucket)?;
+    }
+    if upload.written() != length {
+        return Err(internal("the source ended early".into()));
+    }
+    upload.finish().await.map_err(from_bucket)
 }
 
 /// Finds what is to be copied, if the caller may read it and it is as the conditions say.

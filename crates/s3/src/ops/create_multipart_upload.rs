@@ -4,6 +4,7 @@ use carob_bucket::{ChecksumAlgorithm, ChecksumType, UploadChecksum, UploadOption
 use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use crate::encryption::{self, Asked, Wanted};
 use crate::error::from_bucket;
 use crate::headers::{self, Kept, given};
 use crate::ops::multipart::{algorithm, named_algorithm};
@@ -15,22 +16,28 @@ pub(crate) async fn run(
     request: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
     let mut input = request.input;
+    let asked = Asked::parse(&request.headers)?;
     let kept = given!(input).checked()?;
     let kept = kept.authorized(carob, &request.extensions, &request.headers, &input.key)?;
     let Kept { headers, metadata, tags, lock, access } = kept;
     let checksum = announced(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
-    let options = UploadOptions { headers, metadata, checksum, tags, lock, access };
+    let wanted = carob.encryption.wanted(asked, &bucket).await?;
+    let seal = carob.encryption.new_seal(wanted.as_ref()).await?;
+    let encryption = seal.map(|seal| seal.encryption);
+    let shown = encryption::of_upload(encryption.as_ref(), wanted.as_ref().and_then(Wanted::customer));
+    let options = UploadOptions { headers, metadata, checksum, tags, lock, access, encryption };
     let id = bucket.begin_upload(&input.key, options).await.map_err(from_bucket)?;
     let names = Names::of(&request.extensions, false);
-    Ok(S3Response::new(CreateMultipartUploadOutput {
+    let output = CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(names.write(&input.key)),
         upload_id: Some(id.to_string()),
         checksum_algorithm: checksum.map(|checksum| algorithm(checksum.algorithm)),
         checksum_type: checksum.map(|checksum| headers::checksum_kind(checksum.kind)),
         ..CreateMultipartUploadOutput::default()
-    }))
+    };
+    Ok(S3Response::with_headers(output, shown))
 }
 
 /// Amazon S3 user guide, "Checking object integrity in Amazon S3", the table of algorithms and types.

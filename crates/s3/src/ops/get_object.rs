@@ -10,8 +10,8 @@ use s3s::dto::{GetObjectInput, GetObjectOutput, StreamingBlob};
 use s3s::stream::RemainingLength;
 use s3s::{S3Request, S3Response, S3Result, StdError};
 
+use crate::encryption::{self, CustomerKey};
 use crate::error::from_bucket;
-use crate::headers;
 use crate::ops::reading::{Selected, select};
 use crate::ops::showing::ShowsObject;
 use crate::table::Carob;
@@ -21,14 +21,17 @@ pub(crate) async fn run(
     mut request: S3Request<GetObjectInput>,
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let input = &request.input;
-    let selected = select(carob, input, &mut request.extensions).await?;
+    encryption::refuse_on_read(&request.headers)?;
+    let customer = CustomerKey::to_read(&request.headers)?;
+    let mut selected = select(carob, input, customer.as_ref(), &mut request.extensions).await?;
+    selected.object = carob.encryption.open(selected.object, customer.as_ref()).await?;
     let record = selected.record();
     // s3s puts the `response-*` overrides over these.
     let output = GetObjectOutput {
         body: Some(StreamingBlob::new(Body::of(&selected, &carob.bodies).await?)),
         ..GetObjectOutput::show(&selected, record.headers.clone(), input.checksum_mode.as_ref())
     };
-    Ok(S3Response::with_headers(output, headers::of(record)))
+    Ok(S3Response::with_headers(output, encryption::of_record(record, customer.as_ref())))
 }
 
 /// An object's bytes on their way out. An error in it ends the connection, so that nobody takes a part for the

@@ -9,6 +9,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::access::{Deed, asker, here};
 use crate::checksum::{ChecksumFields, ShowsChecksums, part_sum};
+use crate::encryption::{self, CustomerKey};
 use crate::error::from_bucket;
 use crate::headers;
 use crate::ops::multipart::{next_marker, page_size, part_marker};
@@ -37,7 +38,9 @@ pub(crate) async fn run(
     };
     let deed = Deed::on_key(right, &input.key).of_version(input.target()?.version).to(record);
     carob.gatekeeper.require(asker(&request.extensions)?, here, deed)?;
-    let selected = select(carob, input, &mut request.extensions).await?;
+    encryption::refuse_on_read(&request.headers)?;
+    let customer = CustomerKey::to_read(&request.headers)?;
+    let selected = select(carob, input, customer.as_ref(), &mut request.extensions).await?;
     let record = selected.record();
     let object_parts = if wants("ObjectParts") {
         parts(&selected.object, input.max_parts, input.part_number_marker).await?

@@ -5,7 +5,7 @@ use s3s::dto::{HeadObjectInput, HeadObjectOutput, Timestamp, TimestampFormat};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::answer::PartialContent;
-use crate::headers;
+use crate::encryption::{self, CustomerKey};
 use crate::ops::reading::select;
 use crate::ops::showing::ShowsObject;
 use crate::table::Carob;
@@ -15,11 +15,13 @@ pub(crate) async fn run(
     mut request: S3Request<HeadObjectInput>,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let input = &request.input;
-    let selected = select(carob, input, &mut request.extensions).await?;
+    encryption::refuse_on_read(&request.headers)?;
+    let customer = CustomerKey::to_read(&request.headers)?;
+    let selected = select(carob, input, customer.as_ref(), &mut request.extensions).await?;
     let record = selected.record();
     let shown = overridden(input, record.headers.clone())?;
     let output = HeadObjectOutput::show(&selected, shown, input.checksum_mode.as_ref());
-    let mut response = S3Response::with_headers(output, headers::of(record));
+    let mut response = S3Response::with_headers(output, encryption::of_record(record, customer.as_ref()));
     if selected.content_range.is_some() {
         // s3s knows no other success of HEAD than 200.
         response.extensions.insert(PartialContent);

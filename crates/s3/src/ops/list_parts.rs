@@ -5,6 +5,7 @@ use s3s::dto::{self, ListPartsInput, ListPartsOutput, Part};
 use s3s::{S3Request, S3Response, S3Result};
 
 use crate::checksum::{ChecksumFields, ShowsChecksums};
+use crate::encryption::CustomerKey;
 use crate::error::from_bucket;
 use crate::headers;
 use crate::ops::listing::{self, Owners};
@@ -22,6 +23,9 @@ pub(crate) async fn run(
     let id = upload_id(&input.upload_id)?;
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let page = bucket.parts(&input.key, id, after, max_parts).await.map_err(from_bucket)?;
+
+    let customer = CustomerKey::to_read(&request.headers)?;
+    carob.encryption.admit_part(&page.upload, customer.as_ref())?;
 
     let names = Names::of(&request.extensions, false);
     let owners = Owners::in_bucket(carob, &request.extensions)?;

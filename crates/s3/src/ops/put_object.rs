@@ -9,6 +9,7 @@ use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 use crate::body::from_body;
 use crate::checksum::{ChecksumFields, Declared, ShowsChecksums};
 use crate::conditions::Conditional;
+use crate::encryption::{self, Asked, Wanted};
 use crate::error::{from_bucket, incomplete_body};
 use crate::form::FormFile;
 use crate::headers::{self, Kept, given};
@@ -26,18 +27,23 @@ pub(crate) async fn run(
     let declared = Declared::parse(&request.headers)?;
     let trailers = request.extensions.remove::<TrailingHeaders>();
     let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
+    let asked = Asked::parse(&request.headers)?;
     let kept = given!(input).checked()?;
     let kept = kept.authorized(carob, &request.extensions, &request.headers, &input.key)?;
     let Kept { headers, metadata, tags, lock, access } = kept;
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     check_early(&bucket, &input.key, &precondition).await?;
+    let wanted = carob.encryption.wanted(asked, &bucket).await?;
+    let seal = carob.encryption.new_seal(wanted.as_ref()).await?;
 
     let beside = signed_chunk(&request.headers);
-    let upload = bucket.upload(&[declared.algorithm()]).within(&carob.bodies, length, beside);
+    let upload =
+        bucket.sealed_upload(&[declared.algorithm()], seal.as_ref()).within(&carob.bodies, length, beside);
     let body = receive(upload, input.body.take(), form.is_none().then_some(length)).await?;
     let checksum = declared.verify(&body, trailers.as_ref())?;
 
-    let options = PutOptions { headers, metadata, checksum, tags, lock, access, precondition };
+    let options =
+        PutOptions { headers, metadata, checksum, tags, lock, access, resealed: None, precondition };
     let written = bucket.put(&input.key, body, options).await.map_err(from_bucket)?;
     let record = &written.record;
     let output = PutObjectOutput {
@@ -47,7 +53,8 @@ pub(crate) async fn run(
         ..PutObjectOutput::default()
     };
     let output = output.with_checksums(ChecksumFields::of(record));
-    Ok(S3Response::with_headers(output, headers::of(record)))
+    let customer = wanted.as_ref().and_then(Wanted::customer);
+    Ok(S3Response::with_headers(output, encryption::of_record(record, customer)))
 }
 
 /// Spares the client a body whose condition fails already. The committer decides, as things may change meanwhile.

@@ -10,6 +10,7 @@ use s3s::{S3Error, S3Result, dto, s3_error};
 use crate::access::{Deed, asker, here};
 use crate::checksum::{ChecksumFields, part_sum};
 use crate::conditions::{Conditional, Verdict};
+use crate::encryption::CustomerKey;
 use crate::error::{bad_part_number, custom, from_bucket, precondition_failed};
 use crate::headers;
 use crate::locate::Located;
@@ -85,15 +86,18 @@ impl Selected {
 /// Finds the object and decides on conditions, then on the range.
 ///
 /// # Errors
-/// NoSuchBucket, NoSuchKey, NoSuchVersion; 304 and 412 for conditions; InvalidRange and InvalidPartNumber.
+/// NoSuchBucket, NoSuchKey, NoSuchVersion; InvalidRequest and AccessDenied for the customer's key; 304 and 412 for
+/// conditions; InvalidRange and InvalidPartNumber.
 pub(crate) async fn select<I: ReadInput>(
     carob: &Carob,
     input: &I,
+    customer: Option<&CustomerKey>,
     extensions: &mut Extensions,
 ) -> S3Result<Selected> {
     let target = input.target()?;
     let part = input.part_number().map(check_part_number).transpose()?;
     let Located { object, version_id, expiration } = carob.object(extensions, target).await?;
+    carob.encryption.admit(&object, customer)?;
     let record = object.record();
     let (tag_count, lock) = attached(carob, extensions, target, record)?;
     let conditional = extensions.remove::<Conditional>().unwrap_or_default();

@@ -10,10 +10,6 @@ use crate::table::Carob;
 /// The code and message of the 404 that says that something is not set.
 pub(crate) type Absent = (&'static str, &'static str);
 
-pub(crate) const ENCRYPTION: Absent = (
-    "ServerSideEncryptionConfigurationNotFoundError",
-    "The server side encryption configuration was not found",
-);
 pub(crate) const REPLICATION: Absent =
     ("ReplicationConfigurationNotFoundError", "The replication configuration was not found");
 /// Analytics, inventories, metrics and intelligent tiering alike.

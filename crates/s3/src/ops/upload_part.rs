@@ -5,6 +5,7 @@ use s3s::dto::{UploadPartInput, UploadPartOutput};
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
 use crate::checksum::{ChecksumFields, Declared, ShowsChecksums};
+use crate::encryption::{self, CustomerKey};
 use crate::error::from_bucket;
 use crate::headers;
 use crate::ops::multipart::{kept_algorithm, upload_id};
@@ -25,11 +26,14 @@ pub(crate) async fn run(
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let state = bucket.upload_info(&input.key, id).await.map_err(from_bucket)?;
     check_announced(&state, declared.declared_algorithm())?;
+    let customer = CustomerKey::to_write(&request.headers)?;
+    let seal = carob.encryption.part_seal(&state, customer.as_ref()).await?;
 
     let kept = kept_algorithm(&state);
     let mut algorithms = vec![kept];
     algorithms.extend(declared.declared_algorithm().filter(|declared| *declared != kept));
-    let upload = bucket.upload(&algorithms).within(&carob.bodies, length, signed_chunk(&request.headers));
+    let upload = bucket.sealed_upload(&algorithms, seal.as_ref());
+    let upload = upload.within(&carob.bodies, length, signed_chunk(&request.headers));
     let body = receive(upload, input.body.take(), Some(length)).await?;
     let verified = declared.verify(&body, trailers.as_ref())?;
     let kept = body.checksums().iter().find(|checksum| checksum.algorithm == kept).cloned();
@@ -39,7 +43,9 @@ pub(crate) async fn run(
     let shown = verified.or_else(|| part.checksum.clone());
     let output =
         UploadPartOutput { e_tag: Some(headers::part_etag(part.md5)), ..UploadPartOutput::default() };
-    Ok(S3Response::new(output.with_checksums(ChecksumFields::of_part(shown.as_ref()))))
+    let output = output.with_checksums(ChecksumFields::of_part(shown.as_ref()));
+    let encryption = encryption::of_upload(state.encryption.as_ref(), customer.as_ref());
+    Ok(S3Response::with_headers(output, encryption))
 }
 
 /// A part that declares a checksum must declare the one that was announced for the upload.

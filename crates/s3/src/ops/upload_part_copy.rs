@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
-use carob_bucket::{Bucket, ChecksumAlgorithm, Object, Uploaded};
-use futures::StreamExt;
 use s3s::dto::{CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput};
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::checksum::{ChecksumFields, ShowsChecksums};
-use crate::error::{from_bucket, internal, slow_down, too_large};
+use crate::encryption::{self, CustomerKey};
+use crate::error::{from_bucket, too_large};
 use crate::headers;
 use crate::locate::Located;
 use crate::ops::copying::{self, Copied};
@@ -18,9 +17,6 @@ use crate::table::{Carob, begin_long_work};
 
 /// The largest part (Amazon S3 user guide, "multipart upload limits"), in bytes.
 const MAX_PART: u64 = 5 << 30;
-
-/// What a copy takes of any size: two leaves on their way out of the store, and two on their way in.
-const COPY_MEMORY: usize = 4 << 20;
 
 pub(crate) async fn run(
     carob: &Carob,
@@ -33,19 +29,21 @@ pub(crate) async fn run(
     let id = upload_id(&input.upload_id)?;
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let state = bucket.upload_info(&input.key, id).await.map_err(from_bucket)?;
+    let customer = CustomerKey::to_write(&request.headers)?;
+    let seal = carob.encryption.part_seal(&state, customer.as_ref()).await?;
+    let source_customer = CustomerKey::of_source(&request.headers)?;
     let owner = input.expected_source_bucket_owner.as_deref();
     let Copied { located, .. } =
         copying::find(carob, &mut request.extensions, &input.copy_source, owner).await?;
     let Located { object: source, version_id, .. } = located;
+    let source = carob.encryption.open(source, source_customer.as_ref()).await?;
     let range = within(asked, source.record().size)?;
 
     let kept = kept_algorithm(&state);
-    let most = source.record().size.saturating_mul(2);
-    let memory = usize::try_from(most).unwrap_or(COPY_MEMORY).min(COPY_MEMORY);
-    // All at once: a copy that holds what it reads while it waits for what it writes could wait for itself.
-    let _until_copied = carob.bodies.enter(memory).await.ok_or_else(slow_down)?;
+    let _until_copied = copying::memory(carob, source.record().size).await?;
     begin_long_work(&request.extensions);
-    let body = copy(&bucket, &source, range, kept).await?;
+    // Read, since a part's entity tag is their MD5; blocks that are there already are not written again.
+    let body = copying::rewrite(&bucket, &source, range, &[kept], seal.as_ref()).await?;
     let checksum = body.checksums().first().cloned();
     let part = bucket.put_part(&input.key, id, number, body, checksum).await.map_err(from_bucket)?;
     let result = CopyPartResult {
@@ -59,26 +57,8 @@ pub(crate) async fn run(
         copy_source_version_id: version_id,
         ..UploadPartCopyOutput::default()
     };
-    Ok(S3Response::new(output))
-}
-
-/// Reads the bytes, since a part's entity tag is their MD5; blocks that are there already are not written again.
-async fn copy(
-    bucket: &Bucket,
-    source: &Object,
-    range: Range<u64>,
-    checksum: ChecksumAlgorithm,
-) -> S3Result<Uploaded> {
-    let length = range.end.saturating_sub(range.start);
-    let mut upload = bucket.upload(&[checksum]);
-    let mut body = source.read(range);
-    while let Some(chunk) = body.next().await {
-        upload.write(chunk.map_err(from_bucket)?).await.map_err(from_bucket)?;
-    }
-    if upload.written() != length {
-        return Err(internal("the source ended early".into()));
-    }
-    upload.finish().await.map_err(from_bucket)
+    let encryption = encryption::of_upload(state.encryption.as_ref(), customer.as_ref());
+    Ok(S3Response::with_headers(output, encryption))
 }
 
 /// `bytes=first-last` and nothing else: both ends must be there.

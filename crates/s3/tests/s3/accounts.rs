@@ -36,6 +36,8 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
     ("PutBucketCors", "PUT", "/bobs?cors"),
     ("DeleteBucketCors", "DELETE", "/bobs?cors"),
     ("GetBucketEncryption", "GET", "/bobs?encryption"),
+    ("PutBucketEncryption", "PUT", "/bobs?encryption"),
+    ("DeleteBucketEncryption", "DELETE", "/bobs?encryption"),
     ("GetBucketLifecycleConfiguration", "GET", "/bobs?lifecycle"),
     ("PutBucketLifecycleConfiguration", "PUT", "/bobs?lifecycle"),
     ("DeleteBucketLifecycle", "DELETE", "/bobs?lifecycle"),

@@ -101,6 +101,7 @@ async fn the_writes_are_not_there() {
     let before = server.state().await;
     let served = [
         "cors",
+        "encryption",
         "lifecycle",
         "logging",
         "notification",

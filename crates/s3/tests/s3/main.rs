@@ -16,6 +16,7 @@ mod copy_object;
 mod cors;
 mod delete_object;
 mod delete_objects;
+mod encryption;
 mod faults;
 mod forms;
 mod get_object;

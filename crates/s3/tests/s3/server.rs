@@ -7,10 +7,10 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use carob_block::{MemoryStore, Store};
-use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions};
+use carob_bucket::{Budget, BudgetOptions, Space, SpaceOptions, System, SystemOptions};
 use carob_identity::{
     AccessKeyId, AccessKeys, AccessRequest, Account, Action, Authorizer, Clock, Credentials, Decision, Did,
-    Identity, IdentityError, LimitOptions, ManualClock, RateLimits, Resource, Rights, SecretKey,
+    Identity, IdentityError, LimitOptions, ManualClock, MasterKey, RateLimits, Resource, Rights, SecretKey,
     SeededEntropy, SoleAccount, Source, SpaceKey, Timestamp,
 };
 use carob_s3::{Domains, Observer, S3Frontend, S3Options, service};
@@ -105,6 +105,12 @@ fn may_as_guest(request: &AccessRequest<'_>) -> bool {
     }
 }
 
+async fn system(space: &Space, clock: &Arc<dyn Clock>) -> System {
+    let master = MasterKey::generate(&SeededEntropy::new(1));
+    let root = Credentials::parse(ROOT.0, ROOT.1).unwrap();
+    System::open(space, SystemOptions { root, master, clock: clock.clone() }).await.unwrap()
+}
+
 impl Server {
     /// With an empty bucket `bucket`.
     pub(crate) async fn start() -> Self {
@@ -133,6 +139,7 @@ impl Server {
         space.create_bucket("bucket").await.unwrap();
         let root = ROOT.0.parse().unwrap();
         let options = S3Options {
+            encryption_keys: Arc::new(system(&space, &clock).await),
             space: space.clone(),
             keys: Arc::new(Keys { space: *space.did() }),
             authorizer: Arc::new(Keys { space: *space.did() }),
@@ -164,6 +171,7 @@ impl Server {
         let entropy = Arc::new(SeededEntropy::new(3));
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
         let options = S3Options {
+            encryption_keys: Arc::new(system(&self.space, &clock).await),
             space: self.space.clone(),
             keys: Arc::new(Keys { space: *self.space.did() }),
             authorizer: Arc::new(Keys { space: *self.space.did() }),

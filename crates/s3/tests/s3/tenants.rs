@@ -53,6 +53,7 @@ impl Tenants {
             space,
             keys: system.table().clone(),
             authorizer: system.table().clone(),
+            encryption_keys: Arc::new(system.clone()),
             directory: system.table().clone(),
             limits,
             clock: shared,
