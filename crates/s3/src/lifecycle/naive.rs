@@ -32,6 +32,7 @@ fn record(made: u64, size: u64, tagged: bool) -> Record {
         lock: Lock::default(),
         tags,
         access: None,
+        sealed: None,
     }
 }
 
