@@ -123,7 +123,7 @@ impl Group {
                     outcomes.push(Outcome::Complete(builder.complete(plan, precondition).await?));
                 }
                 Op::Expire { expired, .. } => {
-                    outcomes.push(Outcome::Upload(Ok(builder.expire(expired).await?)))
+                    outcomes.push(Outcome::Upload(Ok(builder.expire(expired).await?)));
                 }
                 // The committer ends a group before them.
                 Op::DeleteBucket { .. } | Op::Name { .. } => {}

@@ -69,16 +69,18 @@ impl Group {
 
 /// The heads in parts that each fit a record; the last one, maybe empty, leaves room to say what is gone.
 pub(crate) fn records(heads: impl Iterator<Item = Swap>, gone: &Gone) -> Vec<Vec<Swap>> {
-    let (mut records, mut room) = (vec![Vec::new()], RECORD_LIMIT.saturating_sub(gone.size()));
+    let most = RECORD_LIMIT.saturating_sub(gone.size());
+    let (mut records, mut last, mut room) = (Vec::new(), Vec::new(), most);
     for swap in heads {
         let size = swap.name.len() + SWAP_SIZE;
         if size > room {
-            records.push(Vec::new());
-            room = RECORD_LIMIT.saturating_sub(gone.size());
+            records.push(std::mem::take(&mut last));
+            room = most;
         }
         room = room.saturating_sub(size);
-        records.last_mut().expect("there is one").push(swap);
+        last.push(swap);
     }
+    records.push(last);
     records
 }
 

@@ -5,8 +5,9 @@
 //! unfinished is cut off, and damage to anything that was once durable is reported, never papered over.
 //! `FORMAT.md` in this crate describes every byte.
 //!
-//! This crate does not know what blocks mean: it follows no links, and a collection ([`carob_block::Sweep`]) takes
-//! what its caller does not mark. All of its disk operations go through [`Disk`], so that tests can lose power at each of them.
+//! This crate does not know what blocks mean: it follows no links, and a collection ([`carob_block::Sweep`])
+//! takes what its caller does not mark. All of its disk operations go through [`Disk`], so that tests can lose
+//! power at each of them.
 //!
 //! ```
 //! use carob_block::{Block, Codec, HeadSwap, Heads, Store};

@@ -98,11 +98,11 @@ fn census(entries: &[Entry], segment: u32, end: u32, live: &Live) -> Census {
     let ends = frames.iter().skip(1).map(|(frame, _)| *frame).chain([end]);
     for ((frame, live), end) in frames.iter().zip(ends) {
         let bytes = u64::from(end.saturating_sub(*frame));
-        let (count, sum) = match live {
-            true => (&mut census.live, &mut census.live_bytes),
-            false => (&mut census.dead, &mut census.dead_bytes),
-        };
-        (*count, *sum) = (*count + 1, *sum + bytes);
+        if *live {
+            (census.live, census.live_bytes) = (census.live + 1, census.live_bytes + bytes);
+        } else {
+            (census.dead, census.dead_bytes) = (census.dead + 1, census.dead_bytes + bytes);
+        }
     }
     census
 }

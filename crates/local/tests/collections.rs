@@ -3,6 +3,7 @@
 mod fixture;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use carob_block::{Block, Cid, Heads, ReadBlocks, Store, StoreError, Sweep, SweepOptions};
@@ -255,7 +256,7 @@ async fn an_index_that_outlived_its_segment_is_removed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn blocks_are_found_all_the_time_while_they_move() {
     let disk = SimDisk::new(1);
-    let store = std::sync::Arc::new(open(&disk).unwrap());
+    let store = Arc::new(open(&disk).unwrap());
     let blocks: Vec<Block> = (0..60).map(|n| numbered(n, 400)).collect();
     let (marked, unmarked) = blocks.split_at(30);
     let session = store.session();
@@ -269,6 +270,8 @@ async fn blocks_are_found_all_the_time_while_they_move() {
             for round in 0..400 {
                 let block = &marked[(round * 7 + n) % marked.len()];
                 assert_eq!(store.get(block.cid()).await.unwrap().as_ref(), Some(block));
+                let part = store.get_part(block.cid(), 100..200, Arc::new(|_: &[u8]| true)).await.unwrap();
+                assert_eq!(part, Some(block.data().slice(100..200)));
                 // What is reported present stays for the session; what is not is put again.
                 let (block, session) = (&unmarked[(round * 11 + n) % unmarked.len()], store.session());
                 if !session.missing(&[*block.cid()]).await.unwrap().is_empty() {

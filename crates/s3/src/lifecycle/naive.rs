@@ -31,6 +31,7 @@ fn record(made: u64, size: u64, tagged: bool) -> Record {
         null: false,
         lock: Lock::default(),
         tags,
+        sealed: None,
         access: None,
         sealed: None,
     }
