@@ -13,10 +13,10 @@ pub(crate) async fn run(client: &Client, command: KmsCommand, out: &mut Out) -> 
             out.table(["NAME", "STATE", "CREATED"], &client.encryption_keys().await?, row)?;
         }
         KmsCommand::Disable { name } => {
-            out.one(&client.disable_encryption_key(&name, true).await?, fields)?
+            out.one(&client.disable_encryption_key(&name, true).await?, fields)?;
         }
         KmsCommand::Enable { name } => {
-            out.one(&client.disable_encryption_key(&name, false).await?, fields)?
+            out.one(&client.disable_encryption_key(&name, false).await?, fields)?;
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ const HOUR: u64 = 60 * 60 * 1000;
 const EAGER: CollectOptions = CollectOptions {
     dry_run: false,
     sweep: SweepOptions { dead_percent: 0, bytes_per_second: None },
-    upload_age: Some(Duration::from_secs(7 * 24 * 3600)),
+    upload_age: Some(Duration::from_hours(7 * 24)),
 };
 
 struct World {

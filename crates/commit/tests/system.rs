@@ -66,7 +66,7 @@ fn an_encryption_key_has_its_golden_bytes() {
     let state = |disabled| EncryptionKeyState { created: Timestamp(TIME), disabled, key: vec![1; 3] };
     pinned(
         &state(Some(Timestamp(TIME + 1))),
-        concat!("a3636b65794301010167637265617465641b0000018bcfe5687b6864697361626c65641b0000018bcfe5687c",),
+        "a3636b65794301010167637265617465641b0000018bcfe5687b6864697361626c65641b0000018bcfe5687c",
     );
     pinned(&state(None), "a2636b65794301010167637265617465641b0000018bcfe5687b");
 }

@@ -73,13 +73,12 @@ fn read(bucket: &str, config: &Config) -> S3Result<Rules> {
         None => Ok(None),
         Some(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| unreadable(name)),
     };
-    let policy = match text(POLICY)? {
-        None => None,
-        Some(text) => Some(Policy::parse(text.as_bytes(), bucket).unwrap_or_else(|error| {
+    let policy = text(POLICY)?.map(|text| {
+        Policy::parse(text.as_bytes(), bucket).unwrap_or_else(|error| {
             tracing::error!(bucket, %error, "the bucket's policy cannot be read: until it is replaced, it denies everything");
             Policy::shut()
-        })),
-    };
+        })
+    });
     let acl = match text(ACL)? {
         None => None,
         Some(text) => Some(Acl::from_text(text).ok_or_else(|| unreadable(ACL))?),

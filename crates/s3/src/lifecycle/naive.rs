@@ -31,7 +31,6 @@ fn record(made: u64, size: u64, tagged: bool) -> Record {
         null: false,
         lock: Lock::default(),
         tags,
-        sealed: None,
         access: None,
         sealed: None,
     }

@@ -20,7 +20,7 @@ use crate::documents;
 const PAGE: usize = 1000;
 
 /// The longest that the worker sleeps: the clock may jump meanwhile.
-const NAP: Duration = Duration::from_secs(60);
+const NAP: Duration = Duration::from_mins(1);
 
 /// Deletes what the lifecycle rules of buckets say, by the buckets' ordinary deletions.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ impl Lifecycle {
                 // A bucket may go at any time.
                 Ok(()) | Err(BucketError::NoSuchBucket(_)) => {}
                 Err(error) => {
-                    tracing::warn!(bucket = info.name, %error, "lifecycle: not all that is due was done")
+                    tracing::warn!(bucket = info.name, %error, "lifecycle: not all that is due was done");
                 }
             }
             if tally != Tally::default() {
@@ -196,7 +196,7 @@ impl Lifecycle {
                 let mut due = fitting.filter_map(|rule| rule.abort);
                 if due.any(|days| after(state.initiated, days, self.day) <= now) {
                     match bucket.abort_upload(&key, id).await {
-                        Ok(_) => tally.aborted += 1,
+                        Ok(()) => tally.aborted += 1,
                         Err(BucketError::NoSuchUpload(_)) => {}
                         Err(error) => return Err(error),
                     }
