@@ -20,12 +20,12 @@ use carob_http::{
 };
 use carob_identity::{Clock, Entropy, RateLimits, SystemClock, SystemEntropy};
 use carob_local::{LocalOptions, LocalStore};
-use carob_s3::Lifecycle;
+use carob_s3::{Lifecycle, S3Frontend};
 use http::Request;
 use hyper::service::service_fn;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
@@ -37,7 +37,7 @@ use crate::monitoring::{self, Requests};
 const SCRAPE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long the access log of a bucket waits to be put into another.
-const ACCESS_LOG_PERIOD: Duration = Duration::from_secs(60);
+const ACCESS_LOG_PERIOD: Duration = Duration::from_mins(1);
 
 /// How often it is looked whether the certificate was replaced.
 const CERTIFICATE_PERIOD: Duration = Duration::from_secs(5);
@@ -45,23 +45,18 @@ const CERTIFICATE_PERIOD: Duration = Duration::from_secs(5);
 /// Serves until SIGTERM or SIGINT, then finishes what is under way and closes the store. A second signal ends the
 /// process at once.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
-    let mut signals = Signals::new()?;
+    let signals = Signals::new()?;
     let Settings { data, limits, .. } = &settings;
     let entropy = Arc::new(SystemEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (metrics, readiness) = (Metrics::new(env!("CARGO_PKG_VERSION")), Readiness::default());
     monitoring::show_process(&metrics, &readiness);
     // Before the store, which may take its time to open: until then it answers that nothing is ready.
-    let monitor = match settings.metrics {
-        Some(address) => Some(Monitoring::start(address, &metrics, &readiness).await?),
-        None => None,
-    };
+    let monitor = Monitoring::start(settings.metrics, &metrics, &readiness).await?;
 
     // The store first: its lock keeps a second gateway from the keys and the socket as well.
     create_private(data)?;
-    let mut log_id = [0; 16];
-    entropy.fill(&mut log_id);
-    let local = Arc::new(LocalStore::open(LocalOptions::new(data.join("store"), log_id))?);
+    let local = Arc::new(LocalStore::open(LocalOptions::new(data.join("store"), log_id(&*entropy)))?);
     monitoring::show_store(&metrics, &local);
     let certificate = settings.tls.clone().map(|(chain, key)| Certificate::load(chain, key)).transpose()?;
     let listener = TcpListener::bind(settings.listen).await;
@@ -89,10 +84,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     monitoring::show_space(&metrics, &space);
     let rates = RateLimits::new(settings.rates, keys.root.id.clone(), &clock);
     let system = SystemOptions { root: keys.root, master, clock: Arc::clone(&clock) };
-    let system = System::open(&space, system).await?;
-    for name in &settings.kms_keys {
-        system.ensure_encryption_key(name).await?;
-    }
+    let system = open_system(&space, system, &settings).await?;
     let rights = system.table();
     let (bodies, connections) = (Budget::new(settings.bodies), Connections::default());
     monitoring::show_load(&metrics, &connections, &bodies);
@@ -109,10 +101,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         domains: settings.domains.clone(),
         bodies,
     })?;
-    let audit = match settings.audit_bytes {
-        Some(bytes) => Some(Arc::new(open_audit(&data.join("audit"), bytes)?)),
-        None => None,
-    };
+    let audit = settings.audit_bytes.map(|bytes| open_audit(&data.join("audit"), bytes)).transpose()?;
     let s3 = s3.observed_by(Arc::new(Requests { metrics: metrics.clone(), audit: audit.clone() }));
     let collector = Collector::new(space.clone(), Arc::clone(&local) as _, settings.collect);
     monitoring::show_collector(&metrics, &collector);
@@ -127,11 +116,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     });
 
     let lifecycle = Lifecycle::new(space.clone(), Arc::new(SystemClock)).with_day(settings.lifecycle_day);
-    let mut background = JoinSet::new();
-    let logged = s3.clone();
-    background.spawn(async move { logged.deliver_access_logs(ACCESS_LOG_PERIOD).await });
-    let last_lines = s3.clone();
-    background.spawn(async move { lifecycle.run().await });
+    let (logged, mut background) = (s3.clone(), background(&s3, lifecycle));
     let stop = CancellationToken::new();
     let s3 = service_fn(move |request: Request<carob_http::Body>| {
         let s3 = s3.clone();
@@ -151,44 +136,94 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         }
     };
     servers.spawn(serve(admin_listener, admin, *limits, Connections::default(), stop.clone()));
-    if let Some(interval) = settings.collect_every {
-        let stop = stop.clone();
-        servers.spawn(async move { _ = stop.run_until_cancelled(collector.run(interval)).await });
-    }
+    servers.spawn(collect(collector, settings.collect_every, stop.clone()));
     readiness.set_serving(true);
     // A closed standard output is no reason not to serve.
     _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
     tracing::info!(%address, "serving");
 
-    // Neither ends by itself; should one fail, the other does not go on alone.
+    let (ended, impatient) = until_told(signals, servers, &readiness, &stop, &settings.admin_socket).await;
+    // What the lifecycle worker has handed to a bucket is finished there.
+    background.shutdown().await;
+    logged.flush_access_logs().await;
+    Opened { system, space, local, audit, monitor }.close().await?;
+    impatient.abort();
+    tracing::info!("stopped");
+    Ok(ended?)
+}
+
+/// Serves until told to stop, and then until all is answered. Gives what waits for a second signal.
+async fn until_told(
+    mut signals: Signals,
+    mut servers: JoinSet<()>,
+    readiness: &Readiness,
+    stop: &CancellationToken,
+    socket: &Path,
+) -> (Result<(), JoinError>, JoinHandle<()>) {
+    // None ends by itself; should one fail, the others do not go on alone.
     let failed = tokio::select! {
         () = signals.next() => None,
         ended = servers.join_next() => ended,
     };
     tracing::info!("stopping");
     readiness.set_serving(false);
-    let impatient = tokio::spawn(end_at_once(signals, settings.admin_socket.clone()));
+    let impatient = tokio::spawn(end_at_once(signals, socket.to_owned()));
     stop.cancel();
     let mut ended = failed.unwrap_or(Ok(()));
     while let Some(server) = servers.join_next().await {
         ended = ended.and(server);
     }
-    _ = std::fs::remove_file(&settings.admin_socket);
-    // What the lifecycle worker has handed to a bucket is finished there.
-    background.shutdown().await;
-    last_lines.flush_access_logs().await;
-    system.close().await;
-    space.close().await;
-    local.close().await?;
-    if let Some(audit) = audit {
-        tokio::task::spawn_blocking(move || audit.close()).await?;
+    _ = std::fs::remove_file(socket);
+    (ended, impatient)
+}
+
+/// What is closed at the end, in this order.
+struct Opened {
+    system: System,
+    space: Space,
+    local: Arc<LocalStore>,
+    audit: Option<Arc<AuditLog>>,
+    monitor: Option<Monitoring>,
+}
+
+impl Opened {
+    async fn close(self) -> anyhow::Result<()> {
+        self.system.close().await;
+        self.space.close().await;
+        self.local.close().await?;
+        if let Some(audit) = self.audit {
+            tokio::task::spawn_blocking(move || audit.close()).await?;
+        }
+        match self.monitor {
+            Some(monitor) => monitor.stop().await,
+            None => Ok(()),
+        }
     }
-    if let Some(monitor) = monitor {
-        monitor.stop().await?;
+}
+
+/// With the encryption keys that there are to be.
+async fn open_system(space: &Space, options: SystemOptions, settings: &Settings) -> anyhow::Result<System> {
+    let system = System::open(space, options).await?;
+    for name in &settings.kms_keys {
+        system.ensure_encryption_key(name).await?;
     }
-    impatient.abort();
-    tracing::info!("stopped");
-    Ok(ended?)
+    Ok(system)
+}
+
+/// What goes on whether there are requests or not.
+fn background(s3: &S3Frontend, lifecycle: Lifecycle) -> JoinSet<()> {
+    let (mut tasks, logged) = (JoinSet::new(), s3.clone());
+    tasks.spawn(async move { logged.deliver_access_logs(ACCESS_LOG_PERIOD).await });
+    tasks.spawn(async move { lifecycle.run().await });
+    tasks
+}
+
+/// Collects garbage until told to stop.
+async fn collect(collector: Collector, every: Option<Duration>, stop: CancellationToken) {
+    match every {
+        Some(interval) => _ = stop.run_until_cancelled(collector.run(interval)).await,
+        None => stop.cancelled().await,
+    }
 }
 
 /// Ends the process at the next signal.
@@ -208,7 +243,12 @@ struct Monitoring {
 }
 
 impl Monitoring {
-    async fn start(address: SocketAddr, metrics: &Metrics, readiness: &Readiness) -> anyhow::Result<Self> {
+    async fn start(
+        address: Option<SocketAddr>,
+        metrics: &Metrics,
+        readiness: &Readiness,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(address) = address else { return Ok(None) };
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("cannot show metrics on {address}"))?;
         let address = listener.local_addr()?;
@@ -216,7 +256,7 @@ impl Monitoring {
         let limits = Limits { connections: 16, surplus: 0, drain_timeout: SCRAPE_LIMIT, ..Limits::default() };
         let monitor = Monitor { metrics: metrics.clone(), readiness: readiness.clone() };
         let server = tokio::spawn(serve(listener, monitor, limits, Connections::default(), stop.clone()));
-        Ok(Self { address, stop, server })
+        Ok(Some(Self { address, stop, server }))
     }
 
     async fn stop(self) -> anyhow::Result<()> {
@@ -244,14 +284,20 @@ impl Signals {
     }
 }
 
+fn log_id(entropy: &dyn Entropy) -> [u8; 16] {
+    let mut id = [0; 16];
+    entropy.fill(&mut id);
+    id
+}
+
 fn create_private(dir: &Path) -> anyhow::Result<()> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     created.with_context(|| format!("cannot create the data directory {}", dir.display()))
 }
 
-fn open_audit(dir: &Path, bytes: u64) -> anyhow::Result<AuditLog> {
+fn open_audit(dir: &Path, bytes: u64) -> anyhow::Result<Arc<AuditLog>> {
     create_private(dir)?;
-    AuditLog::open(dir, bytes).context("the audit log; move it away to begin another")
+    AuditLog::open(dir, bytes).map(Arc::new).context("the audit log; move it away to begin another")
 }
 
 /// Says how much the store holds, whenever it is asked.

@@ -20,7 +20,7 @@ const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
 trait Encrypted {
     fn with(self, key: Key) -> Self;
-    fn from_one_with(self, source: &str, key: Option<Key>) -> Self;
+    fn copied_with(self, source: &str, key: Option<Key>) -> Self;
 }
 
 impl Encrypted for Request {
@@ -30,7 +30,7 @@ impl Encrypted for Request {
             .header("x-amz-server-side-encryption-customer-key-md5", md5)
     }
 
-    fn from_one_with(self, source: &str, key: Option<Key>) -> Self {
+    fn copied_with(self, source: &str, key: Option<Key>) -> Self {
         let copy = self.header("x-amz-copy-source", source);
         let Some((key, md5)) = key else { return copy };
         copy.header("x-amz-copy-source-server-side-encryption-customer-algorithm", "AES256")
@@ -205,7 +205,7 @@ async fn copies_are_encrypted_as_they_ask_whatever_the_source() {
         for (target, ask, key) in ways {
             let copy = || ask(server.put("/bucket/copy", ""));
             let path = format!("/bucket/{source}");
-            let copied = copy().from_one_with(&path, source_key).send().await;
+            let copied = copy().copied_with(&path, source_key).send().await;
             copied.expect_status(200);
             let read = server.get("/bucket/copy");
             let read = if let Some(key) = key { read.with(key) } else { read };
@@ -214,9 +214,9 @@ async fn copies_are_encrypted_as_they_ask_whatever_the_source() {
             let tagged = ["plain", "space"].contains(&target);
             assert_eq!(read.header("etag") == md5_tag(&whole), tagged, "{source} to {target}");
             if source_key.is_some() {
-                copy().from_one_with(&path, None).send().await.expect_error(400, "InvalidRequest");
+                copy().copied_with(&path, None).send().await.expect_error(400, "InvalidRequest");
                 let other = if source_key == Some(ONE) { TWO } else { ONE };
-                copy().from_one_with(&path, Some(other)).send().await.expect_error(403, "AccessDenied");
+                copy().copied_with(&path, Some(other)).send().await.expect_error(403, "AccessDenied");
             }
         }
     }
@@ -226,12 +226,12 @@ async fn copies_are_encrypted_as_they_ask_whatever_the_source() {
 async fn a_copy_between_keys_of_one_kind_reads_no_body() {
     let server = Server::start().await;
     let put = server.put("/bucket/key", body(MIB)).with(ONE).send().await.expect_status(200);
-    let copy = server.put("/bucket/copy", "").with(TWO).from_one_with("/bucket/key", Some(ONE));
+    let copy = server.put("/bucket/copy", "").with(TWO).copied_with("/bucket/key", Some(ONE));
     let copy = copy.send().await.expect_status(200);
     assert_eq!(copy.header("x-carob-cid"), put.header("x-carob-cid"));
     server.get("/bucket/copy").with(ONE).send().await.expect_error(403, "AccessDenied");
     // A new key for the same object, without reading it.
-    let rotate = server.put("/bucket/key", "").with(TWO).from_one_with("/bucket/key", Some(ONE));
+    let rotate = server.put("/bucket/key", "").with(TWO).copied_with("/bucket/key", Some(ONE));
     rotate.send().await.expect_status(200);
     server.get("/bucket/key").with(ONE).send().await.expect_error(403, "AccessDenied");
     assert!(server.get("/bucket/key").with(TWO).send().await.expect_status(200).body == body(MIB));

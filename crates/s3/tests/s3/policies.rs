@@ -54,7 +54,7 @@ async fn another_account_may_do_what_a_policy_allows_it_and_no_more() {
     let bobs = AccountNumber::of(&server.space.bucket("bobs").await.unwrap().info().owner).to_string();
     let bob = format!(r#"{{"AWS": "arn:aws:iam::{bobs}:root"}}"#);
     let reads = statement("Allow", &bob, "s3:GetObject", "");
-    put(&tenants, &[reads.clone()]).await;
+    put(&tenants, std::slice::from_ref(&reads)).await;
     for (method, target, status) in [
         ("GET", "/alices/key", 200),
         ("HEAD", "/alices/key", 200),
@@ -229,7 +229,7 @@ async fn a_public_policy_is_blocked_or_restricted_where_that_is_set() {
         server.put("/alices?publicAccessBlock", document).by(ALICE).send()
     };
     let open = statement("Allow", "\"*\"", "s3:GetObject", "");
-    put(&tenants, &[open.clone()]).await;
+    put(&tenants, std::slice::from_ref(&open)).await;
     server.get("/alices/key").by(BOB).send().await.expect_status(200);
     set(&["RestrictPublicBuckets"]).await.expect_status(200);
     let shown = server.get("/alices?publicAccessBlock").by(ALICE).send().await;
@@ -242,7 +242,7 @@ async fn a_public_policy_is_blocked_or_restricted_where_that_is_set() {
     server.get("/alices/key").by(ALICE).send().await.expect_status(200);
     set(&["BlockPublicPolicy"]).await.expect_status(200);
     server.get("/alices/key").by(BOB).send().await.expect_status(200);
-    let again = server.put("/alices?policy", policy(&[open.clone()])).by(ALICE);
+    let again = server.put("/alices?policy", policy(std::slice::from_ref(&open))).by(ALICE);
     again.send().await.expect_error(403, "AccessDenied");
     server.delete("/alices?publicAccessBlock").by(ALICE).send().await.expect_status(204);
     put(&tenants, &[open]).await;
