@@ -291,7 +291,7 @@ async fn a_branch_shares_everything_and_is_a_bucket_of_its_own() {
     let state = main.snapshot().await.unwrap();
     let blocks = store.block_count();
     let info = space.branch(&main, &state, "branch", *space.did()).await.unwrap();
-    assert_eq!(store.block_count(), blocks + 2, "the commit and the genesis");
+    assert_eq!(store.block_count(), blocks + 3, "the commit, the genesis and the configuration");
     let branch = space.bucket("branch").await.unwrap();
     assert_eq!(branch.info(), &info);
     let documents = branch.snapshot().await.unwrap().config().documents.clone();

@@ -236,7 +236,9 @@ async fn a_slow_sweep_that_is_given_up_leaves_everything_for_the_next() {
     assert!(sweep.await.is_err());
     check(&store, &live, &[]).await;
     keep(&store, &live).await.unwrap();
-    assert_eq!((store.stats().blocks, store.stats().segments), (10, 1));
+    // What the first one had copied may have filled a segment more.
+    assert_eq!(store.stats().blocks, 10);
+    assert!(store.stats().segments <= 2, "{:?}", store.stats());
     check(&store, &live, &[]).await;
 }
 

@@ -32,7 +32,7 @@ fn what_changes_something_or_is_denied_is_written_down_and_nothing_secret() {
     for (line, told) in lines.iter().zip([
         ["\"operation\":\"CreateBucket\"", "\"status\":200", "\"path\":\"/garden\""],
         ["\"operation\":\"PutObject\"", "\"received\":14", "\"bucket\":\"garden\""],
-        ["\"operation\":\"CreateBucket\"", "\"status\":400", "\"code\":\"InvalidBucketName\""],
+        ["\"path\":\"/No_Name\"", "\"status\":400", "\"code\":\"InvalidBucketName\""],
         ["\"method\":\"GET\"", "\"status\":403", "\"remote\":\"127.0.0.1\""],
     ]) {
         told.iter().for_each(|told| assert!(line.contains(told), "{told} in {line}"));
