@@ -24,7 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("carob-http", &["bucket", "car", "identity", "block"]),
     ("carob-s3", &["bucket", "policy", "identity"]),
     ("carob-gateway", &["audit", "s3", "http", "bucket", "local", "identity", "block"]),
-    ("carob-admin", &["audit", "commit", "identity", "http"]),
+    ("carob-admin", &["audit", "block", "commit", "identity", "http", "local"]),
     ("xtask", &["bucket", "commit", "local", "index", "car", "identity", "block"]),
 ];
 

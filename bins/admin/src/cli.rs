@@ -1,6 +1,6 @@
 //! The arguments of `carob`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -33,6 +33,10 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
     pub(crate) fn socket(&self) -> PathBuf {
         self.socket.clone().unwrap_or_else(|| self.data.join("admin.sock"))
     }
@@ -193,6 +197,10 @@ pub(crate) enum Command {
     /// Work with the gateway's audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Check the store of a gateway that is not running: every byte of it, and all that its buckets reach
+    Fsck,
+    /// Make the store's indexes and its checkpoint anew where they are missing or wrong; the gateway must not be running
+    Repair,
     /// Check an exported bucket or a proof offline, and say what it shows
     Verify {
         /// The CAR file

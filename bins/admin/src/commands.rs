@@ -10,7 +10,7 @@ use carob_http::client::{Client, ListOptions, Question};
 use crate::cli::{AuditCommand, BucketCommand, Cli, Command, Target};
 use crate::encryption_keys;
 use crate::output::{Output, bytes};
-use crate::{accounts, audit, history, keep, verify};
+use crate::{accounts, audit, fsck, history, keep, verify};
 
 pub(crate) type Out = Output<BufWriter<StdoutLock<'static>>>;
 
@@ -80,6 +80,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Gc { dry_run } => keep::gc(&client, dry_run, &mut out).await?,
         // Handled above: they write no text.
         Command::Export { .. } | Command::Prove { .. } => {}
+        Command::Fsck => fsck::check(cli.gateway.data(), &mut out).await?,
+        Command::Repair => fsck::repair(cli.gateway.data(), &mut out)?,
         Command::Audit(AuditCommand::Verify { files }) => audit::verify(&files, &mut out)?,
         Command::Verify { file, space } => verify::run(&file, space.as_ref(), &mut out).await?,
     }

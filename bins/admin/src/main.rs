@@ -12,6 +12,7 @@ mod audit;
 mod cli;
 mod commands;
 mod encryption_keys;
+mod fsck;
 mod history;
 mod keep;
 mod output;

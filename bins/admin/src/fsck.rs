@@ -1,0 +1,178 @@
+//! A store that no gateway has open, checked from its own files.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use carob_block::{Cid, Codec, Heads, ReadBlocks, Store};
+use carob_commit::verify_blocks;
+use carob_local::{Finding, Harm, LocalOptions, LocalStore, RealDisk, Report};
+use serde::Serialize;
+
+use crate::commands::Out;
+use crate::output::bytes;
+
+/// How many blocks are looked up at once.
+const BATCH: usize = 1024;
+
+/// Something that is not as it should be.
+#[derive(Debug, Serialize)]
+struct Wrong {
+    /// A file, or a head.
+    place: String,
+    offset: u64,
+    what: String,
+    /// Whether anything is lost by it: if not, `carob repair` puts it right.
+    lost: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Checked {
+    wrong: u64,
+    segments: u32,
+    blocks: u64,
+    bytes: u64,
+    heads: u64,
+    /// Blocks that heads reach.
+    reached: u64,
+    /// Buckets whose signature, index and bodies were verified.
+    buckets: u64,
+    /// Files that were made anew.
+    repaired: u64,
+}
+
+/// Checks every frame, index and record of the store in the data directory, then what its heads reach: that each block is
+/// there, and of each bucket the signature, the index and every body.
+///
+/// # Errors
+/// If anything is wrong, after it was told; if a gateway has the store open.
+pub(crate) async fn check(data: &Path, out: &mut Out) -> anyhow::Result<()> {
+    let dir = data.join("store");
+    let report = carob_local::check(&dir, &RealDisk).context("the store cannot be checked")?;
+    let mut wrong: Vec<Wrong> = report.findings.iter().map(found).collect();
+    let (mut reached, mut buckets) = (0, 0);
+    // What is lost already would be found missing once more, by everything that reaches it.
+    if !wrong.iter().any(|wrong| wrong.lost) {
+        // It has an id already, which this one does not replace.
+        let store = LocalStore::open(LocalOptions::new(dir, [0; 16]))?;
+        let store = Arc::new(store);
+        for (name, cid) in store.heads("").await? {
+            if name.starts_with("bucket/") {
+                buckets += 1;
+                if let Err(error) = verify_blocks(cid, Arc::clone(&store) as _, None).await {
+                    wrong.push(lost(&name, chain(&error)));
+                }
+            }
+        }
+        reached = reach(&store, &mut wrong).await?;
+        store.close().await?;
+    }
+    tell(report, wrong, reached, buckets, out)
+}
+
+/// Makes indexes and the checkpoint anew where they are missing or wrong, from the segments alone.
+///
+/// # Errors
+/// If anything is still wrong, after it was told; if a gateway has the store open.
+pub(crate) fn repair(data: &Path, out: &mut Out) -> anyhow::Result<()> {
+    let report =
+        carob_local::repair(&data.join("store"), &RealDisk).context("the store cannot be repaired")?;
+    let wrong = report.findings.iter().map(found).collect();
+    tell(report, wrong, 0, 0, out)
+}
+
+/// Goes from the heads to every block that they reach, and counts them. Bodies are not read: their leaves were, with all
+/// frames.
+async fn reach(store: &LocalStore, wrong: &mut Vec<Wrong>) -> anyhow::Result<u64> {
+    let (mut seen, session) = (HashSet::new(), store.session());
+    for (name, cid) in store.heads("").await? {
+        let (mut nodes, mut leaves) = (vec![cid], Vec::new());
+        while let Some(cid) = nodes.pop() {
+            if !seen.insert(digest(&cid)) {
+                continue;
+            }
+            let links = match store.get(&cid).await {
+                Ok(Some(block)) => block.links().map_err(|error| chain(&error)),
+                Ok(None) => Err("it is missing".to_owned()),
+                Err(error) => Err(chain(&error)),
+            };
+            match links {
+                Ok(links) => {
+                    let raw = |cid: &Cid| cid.codec() == Codec::Raw.code();
+                    leaves.extend(links.iter().copied().filter(raw).filter(|cid| seen.insert(digest(cid))));
+                    nodes.extend(links.into_iter().filter(|cid| !raw(cid)));
+                }
+                Err(what) => wrong.push(lost(&name, format!("block {cid}: {what}"))),
+            }
+            if leaves.len() >= BATCH || nodes.is_empty() {
+                for cid in session.missing(&std::mem::take(&mut leaves)).await? {
+                    wrong.push(lost(&name, format!("block {cid}: it is missing")));
+                }
+            }
+        }
+    }
+    Ok(seen.len() as u64)
+}
+
+fn digest(cid: &Cid) -> [u8; 32] {
+    cid.hash().digest().try_into().unwrap_or_default()
+}
+
+fn found(finding: &Finding) -> Wrong {
+    Wrong {
+        place: finding.path.display().to_string(),
+        offset: finding.offset,
+        what: finding.what.clone(),
+        lost: finding.harm == Harm::Loss,
+    }
+}
+
+fn lost(head: &str, what: String) -> Wrong {
+    Wrong { place: format!("head {head}"), offset: 0, what, lost: true }
+}
+
+/// An error and its causes.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut all: Vec<String> = causes.map(ToString::to_string).collect();
+    all.dedup();
+    all.join(": ")
+}
+
+fn tell(report: Report, wrong: Vec<Wrong>, reached: u64, buckets: u64, out: &mut Out) -> anyhow::Result<()> {
+    for one in &wrong {
+        out.line(one, |Wrong { place, offset, what, lost }| {
+            let harm = if *lost { "LOST" } else { "repairable" };
+            format!("{harm}  {place}, byte {offset}: {what}")
+        })?;
+    }
+    let checked = Checked {
+        wrong: wrong.len() as u64,
+        segments: report.segments,
+        blocks: report.blocks,
+        bytes: report.bytes,
+        heads: report.heads,
+        reached,
+        buckets,
+        repaired: report.repaired.len() as u64,
+    };
+    out.one(&checked, |checked| {
+        vec![
+            ("wrong", checked.wrong.to_string()),
+            ("segments", checked.segments.to_string()),
+            ("blocks", checked.blocks.to_string()),
+            ("size", bytes(checked.bytes)),
+            ("heads", checked.heads.to_string()),
+            ("reached", checked.reached.to_string()),
+            ("buckets", checked.buckets.to_string()),
+            ("repaired", checked.repaired.to_string()),
+        ]
+    })?;
+    out.flush()?;
+    match wrong.len() {
+        0 => Ok(()),
+        1 => bail!("one thing is wrong"),
+        many => bail!("{many} things are wrong"),
+    }
+}
