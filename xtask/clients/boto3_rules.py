@@ -242,7 +242,7 @@ def what_is_public_needs_no_signature():
 def what_is_not_there_says_so():
     """Headers that change the meaning are refused while they are not supported, never ignored."""
     where = {"Bucket": BUCKET, "Key": "refused", "Body": b"x"}
-    refused("NotImplemented", 501, s3.put_object, **where, ServerSideEncryption="AES256")
+    refused("NotImplemented", 501, s3.put_object, **where, StorageClass="GLACIER")
     refused("InvalidRequest", 400, s3.put_object, **where, ObjectLockLegalHoldStatus="ON")
     refused("404", 404, s3.head_object, Bucket=BUCKET, Key="refused")
     s3.put_object(**where | {"Key": "private"}, ACL="private")

@@ -73,9 +73,12 @@ impl Disk {
 async fn read(disk: &Arc<Disk>, body: &Body, range: Range<u64>) -> Result<Vec<u8>, ObjectError> {
     let budget = Budget::new(BudgetOptions::default());
     let first = budget.enter(LEAF_SIZE).await.unwrap();
-    let pieces: Vec<Bytes> =
-        read_within(disk.clone(), body.clone(), range, budget, first)?.try_collect().await?;
-    Ok(pieces.concat())
+    let mut reader = read_within(disk.clone(), body.clone(), range, budget, first)?;
+    let mut read = Vec::new();
+    while let Some(piece) = reader.try_next().await? {
+        read.extend_from_slice(&piece);
+    }
+    Ok(read)
 }
 
 /// A body of such parts, and its bytes.
