@@ -35,7 +35,7 @@ async fn a_read_error_midway_ends_the_connection() {
             }
         }
     }
-    assert!(broken >= 4, "{broken} broken, {refused} refused");
+    assert!(broken >= 1 && refused >= 1, "{broken} broken, {refused} refused");
 }
 
 #[tokio::test]
