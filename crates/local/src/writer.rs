@@ -133,17 +133,20 @@ impl Writer {
             match chore {
                 Chore::Rotate(reply) => {
                     self.rotate();
+                    self.publish_counts();
                     self.indexer.reply(reply);
                 }
                 Chore::Remove(reply) => match self.remove_retired() {
-                    Ok(segments) => self.indexer.remove(segments, reply),
+                    Ok(segments) => {
+                        self.publish_counts();
+                        self.indexer.remove(segments, reply);
+                    }
                     Err(error) => {
                         let failure = self.fail(error);
                         let _ = reply.send(Err(failure.to_store_error()));
                     }
                 },
             }
-            self.publish_counts();
         }
     }
 
