@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carob_audit::{AuditLog, Deed};
-use carob_bucket::{Budget, Collector, CollectorFigures, Space};
+use carob_bucket::{Budget, CacheFigures, Collector, CollectorFigures, Space};
 use carob_http::{Connections, Figure, FigureKind, Metrics, Readiness, Served};
 use carob_local::{LocalStats, LocalStore};
 use carob_s3::{Exchange, Observer};
@@ -78,19 +78,18 @@ pub(crate) fn show_load(metrics: &Metrics, connections: &Connections, bodies: &B
 
 /// What the store says of itself.
 pub(crate) fn show_store(metrics: &Metrics, store: &Arc<LocalStore>) {
+    let flushes = metrics.clone();
+    store.on_flush(move |time| flushes.store_flushed(time));
     let of_store = |name, help, kind, value: fn(&LocalStats) -> u64| {
         let store = Arc::clone(store);
         let value = Box::new(move || Some(value(&store.stats())));
         metrics.show(Figure { name, help, kind, value });
     };
-    use FigureKind::{Counter, Gauge};
+    use FigureKind::Gauge;
     of_store("carob_store_segments", "Segment files.", Gauge, |stats| stats.segments.into());
     of_store("carob_store_bytes", "Bytes in segment files.", Gauge, |stats| stats.bytes);
     of_store("carob_store_blocks", "Different blocks held.", Gauge, |stats| stats.blocks);
     of_store("carob_store_heads", "Heads.", Gauge, |stats| stats.heads);
-    of_store("carob_store_flushes", "Flushes of segment files since the start.", Counter, |stats| {
-        stats.flushes
-    });
 }
 
 /// What the buckets do.
@@ -98,8 +97,17 @@ pub(crate) fn show_space(metrics: &Metrics, space: &Space) {
     let groups = metrics.clone();
     space.on_group(move |operations, time| groups.group_committed(operations, time));
     let space = space.clone();
-    let help = "Memory taken by decoded index nodes.";
-    metrics.show(gauge("carob_index_cache_bytes", help, move || space.cache_memory()));
+    let of_cache = |name, help, kind, value: fn(&CacheFigures) -> u64| {
+        let space = space.clone();
+        metrics.show(Figure { name, help, kind, value: Box::new(move || Some(value(&space.node_cache()))) });
+    };
+    use FigureKind::{Counter, Gauge};
+    let memory = "Memory taken by decoded index nodes.";
+    of_cache("carob_index_cache_bytes", memory, Gauge, |cache| cache.memory);
+    let hits = "Index nodes that were at hand decoded.";
+    of_cache("carob_index_cache_hits", hits, Counter, |cache| cache.hits);
+    let misses = "Index nodes that had to be read from the store.";
+    of_cache("carob_index_cache_misses", misses, Counter, |cache| cache.misses);
 }
 
 /// What collections came to.

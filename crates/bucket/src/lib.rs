@@ -84,6 +84,7 @@ pub use carob_commit::{
     PartState, Question, Record, Retention, RetentionMode, RetentionPeriod, Scheme, SealedBody,
     UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName, Versioning,
 };
+pub use carob_index::CacheFigures;
 pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, DataKey, Share};
 pub use changes::{Changes, KeyChange, Portion};
 pub use collect::{CollectOptions, Collected, CollectedBucket};

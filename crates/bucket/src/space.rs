@@ -8,7 +8,7 @@ use std::time::Duration;
 use carob_block::{Cid, HeadSwap, Store, StoreError};
 use carob_commit::{BucketId, Commit, Config, Genesis, Unsigned, uploads_head};
 use carob_identity::{Clock, Did, Entropy, HybridClock, Signer, Timestamp};
-use carob_index::{NodeCache, Params, Salt, Tree};
+use carob_index::{CacheFigures, NodeCache, Params, Salt, Tree};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use tokio::sync::mpsc;
@@ -115,9 +115,9 @@ impl Space {
         _ = self.inner.on_group.set(Box::new(hear));
     }
 
-    /// Bytes of memory that decoded tree nodes take.
-    pub fn cache_memory(&self) -> u64 {
-        self.inner.nodes.memory()
+    /// What the cache of decoded tree nodes takes, and of how much use it was.
+    pub fn node_cache(&self) -> CacheFigures {
+        self.inner.nodes.figures()
     }
 
     /// Makes an empty bucket; durable when it returns.

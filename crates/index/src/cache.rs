@@ -22,6 +22,17 @@ pub struct NodeCache {
     cache: Cache<Digest, Cached, ByMemory>,
 }
 
+/// What a [`NodeCache`] counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheFigures {
+    /// Bytes of memory that the cached nodes take.
+    pub memory: u64,
+    /// How often a node was there, since the cache was made.
+    pub hits: u64,
+    /// How often it had to be read from the store.
+    pub misses: u64,
+}
+
 #[derive(Debug, Clone)]
 enum Cached {
     Node(Arc<Node>),
@@ -54,9 +65,9 @@ impl NodeCache {
         Self { cache: Cache::with_weighter(items, max_bytes, ByMemory) }
     }
 
-    /// Bytes of memory that the cached nodes take.
-    pub fn memory(&self) -> u64 {
-        self.cache.weight()
+    /// What it holds, and of how much use it was so far.
+    pub fn figures(&self) -> CacheFigures {
+        CacheFigures { memory: self.cache.weight(), hits: self.cache.hits(), misses: self.cache.misses() }
     }
 
     pub(crate) fn insert_node(&self, digest: Digest, node: Arc<Node>) {

@@ -77,7 +77,7 @@ mod tree;
 mod walk;
 
 pub use build::Builder;
-pub use cache::NodeCache;
+pub use cache::{CacheFigures, NodeCache};
 pub use cursor::Cursor;
 pub use diff::{Change, Diff};
 pub use edit::Edited;

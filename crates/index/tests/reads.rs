@@ -161,7 +161,7 @@ fn a_cache_keeps_to_its_bound() {
         let model = numbered(0..10_000);
         let tree = bench.build(&model);
         assert_eq!(contents(&tree).await, model);
-        let memory = bench.cache.memory();
+        let memory = bench.cache.figures().memory;
         assert!((64 << 10..=256 << 10).contains(&memory), "{memory}");
     });
 }

@@ -41,6 +41,7 @@ mod disk;
 mod error;
 mod extents;
 mod failure;
+mod flushes;
 mod format;
 mod gone;
 mod group;

@@ -3,11 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use carob_block::Block;
 use carob_car::Frame;
 
 use crate::disk::{Disk, DiskFile};
+use crate::flushes::Flushes;
 use crate::index::{Key, Place};
 use crate::record::{HeadRecord, LogId, Position, Removal, Swap};
 use crate::segment;
@@ -36,7 +38,7 @@ pub(crate) struct Log {
     staged: Vec<u8>,
     /// Bytes in all segments before the open one.
     sealed_bytes: u64,
-    flushes: u64,
+    flushes: Arc<Flushes>,
     /// The blocks of the last segment; none if it has its index.
     entries: Option<Vec<Entry>>,
     sealed: Vec<Sealed>,
@@ -79,7 +81,19 @@ impl Log {
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, id: LogId, size: u32, end: LogEnd) -> Self {
         let LogEnd { durable, tail, sealed_bytes, entries } = end;
         let (staged, sealed) = (Vec::new(), Vec::new());
-        Self { disk, dir, id, size, durable, tail, staged, sealed_bytes, flushes: 0, entries, sealed }
+        Self {
+            disk,
+            dir,
+            id,
+            size,
+            durable,
+            tail,
+            staged,
+            sealed_bytes,
+            flushes: Arc::default(),
+            entries,
+            sealed,
+        }
     }
 
     /// How many segments were begun, those of earlier times included.
@@ -107,9 +121,9 @@ impl Log {
         self.tail.as_ref().map_or(0, |tail| tail.end.saturating_sub(self.durable.offset))
     }
 
-    /// How many flushes of file contents were asked for.
-    pub(crate) fn flushes(&self) -> u64 {
-        self.flushes
+    /// Counts the flushes, for as long as anybody cares.
+    pub(crate) fn flushes(&self) -> Arc<Flushes> {
+        Arc::clone(&self.flushes)
     }
 
     /// Adds a block's frame to what the next [`Log::write`] writes. Returns where its data will be.
@@ -156,8 +170,10 @@ impl Log {
         let Some(tail) = self.tail.as_ref().filter(|tail| tail.end != self.durable.offset) else {
             return Ok(());
         };
-        self.flushes += 1;
-        tail.file.flush()?;
+        let begun = Instant::now();
+        let flushed = tail.file.flush();
+        self.flushes.ended(begun.elapsed());
+        flushed?;
         self.durable.offset = tail.end;
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use carob_block::{Cid, HeadSwap, Heads, Session, Store, StoreError};
@@ -13,6 +14,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::disk::{Disk, DiskLock};
 use crate::error::LocalError;
+use crate::flushes::Flushes;
 use crate::format;
 use crate::group;
 use crate::index::Index;
@@ -85,6 +87,7 @@ pub(crate) struct Shared {
     pub(crate) pins: Pins,
     pub(crate) queue: Queue,
     pub(crate) counts: Counts,
+    pub(crate) flushes: Arc<Flushes>,
     /// Whether a collection is under way.
     pub(crate) collecting: AtomicBool,
     pub(crate) segment_size: u32,
@@ -98,14 +101,12 @@ pub(crate) struct Shared {
 pub(crate) struct Counts {
     segments: AtomicU32,
     bytes: AtomicU64,
-    flushes: AtomicU64,
 }
 
 impl Counts {
-    pub(crate) fn publish(&self, segments: u32, bytes: u64, flushes: u64) {
+    pub(crate) fn publish(&self, segments: u32, bytes: u64) {
         self.segments.store(segments, Ordering::Relaxed);
         self.bytes.store(bytes, Ordering::Relaxed);
-        self.flushes.store(flushes, Ordering::Relaxed);
     }
 }
 
@@ -150,6 +151,7 @@ impl LocalStore {
             space: Space::new(Arc::clone(&disk), dir.clone(), size),
             queue: Queue::new(),
             counts: Counts::default(),
+            flushes: log.flushes(),
             heads: RwLock::new(heads),
             segments: Segments::new(Arc::clone(&disk), segments.clone(), log_id, extents),
         });
@@ -178,15 +180,20 @@ impl LocalStore {
         }
     }
 
+    /// Has `hear` told how long each flush of file contents took. For metrics; the first to ask is told.
+    pub fn on_flush(&self, hear: impl Fn(Duration) + Send + Sync + 'static) {
+        self.shared.flushes.hear(Box::new(hear));
+    }
+
     /// Counts what the store holds.
     pub fn stats(&self) -> LocalStats {
-        let Shared { counts, index, heads, .. } = &*self.shared;
+        let Shared { counts, flushes, index, heads, .. } = &*self.shared;
         LocalStats {
             segments: counts.segments.load(Ordering::Relaxed),
             bytes: counts.bytes.load(Ordering::Relaxed),
             blocks: index.len(),
             heads: heads.read().len() as u64,
-            flushes: counts.flushes.load(Ordering::Relaxed),
+            flushes: flushes.count(),
         }
     }
 

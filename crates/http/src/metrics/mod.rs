@@ -65,6 +65,7 @@ struct State {
     sent: Counter<u64, AtomicU64>,
     group_operations: Histogram,
     group_seconds: Histogram,
+    flush_seconds: Histogram,
     store_seconds: Family<OutcomeLabel, Histogram, fn() -> Histogram>,
 }
 
@@ -117,6 +118,7 @@ impl Metrics {
             sent: Counter::default(),
             group_operations: Histogram::new(SIZES),
             group_seconds: seconds(),
+            flush_seconds: seconds(),
             store_seconds: Family::new_with_constructor(seconds),
         };
         state.register(version);
@@ -155,6 +157,11 @@ impl Metrics {
     pub fn group_committed(&self, operations: usize, time: Duration) {
         self.0.group_operations.observe(operations as f64);
         self.0.group_seconds.observe(time.as_secs_f64());
+    }
+
+    /// The store flushed what it wrote.
+    pub fn store_flushed(&self, time: Duration) {
+        self.0.flush_seconds.observe(time.as_secs_f64());
     }
 
     /// The store answered a commit.
@@ -196,6 +203,8 @@ impl State {
         registry.register("carob_group_duration_seconds", group, self.group_seconds.clone());
         let store = "Time that the store took for a commit: waiting, writing, flushing";
         registry.register("carob_store_commit_duration_seconds", store, self.store_seconds.clone());
+        let flush = "Time that one flush of a segment file took";
+        registry.register("carob_store_flush_duration_seconds", flush, self.flush_seconds.clone());
         registry.register_collector(Box::new(figures.clone()));
     }
 }
