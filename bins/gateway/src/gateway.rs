@@ -297,7 +297,7 @@ fn create_private(dir: &Path) -> anyhow::Result<()> {
 
 fn open_audit(dir: &Path, bytes: u64) -> anyhow::Result<Arc<AuditLog>> {
     create_private(dir)?;
-    AuditLog::open(dir, bytes).map(Arc::new).context("the audit log; move it away to begin another")
+    AuditLog::open(dir, bytes).map(Arc::new).context("the audit log")
 }
 
 /// Says how much the store holds, whenever it is asked.

@@ -79,48 +79,69 @@ pub struct Chain {
 /// # Errors
 /// [`AuditError::Broken`] for the first line that does not fit, or is not whole; [`AuditError::Io`].
 pub fn verify(path: &Path, before: Option<&Link>) -> Result<Chain, AuditError> {
-    let mut reader = BufReader::new(File::open(path).map_err(AuditError::io(path))?);
-    let mut chain: Option<Chain> = None;
-    let mut lines = 0;
-    while let Some(line) = next_line(&mut reader, path, lines + 1)? {
-        lines += 1;
-        let broken = |reason: String| AuditError::Broken { path: path.to_owned(), line: lines, reason };
-        let place: Place = serde_json::from_slice(&line)
-            .map_err(|error| broken(format!("not a line of this log: {error}")))?;
-        let mut prev = [0; 32];
-        hex::decode_to_slice(&place.prev, &mut prev).map_err(|_| broken("its prev is no hash".to_owned()))?;
-        let said = Link { number: place.n.wrapping_sub(1), hash: prev };
-        let expected = chain.as_ref().map(|chain| &chain.last).or(before);
-        if let Some(expected) = expected.filter(|expected| **expected != said) {
-            return Err(broken(match said.number == expected.number {
-                true => "the line before is not the one that it names".to_owned(),
-                false => format!("it is number {}, and {} was to come", place.n, expected.number + 1),
-            }));
-        }
-        let last = Link::of(place.n, &line);
-        match &mut chain {
-            Some(chain) => (chain.lines, chain.last) = (lines, last),
-            None => chain = Some(Chain { lines, first: said, last }),
-        }
-    }
-    let empty = || {
-        let before = before.cloned().unwrap_or_default();
-        Chain { lines: 0, first: before.clone(), last: before }
-    };
-    Ok(chain.unwrap_or_else(empty))
+    let Followed { chain, broken, .. } = follow(path, before)?;
+    broken.map_or(Ok(chain), Err)
 }
 
-/// A line without its end.
-fn next_line(reader: &mut impl BufRead, path: &Path, line: u64) -> Result<Option<Vec<u8>>, AuditError> {
-    let mut bytes = Vec::new();
-    let mut limited = io::Read::take(reader, MAX_LINE);
-    limited.read_until(b'\n', &mut bytes).map_err(AuditError::io(path))?;
-    match bytes.pop() {
-        None => Ok(None),
-        Some(b'\n') => Ok(Some(bytes)),
-        Some(_) => {
-            let reason = "it is not whole".to_owned();
-            Err(AuditError::Broken { path: path.to_owned(), line, reason })
-        }
+/// How far the lines of a file hang together.
+pub(crate) struct Followed {
+    /// Those that do.
+    pub(crate) chain: Chain,
+    /// Their length together.
+    pub(crate) bytes: u64,
+    /// What is wrong with the one behind them, if there is one.
+    pub(crate) broken: Option<AuditError>,
+}
+
+/// Reads a file as far as its lines hang together.
+pub(crate) fn follow(path: &Path, before: Option<&Link>) -> Result<Followed, AuditError> {
+    let mut reader = BufReader::new(File::open(path).map_err(AuditError::io(path))?);
+    let start = before.cloned().unwrap_or_default();
+    let mut chain = Chain { lines: 0, first: start.clone(), last: start };
+    let mut bytes = 0;
+    while let Some(line) = next_line(&mut reader).map_err(AuditError::io(path))? {
+        let expected = if chain.lines > 0 { Some(&chain.last) } else { before };
+        let (said, last) = match line.and_then(|line| link(&line, expected).map(|links| (line, links))) {
+            Ok((line, links)) => {
+                bytes += line.len() as u64 + 1;
+                links
+            }
+            Err(reason) => {
+                let broken = AuditError::Broken { path: path.to_owned(), line: chain.lines + 1, reason };
+                return Ok(Followed { chain, bytes, broken: Some(broken) });
+            }
+        };
+        let first = if chain.lines > 0 { chain.first } else { said };
+        chain = Chain { lines: chain.lines + 1, first, last };
     }
+    Ok(Followed { chain, bytes, broken: None })
+}
+
+/// Where a line says that it goes on from, which must be as `expected`, and its own place.
+fn link(line: &[u8], expected: Option<&Link>) -> Result<(Link, Link), String> {
+    let place: Place =
+        serde_json::from_slice(line).map_err(|error| format!("not a line of this log: {error}"))?;
+    let mut prev = [0; 32];
+    hex::decode_to_slice(&place.prev, &mut prev).map_err(|_| "its prev is no hash".to_owned())?;
+    let said = Link { number: place.n.wrapping_sub(1), hash: prev };
+    match expected {
+        Some(expected) if *expected != said && said.number == expected.number => {
+            Err("the line before is not the one that it names".to_owned())
+        }
+        Some(expected) if *expected != said => {
+            Err(format!("it is number {}, and {} was to come", place.n, expected.number + 1))
+        }
+        _ => Ok((said, Link::of(place.n, line))),
+    }
+}
+
+/// A line without its end, or what is wrong with it; `None` at the end of the file.
+fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Result<Vec<u8>, String>>> {
+    let mut bytes = Vec::new();
+    io::Read::take(reader, MAX_LINE).read_until(b'\n', &mut bytes)?;
+    Ok(match bytes.pop() {
+        None => None,
+        Some(b'\n') => Some(Ok(bytes)),
+        Some(_) => Some(Err("it is not whole".to_owned())),
+    })
 }

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::chain::{AuditError, Link, Place, verify};
+use crate::chain::{AuditError, Followed, Link, Place, follow};
 use crate::deed::Deed;
 
 /// The file that is written to; full ones are called `audit-<number of their first line>.jsonl`.
@@ -36,11 +36,11 @@ pub struct AuditLog {
 
 impl AuditLog {
     /// Opens the log in a directory, where it goes on, or begins it. A last line that is not whole, since the power
-    /// went while it was written, is cut off, and the log says so. Files of more than `max_bytes` are followed by
-    /// another.
+    /// went while it was written, is cut off; lines of the newest file that do not hang together, with those behind
+    /// them, are moved to a file of their own. The log says so. Files of more than `max_bytes` are followed by another.
     ///
     /// # Errors
-    /// [`AuditError`], also if the newest file's chain is broken.
+    /// [`AuditError`].
     pub fn open(dir: &Path, max_bytes: u64) -> Result<Self, AuditError> {
         let mut writer = Writer::open(dir, max_bytes)?;
         let lost = Arc::new(AtomicU64::new(0));
@@ -98,6 +98,14 @@ struct CutOff {
     cut_off_bytes: u64,
 }
 
+/// Lines that were altered, or that a power cut left in disorder.
+#[derive(Serialize)]
+struct SetAside {
+    /// The file that holds them now.
+    set_aside: String,
+    reason: String,
+}
+
 struct Writer {
     dir: PathBuf,
     path: PathBuf,
@@ -107,7 +115,8 @@ struct Writer {
     last: Link,
     /// Of the first line in the file.
     first: u64,
-    unsynced: bool,
+    /// When the first line was written that may not be on the disk for good.
+    unsynced: Option<Instant>,
 }
 
 impl Writer {
@@ -119,22 +128,37 @@ impl Writer {
         if file.metadata().map_err(AuditError::io(&path))?.len() == 0
             && let Some(older) = newest_full(dir)?
         {
-            before = Some(verify(&older, None)?.last);
+            let Followed { chain, broken, .. } = follow(&older, None)?;
+            if let Some(broken) = broken {
+                tracing::error!(%broken, "lines of an older file of the audit log were altered or torn");
+            }
+            before = Some(chain.last);
         }
-        let chain = verify(&path, before.as_ref())?;
+        let Followed { chain, bytes: sound, broken } = follow(&path, before.as_ref())?;
+        let aside =
+            broken.map(|broken| set_aside(dir, &mut file, sound, &chain.last, &broken)).transpose()?;
         let bytes = file.seek(SeekFrom::End(0)).map_err(AuditError::io(&path))?;
         let first = chain.first.number + 1;
         let dir = dir.to_owned();
-        let mut writer = Self { dir, path, file, bytes, max_bytes, last: chain.last, first, unsynced: false };
+        let mut writer = Self { dir, path, file, bytes, max_bytes, last: chain.last, first, unsynced: None };
         if cut_off > 0 {
             writer.write(OffsetDateTime::now_utc(), &CutOff { cut_off_bytes: cut_off })?;
+        }
+        if let Some(aside) = aside {
+            writer.write(OffsetDateTime::now_utc(), &aside)?;
         }
         Ok(writer)
     }
 
     fn run(&mut self, waiting: &Receiver<(OffsetDateTime, Deed)>, lost: &AtomicU64) {
         loop {
-            let written = match waiting.recv_timeout(SYNC_AFTER) {
+            let waited = self.unsynced.map_or(Duration::ZERO, |since| since.elapsed());
+            if waited >= SYNC_AFTER
+                && let Err(error) = self.sync()
+            {
+                tracing::error!(%error, "the audit log cannot be written");
+            }
+            let written = match waiting.recv_timeout(SYNC_AFTER.saturating_sub(waited)) {
                 Ok((when, deed)) => {
                     let missed = lost.swap(0, Ordering::Relaxed);
                     let told = if missed > 0 { self.write(when, &Lost { lost: missed }) } else { Ok(()) };
@@ -173,7 +197,7 @@ impl Writer {
         }
         self.bytes += line.len() as u64;
         self.last = next;
-        self.unsynced = true;
+        self.unsynced.get_or_insert_with(Instant::now);
         Ok(())
     }
 
@@ -187,7 +211,7 @@ impl Writer {
     }
 
     fn sync(&mut self) -> Result<(), AuditError> {
-        if std::mem::take(&mut self.unsynced) {
+        if self.unsynced.take().is_some() {
             self.file.sync_data().map_err(AuditError::io(&self.path))?;
         }
         Ok(())
@@ -217,6 +241,30 @@ fn cut_off_fragment(file: &mut File) -> std::io::Result<u64> {
         file.set_len(kept)?;
     }
     Ok(length - kept)
+}
+
+/// Moves what stands in the log behind its first `sound` bytes to a file of its own.
+fn set_aside(
+    dir: &Path,
+    file: &mut File,
+    sound: u64,
+    last: &Link,
+    broken: &AuditError,
+) -> Result<SetAside, AuditError> {
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let name = format!("broken-{:020}-{now}.jsonl", last.number + 1);
+    let path = dir.join(&name);
+    let mut moved = || {
+        let mut aside = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.seek(SeekFrom::Start(sound))?;
+        std::io::copy(file, &mut aside)?;
+        aside.sync_all()?;
+        File::open(dir)?.sync_all()?;
+        file.set_len(sound)
+    };
+    moved().map_err(AuditError::io(&path))?;
+    tracing::error!(%broken, file = name, "lines of the audit log were altered or torn: they are set aside");
+    Ok(SetAside { set_aside: name, reason: broken.to_string() })
 }
 
 /// The full file with the highest number.

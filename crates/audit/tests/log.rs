@@ -18,7 +18,7 @@ fn record(dir: &Path, max_bytes: u64, paths: &[&str]) {
 /// All files, oldest first.
 fn files(dir: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-    // `audit-0…` sorts before `audit.`.
+    // `audit-0…` sorts before `audit.`, and `broken-…` behind both.
     files.sort();
     files
 }
@@ -106,11 +106,35 @@ fn a_line_cut_by_a_crash_is_cut_off_and_told() {
 }
 
 #[test]
-fn a_log_that_was_touched_does_not_go_on_unnoticed() {
+fn lines_that_were_touched_are_set_aside_and_the_log_says_so() {
     let dir = tempfile::tempdir().unwrap();
-    record(dir.path(), 1 << 20, &["/a", "/b"]);
+    record(dir.path(), 1 << 20, &["/a", "/b", "/c"]);
     let path = dir.path().join(FILE);
     let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("/a", "/x")).unwrap();
-    assert!(matches!(AuditLog::open(dir.path(), 1 << 20), Err(AuditError::Broken { line: 2, .. })));
+    let touched = text.replace("/a", "/x");
+    fs::write(&path, &touched).unwrap();
+    record(dir.path(), 1 << 20, &["/d"]);
+    let chain = verify(&path, Some(&Link::default())).unwrap();
+    assert_eq!(chain.lines, 3, "the first, what became of the others, and a new one");
+    let aside = files(dir.path()).pop().unwrap();
+    let name = aside.file_name().unwrap().to_str().unwrap();
+    assert!(fs::read_to_string(&path).unwrap().contains(&format!("\"set_aside\":\"{name}\"")));
+    let (first, others) = touched.split_at(touched.find('\n').unwrap() + 1);
+    assert_eq!(fs::read_to_string(&aside).unwrap(), others);
+    assert!(fs::read_to_string(&path).unwrap().starts_with(first));
+}
+
+#[test]
+fn a_page_that_a_power_cut_lost_does_not_end_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths: Vec<String> = (0..40).map(|n| format!("/{n}")).collect();
+    record(dir.path(), 1 << 20, &paths.iter().map(String::as_str).collect::<Vec<_>>());
+    let path = dir.path().join(FILE);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[4096..8192].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    record(dir.path(), 1 << 20, &["/after"]);
+    let chain = verify(&path, Some(&Link::default())).unwrap();
+    assert!((3..40).contains(&chain.lines), "{} lines", chain.lines);
+    assert!(fs::read_to_string(&path).unwrap().contains("/after"));
 }
