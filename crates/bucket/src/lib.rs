@@ -85,7 +85,7 @@ pub use carob_commit::{
     UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName, Versioning,
 };
 pub use carob_index::CacheFigures;
-pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, DataKey, Share};
+pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, ChecksumHasher, DataKey, Share};
 pub use changes::{Changes, KeyChange, Portion};
 pub use collect::{CollectOptions, Collected, CollectedBucket};
 pub use collector::{Collector, CollectorFigures};

@@ -8,13 +8,13 @@ use crate::{Checksum, ChecksumAlgorithm};
 
 impl Checksum {
     /// The checksum of several pieces one after the other, from the checksum and the size of each. `None` for
-    /// algorithms that cannot tell (SHA-1, SHA-256), and where the pieces' algorithms differ.
+    /// algorithms that cannot tell ([`ChecksumAlgorithm::joins`]), and where the pieces' algorithms differ.
     pub fn of_joined(algorithm: ChecksumAlgorithm, pieces: &[(&Self, u64)]) -> Option<Self> {
         let crc = match algorithm {
             ChecksumAlgorithm::Crc32 => CrcAlgorithm::Crc32IsoHdlc,
             ChecksumAlgorithm::Crc32c => CrcAlgorithm::Crc32Iscsi,
             ChecksumAlgorithm::Crc64Nvme => CrcAlgorithm::Crc64Nvme,
-            ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => return None,
+            _ => return None,
         };
         let mut joined = crc_fast::checksum(crc, b"");
         for (piece, size) in pieces {

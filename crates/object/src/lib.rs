@@ -48,7 +48,7 @@ mod walk;
 mod writer;
 
 pub use budget::{Budget, BudgetOptions, Share};
-pub use checksum::{Checksum, ChecksumAlgorithm};
+pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumHasher};
 pub use combine::md5;
 pub use dag::DagBuilder;
 pub use error::ObjectError;

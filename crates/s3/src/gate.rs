@@ -18,6 +18,7 @@ use s3s::{Body, S3Request, S3Response, S3Result, s3_error};
 
 use crate::access::Signed;
 use crate::body;
+use crate::checksum;
 use crate::conditions::{self, Conditional, SourceConditional};
 use crate::context::RequestContext;
 use crate::error::{access_denied, internal, not_implemented, slow_down};
@@ -206,15 +207,6 @@ const SIGNATURE_PARAMETERS: [&str; 7] = [
     "X-Amz-Content-Sha256",
 ];
 
-const IGNORED_PARAMETERS: [&str; 6] = [
-    "x-amz-sdk-checksum-algorithm",
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-];
-
 /// Takes a presigned URL's signature out of the query, and with it the headers that a client moved there.
 ///
 /// Some SDKs put `x-amz-*` headers of the request they presign into the query, where S3 honours them like
@@ -233,7 +225,7 @@ fn strip_signature(uri: &Uri) -> S3Result<(Uri, Vec<(String, String)>)> {
             continue;
         }
         let lower = name.to_ascii_lowercase();
-        if IGNORED_PARAMETERS.contains(&lower.as_str()) {
+        if lower == "x-amz-sdk-checksum-algorithm" || checksum::is_header(&lower) {
             continue;
         }
         if lower.starts_with("x-amz-") {

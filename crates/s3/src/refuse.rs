@@ -74,7 +74,7 @@ mod tests {
         for name in [
             "x-amz-write-offset-bytes",
             "x-amz-copy-source",
-            "x-amz-checksum-md5",
+            "x-amz-checksum-md6",
             "x-amz-unheard-of",
             "x-carob-unheard-of",
         ] {

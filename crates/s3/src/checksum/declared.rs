@@ -107,7 +107,7 @@ impl Declared {
         trailers: Option<&TrailingHeaders>,
     ) -> S3Result<()> {
         let computed = hashing::of_document(self.algorithm(), document).await?;
-        self.verify_values(&computed.md5, computed.checksum.as_ref(), trailers)
+        self.verify_values(&computed.md5, Some(&computed.checksum), trailers)
     }
 
     fn verify_values(

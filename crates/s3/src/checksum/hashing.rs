@@ -2,11 +2,9 @@
 //! threads.
 
 use bytes::Bytes;
-use carob_bucket::{ByteStream, Checksum, ChecksumAlgorithm};
-use data_encoding::BASE64;
+use carob_bucket::{ByteStream, Checksum, ChecksumAlgorithm, ChecksumHasher};
 use futures::StreamExt;
-use s3s::checksum::ChecksumHasher;
-use s3s::{S3Result, dto};
+use s3s::S3Result;
 
 use crate::error::{from_bucket, internal};
 
@@ -17,7 +15,7 @@ const FEW: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Hashed {
     pub(super) md5: Vec<u8>,
-    pub(super) checksum: Option<Checksum>,
+    pub(super) checksum: Checksum,
 }
 
 /// Hashes a document.
@@ -25,59 +23,35 @@ pub(super) struct Hashed {
 /// # Errors
 /// InternalError, when the process is going down.
 pub(super) async fn of_document(algorithm: ChecksumAlgorithm, document: Bytes) -> S3Result<Hashed> {
-    let mut hasher = hasher(algorithm);
-    hasher.md5 = Some(Default::default());
-    let mut sums = update(hasher, document).await?.finalize();
-    let md5 = sums.checksum_md5.take().and_then(|text| BASE64.decode(text.as_bytes()).ok());
-    Ok(Hashed { md5: md5.unwrap_or_default(), checksum: value(algorithm, sums) })
+    let hashers = [ChecksumAlgorithm::Md5, algorithm].map(ChecksumHasher::new);
+    let [md5, checksum] = update(hashers, document).await?.map(ChecksumHasher::finish);
+    Ok(Hashed { md5: md5.value, checksum })
 }
 
 /// The checksum of a body that is read again.
 ///
 /// # Errors
 /// What the bucket says.
-pub(crate) async fn of_stream(
-    algorithm: ChecksumAlgorithm,
-    mut body: ByteStream,
-) -> S3Result<Option<Checksum>> {
-    let mut hasher = hasher(algorithm);
+pub(crate) async fn of_stream(algorithm: ChecksumAlgorithm, mut body: ByteStream) -> S3Result<Checksum> {
+    let mut hasher = [ChecksumHasher::new(algorithm)];
     while let Some(chunk) = body.next().await {
         hasher = update(hasher, chunk.map_err(from_bucket)?).await?;
     }
-    Ok(value(algorithm, hasher.finalize()))
+    let [checksum] = hasher.map(ChecksumHasher::finish);
+    Ok(checksum)
 }
 
-async fn update(mut hasher: ChecksumHasher, data: Bytes) -> S3Result<ChecksumHasher> {
-    if data.len() <= FEW {
-        hasher.update(&data);
-        return Ok(hasher);
-    }
+async fn update<const N: usize>(
+    mut hashers: [ChecksumHasher; N],
+    data: Bytes,
+) -> S3Result<[ChecksumHasher; N]> {
+    let few = data.len() <= FEW;
     let job = move || {
-        hasher.update(&data);
-        hasher
+        hashers.iter_mut().for_each(|hasher| hasher.update(&data));
+        hashers
     };
-    tokio::task::spawn_blocking(job).await.map_err(|error| internal(error.into()))
-}
-
-fn hasher(algorithm: ChecksumAlgorithm) -> ChecksumHasher {
-    let mut hasher = ChecksumHasher::default();
-    match algorithm {
-        ChecksumAlgorithm::Crc32 => hasher.crc32 = Some(Default::default()),
-        ChecksumAlgorithm::Crc32c => hasher.crc32c = Some(Default::default()),
-        ChecksumAlgorithm::Crc64Nvme => hasher.crc64nvme = Some(Default::default()),
-        ChecksumAlgorithm::Sha1 => hasher.sha1 = Some(Default::default()),
-        ChecksumAlgorithm::Sha256 => hasher.sha256 = Some(Default::default()),
+    if few {
+        return Ok(job());
     }
-    hasher
-}
-
-fn value(algorithm: ChecksumAlgorithm, sums: dto::Checksum) -> Option<Checksum> {
-    let text = match algorithm {
-        ChecksumAlgorithm::Crc32 => sums.checksum_crc32,
-        ChecksumAlgorithm::Crc32c => sums.checksum_crc32c,
-        ChecksumAlgorithm::Crc64Nvme => sums.checksum_crc64nvme,
-        ChecksumAlgorithm::Sha1 => sums.checksum_sha1,
-        ChecksumAlgorithm::Sha256 => sums.checksum_sha256,
-    };
-    Checksum::from_base64(algorithm, &text?)
+    tokio::task::spawn_blocking(job).await.map_err(|error| internal(error.into()))
 }

@@ -19,6 +19,11 @@ pub(crate) struct ChecksumFields {
     pub(crate) crc64nvme: Option<String>,
     pub(crate) sha1: Option<String>,
     pub(crate) sha256: Option<String>,
+    pub(crate) sha512: Option<String>,
+    pub(crate) md5: Option<String>,
+    pub(crate) xxhash64: Option<String>,
+    pub(crate) xxhash3: Option<String>,
+    pub(crate) xxhash128: Option<String>,
     /// What it is of; `None` if there is none.
     pub(crate) kind: Option<dto::ChecksumType>,
 }
@@ -34,6 +39,13 @@ impl ChecksumFields {
         Self { kind: Some(headers::checksum_type(record)), ..Self::text(checksum.algorithm, text) }
     }
 
+    /// That of an object in its attributes, where nothing says of how many parts it is composed.
+    pub(crate) fn attributes_of(record: &Record) -> Self {
+        let Some(checksum) = &record.checksum else { return Self::default() };
+        let kind = Some(headers::checksum_type(record));
+        Self { kind, ..Self::text(checksum.algorithm, checksum.to_base64()) }
+    }
+
     /// That of a part, if it has one.
     pub(crate) fn of_part(checksum: Option<&Checksum>) -> Self {
         checksum.map_or_else(Self::default, |sum| Self::text(sum.algorithm, sum.to_base64()))
@@ -47,6 +59,11 @@ impl ChecksumFields {
             ChecksumAlgorithm::Crc64Nvme => &mut fields.crc64nvme,
             ChecksumAlgorithm::Sha1 => &mut fields.sha1,
             ChecksumAlgorithm::Sha256 => &mut fields.sha256,
+            ChecksumAlgorithm::Sha512 => &mut fields.sha512,
+            ChecksumAlgorithm::Md5 => &mut fields.md5,
+            ChecksumAlgorithm::XxHash64 => &mut fields.xxhash64,
+            ChecksumAlgorithm::XxHash3 => &mut fields.xxhash3,
+            ChecksumAlgorithm::XxHash128 => &mut fields.xxhash128,
         };
         *field = Some(text);
         fields
@@ -71,6 +88,11 @@ macro_rules! shows_checksums {
                     checksum_crc64nvme: sums.crc64nvme,
                     checksum_sha1: sums.sha1,
                     checksum_sha256: sums.sha256,
+                    checksum_sha512: sums.sha512,
+                    checksum_md5: sums.md5,
+                    checksum_xxhash64: sums.xxhash64,
+                    checksum_xxhash3: sums.xxhash3,
+                    checksum_xxhash128: sums.xxhash128,
                     ..self
                 }
             }

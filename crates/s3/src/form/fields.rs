@@ -53,7 +53,7 @@ impl Form {
                     filename = disposition.file_name.map(text).transpose()?;
                 }
             }
-            let name = name.ok_or_else(malformed)?.to_ascii_lowercase();
+            let name = name.filter(|name| !name.is_empty()).ok_or_else(malformed)?.to_ascii_lowercase();
             if name == "file" {
                 let filename = filename.unwrap_or_default();
                 let filename = filename.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();

@@ -10,19 +10,16 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Iso8601;
 
+use crate::checksum;
+
 /// Fields that no condition needs to name: the form's own frame, and checksums, which allow nothing.
-const UNCONDITIONAL: [&str; 12] = [
+const UNCONDITIONAL: [&str; 7] = [
     "awsaccesskeyid",
     "file",
     "policy",
     "signature",
     "x-amz-signature",
     "x-amz-checksum-algorithm",
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
     "x-amz-checksum-type",
 ];
 
@@ -153,7 +150,9 @@ impl Policy {
             }
         }
         let named = |field: &str| self.conditions.iter().any(|condition| condition.field == field);
-        let free = |field: &str| UNCONDITIONAL.contains(&field) || field.starts_with("x-ignore-");
+        let free = |field: &str| {
+            UNCONDITIONAL.contains(&field) || checksum::is_header(field) || field.starts_with("x-ignore-")
+        };
         let mut given = fields.keys().map(String::as_str).chain(["bucket"]);
         match given.find(|field| !free(field) && !named(field)) {
             Some(field) => Err(denied(&format!("Extra input fields: {field}"))),

@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::Tagging;
 use s3s::service::S3Service;
 use s3s::xml::{Deserialize, Deserializer};
@@ -27,6 +27,9 @@ use crate::error::{internal, malformed_xml, method_not_allowed};
 use crate::gate;
 use crate::host::Domains;
 use crate::tags::{self, Tagged};
+
+/// What stands in a location as it is; a slash in a key does not.
+const LOCATION: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Takes forms.
 #[derive(Clone)]
@@ -114,7 +117,7 @@ impl FormUploads {
         }
 
         let wish = Wish::of(&fields);
-        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let encoded = |text: &str| utf8_percent_encode(text, LOCATION).to_string();
         let path = match place.in_path {
             true => format!("/{}/{}", encoded(&bucket), encoded(&key)),
             false => format!("/{}", encoded(&key)),

@@ -122,7 +122,7 @@ impl Copy {
             };
             begin_long_work(extensions);
             if let Some((algorithm, body)) = body {
-                options.checksum = checksum::of_stream(algorithm, body).await?;
+                options.checksum = Some(checksum::of_stream(algorithm, body).await?);
             }
             bucket.copy(&source, key, options).await
         } else {

@@ -92,10 +92,11 @@ fn check_configuration(configuration: Option<&CreateBucketConfiguration>, region
             "The unspecified location constraint is incompatible for the region specific endpoint this request was \
              sent to."
         )),
+        // Amazon S3 refuses to hear its first region named; MinIO's clients name it.
+        Some(asked) if asked == region => Ok(()),
         Some(FIRST_REGION) => {
             Err(s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid"))
         }
-        Some(asked) if asked == region => Ok(()),
         Some(asked) => Err(s3_error!(
             IllegalLocationConstraintException,
             "The {asked} location constraint is incompatible for the region specific endpoint this request was sent \

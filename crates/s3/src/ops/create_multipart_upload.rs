@@ -58,15 +58,14 @@ fn announced(
     let kind = match (kind.map(|kind| kind.as_str().to_ascii_uppercase()).as_deref(), algorithm) {
         (None, ChecksumAlgorithm::Crc64Nvme) => ChecksumType::FullObject,
         (None, _) => ChecksumType::Composite,
-        (Some("FULL_OBJECT"), ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256)
-        | (Some("COMPOSITE"), ChecksumAlgorithm::Crc64Nvme) => {
+        (Some("FULL_OBJECT"), algorithm) if algorithm.joins() => ChecksumType::FullObject,
+        (Some(kind @ "FULL_OBJECT"), _) | (Some(kind @ "COMPOSITE"), ChecksumAlgorithm::Crc64Nvme) => {
             return Err(s3_error!(
                 InvalidRequest,
-                "The checksum type cannot be used with the {} checksum algorithm.",
+                "The {kind} checksum type cannot be used with the {} checksum algorithm.",
                 algorithm.as_str().to_ascii_lowercase()
             ));
         }
-        (Some("FULL_OBJECT"), _) => ChecksumType::FullObject,
         (Some("COMPOSITE"), _) => ChecksumType::Composite,
         (Some(_), _) => {
             return Err(s3_error!(InvalidRequest, "Value for x-amz-checksum-type header is invalid."));
@@ -104,7 +103,9 @@ mod tests {
             (Some("SHA256"), Some("COMPOSITE"), ok("SHA256 COMPOSITE")),
             (Some("SHA256"), Some("HALF"), refused()),
             (Some("ROT13"), None, refused()),
-            (Some("SHA512"), None, Err("NotImplemented".to_owned())),
+            (Some("SHA512"), None, ok("SHA512 COMPOSITE")),
+            (Some("XXHASH3"), Some("FULL_OBJECT"), refused()),
+            (Some("MD5"), Some("COMPOSITE"), ok("MD5 COMPOSITE")),
         ] {
             assert_eq!(outcome(name, kind), expected, "{name:?} {kind:?}");
         }

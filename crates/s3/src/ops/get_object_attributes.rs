@@ -50,7 +50,7 @@ pub(crate) async fn run(
     let output = GetObjectAttributesOutput {
         e_tag: wants("ETag").then(|| headers::etag(record)),
         checksum: (wants("Checksum") && record.checksum.is_some())
-            .then(|| Checksum::default().with_checksums(ChecksumFields::of(record))),
+            .then(|| Checksum::default().with_checksums(ChecksumFields::attributes_of(record))),
         object_parts,
         object_size: wants("ObjectSize").then(|| headers::size(record.size)),
         storage_class: wants("StorageClass")

@@ -38,19 +38,15 @@ pub(super) fn algorithm(checksum: ChecksumAlgorithm) -> dto::ChecksumAlgorithm {
 /// Reads the name of an algorithm.
 ///
 /// # Errors
-/// NotImplemented for Amazon's other ones, InvalidRequest for what is none.
+/// InvalidRequest for what is none.
 pub(super) fn named_algorithm(name: &str) -> S3Result<ChecksumAlgorithm> {
-    const OTHERS: [&str; 5] = ["MD5", "SHA512", "XXHASH3", "XXHASH64", "XXHASH128"];
-    let name = name.to_ascii_uppercase();
-    match ChecksumAlgorithm::from_name(&name) {
-        Some(algorithm) => Ok(algorithm),
-        None if OTHERS.contains(&&*name) => Err(crate::error::not_implemented("x-amz-checksum-algorithm")),
-        None => Err(s3_error!(
+    ChecksumAlgorithm::from_name(&name.to_ascii_uppercase()).ok_or_else(|| {
+        s3_error!(
             InvalidRequest,
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, \
-             CRC32C, CRC64NVME, SHA1, SHA256]"
-        )),
-    }
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [{}]",
+            ChecksumAlgorithm::ALL.map(ChecksumAlgorithm::as_str).join(", ")
+        )
+    })
 }
 
 /// A part's checksum as a completion lists it, of one algorithm.
@@ -68,6 +64,11 @@ pub(super) fn claimed(
         ChecksumAlgorithm::Crc64Nvme => &part.checksum_crc64nvme,
         ChecksumAlgorithm::Sha1 => &part.checksum_sha1,
         ChecksumAlgorithm::Sha256 => &part.checksum_sha256,
+        ChecksumAlgorithm::Sha512 => &part.checksum_sha512,
+        ChecksumAlgorithm::Md5 => &part.checksum_md5,
+        ChecksumAlgorithm::XxHash64 => &part.checksum_xxhash64,
+        ChecksumAlgorithm::XxHash3 => &part.checksum_xxhash3,
+        ChecksumAlgorithm::XxHash128 => &part.checksum_xxhash128,
     };
     let Some(text) = text else { return Ok(None) };
     let checksum = Checksum::from_base64(algorithm, text);

@@ -174,9 +174,10 @@ async fn checksums_in_trailers_are_verified() {
     }
 }
 
-fn checksums(body: &[u8]) -> [(&'static str, String); 5] {
+fn checksums(body: &[u8]) -> [(&'static str, String); 10] {
     use crc_fast::CrcAlgorithm::{Crc32Iscsi, Crc32IsoHdlc, Crc64Nvme};
     use sha1::Digest;
+    use xxhash_rust::{xxh3::xxh3_64, xxh3::xxh3_128, xxh64::xxh64};
     let crc = |algorithm| crc_fast::checksum(algorithm, body).to_be_bytes();
     [
         ("x-amz-checksum-crc32", base64(&crc(Crc32IsoHdlc)[4..])),
@@ -184,6 +185,11 @@ fn checksums(body: &[u8]) -> [(&'static str, String); 5] {
         ("x-amz-checksum-crc64nvme", base64(&crc(Crc64Nvme))),
         ("x-amz-checksum-sha1", base64(&sha1::Sha1::digest(body))),
         ("x-amz-checksum-sha256", base64(&sha2::Sha256::digest(body))),
+        ("x-amz-checksum-sha512", base64(&sha2::Sha512::digest(body))),
+        ("x-amz-checksum-md5", base64(&md5::Md5::digest(body))),
+        ("x-amz-checksum-xxhash64", base64(&xxh64(body, 0).to_be_bytes())),
+        ("x-amz-checksum-xxhash3", base64(&xxh3_64(body).to_be_bytes())),
+        ("x-amz-checksum-xxhash128", base64(&xxh3_128(body).to_be_bytes())),
     ]
 }
 
