@@ -27,6 +27,7 @@ pub(crate) struct RequestContext {
     rate_limited: AtomicBool,
     counted: AtomicBool,
     decision: OnceLock<String>,
+    acl_required: AtomicBool,
     received: AtomicU64,
     body_error: Mutex<Option<S3Error>>,
     long_work: Notify,
@@ -49,6 +50,7 @@ impl RequestContext {
             rate_limited: AtomicBool::new(false),
             counted: AtomicBool::new(false),
             decision: OnceLock::new(),
+            acl_required: AtomicBool::new(false),
             received: AtomicU64::new(0),
             body_error: Mutex::new(None),
             long_work: Notify::new(),
@@ -134,6 +136,15 @@ impl RequestContext {
     /// Why the request was let in or not, for the log.
     pub(crate) fn decision(&self) -> Option<&str> {
         self.decision.get().map(String::as_str)
+    }
+
+    /// Told when an access control list alone let the request in.
+    pub(crate) fn set_acl_required(&self) {
+        self.acl_required.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn acl_required(&self) -> bool {
+        self.acl_required.load(Ordering::Relaxed)
     }
 
     pub(crate) fn add_received(&self, bytes: usize) {

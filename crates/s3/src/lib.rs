@@ -44,6 +44,8 @@
 //!     region: "us-east-1".to_owned(),
 //!     domains: Domains::default(),
 //!     bodies: Budget::new(BudgetOptions::default()),
+//!     signature_v2: true,
+//!     tls: false,
 //! })?;
 //! let answer = s3.handle(http::Request::new(Body::empty())).await;
 //! assert_eq!(answer.status(), 403);
@@ -63,6 +65,7 @@ mod checksum;
 mod conditions;
 mod context;
 mod cors;
+mod date;
 mod documents;
 mod early;
 mod encryption;
@@ -91,6 +94,7 @@ mod refuse;
 mod table;
 mod tags;
 mod target;
+mod version2;
 mod xml;
 
 pub use frontend::S3Frontend;

@@ -55,7 +55,16 @@ async fn answers_announce_the_end_of_the_current_object() {
     let put = server.put("/bucket/a/key", "x").send().await.expect_status(200);
     let get = server.get("/bucket/a/key").send().await.expect_status(200);
     let head = server.head("/bucket/a/key").send().await.expect_status(200);
-    for answer in [put, get, head] {
+    let copy = server.put("/bucket/a/copy", "").header("x-amz-copy-source", "/bucket/b");
+    server.put("/bucket/b", "x").send().await.expect_status(200);
+    let copy = copy.send().await.expect_status(200);
+    let begun = server.request("POST", "/bucket/a/parts?uploads").send().await.expect_status(200);
+    let upload = format!("/bucket/a/parts?uploadId={}", begun.element("UploadId"));
+    let part = server.put(&format!("{upload}&partNumber=1"), "x").send().await.expect_status(200);
+    let parts = format!("<Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part>", part.header("etag"));
+    let document = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+    let completed = server.request("POST", &upload).body(document).send().await.expect_status(200);
+    for answer in [put, get, head, copy, completed] {
         assert_eq!(answer.header("x-amz-expiration"), expected);
     }
     let other = server.put("/bucket/b", "x").send().await.expect_status(200);
