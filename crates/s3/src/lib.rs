@@ -66,6 +66,7 @@ mod conditions;
 mod context;
 mod cors;
 mod date;
+mod deletion;
 mod documents;
 mod early;
 mod encryption;
