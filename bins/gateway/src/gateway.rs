@@ -116,6 +116,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     });
 
     let lifecycle = Lifecycle::new(space.clone(), Arc::new(SystemClock)).with_day(settings.lifecycle_day);
+    let lifecycle = monitoring::write_down(lifecycle, audit.as_ref());
     let (logged, mut background) = (s3.clone(), background(&s3, settings.access_log_period, lifecycle));
     let stop = CancellationToken::new();
     let s3 = service_fn(move |request: Request<carob_http::Body>| {

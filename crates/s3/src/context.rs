@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use s3s::S3Error;
 use tokio::sync::Notify;
 
+use crate::observer::Touched;
 use crate::operations::Operation;
 
 /// Shared by the layers through the request's extensions.
@@ -28,6 +29,7 @@ pub(crate) struct RequestContext {
     counted: AtomicBool,
     decision: OnceLock<String>,
     acl_required: AtomicBool,
+    touched: OnceLock<Vec<Touched>>,
     received: AtomicU64,
     body_error: Mutex<Option<S3Error>>,
     long_work: Notify,
@@ -51,6 +53,7 @@ impl RequestContext {
             counted: AtomicBool::new(false),
             decision: OnceLock::new(),
             acl_required: AtomicBool::new(false),
+            touched: OnceLock::new(),
             received: AtomicU64::new(0),
             body_error: Mutex::new(None),
             long_work: Notify::new(),
@@ -145,6 +148,15 @@ impl RequestContext {
 
     pub(crate) fn acl_required(&self) -> bool {
         self.acl_required.load(Ordering::Relaxed)
+    }
+
+    /// Told what became of the keys in the request's body.
+    pub(crate) fn set_touched(&self, keys: Vec<Touched>) {
+        let _ = self.touched.set(keys);
+    }
+
+    pub(crate) fn touched(&self) -> &[Touched] {
+        self.touched.get().map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(crate) fn add_received(&self, bytes: usize) {

@@ -100,7 +100,7 @@ mod xml;
 
 pub use frontend::S3Frontend;
 pub use host::Domains;
-pub use lifecycle::{Lifecycle, Tally};
-pub use observer::{Exchange, GONE, Observer, Rejection};
+pub use lifecycle::{Lifecycle, Removal, Tally};
+pub use observer::{Exchange, GONE, Observer, Rejection, Touched};
 pub use options::{S3Options, S3OptionsError, service};
 pub use s3s::Body;

@@ -129,6 +129,7 @@ impl Drop for Logged {
             first_byte: self.first_byte.unwrap_or(time),
             time,
             failed: self.failed,
+            keys: self.context.touched(),
         });
     }
 }

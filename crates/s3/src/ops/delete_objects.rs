@@ -9,8 +9,10 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use crate::access::{Deed, asker, here};
 use crate::checksum::Declared;
 use crate::conditions::etag_condition;
+use crate::context::RequestContext;
 use crate::deletion::Expected;
 use crate::error::{from_bucket, malformed_xml, no_such_version};
+use crate::observer::Touched;
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -53,7 +55,7 @@ pub(crate) async fn run(
 
     let names = Names::of(&request.extensions, false);
     let quiet = input.delete.quiet.unwrap_or(false);
-    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    let (mut deleted, mut errors, mut touched) = (Vec::new(), Vec::new(), Vec::new());
     let mut results = results.into_iter();
     for (object, refused) in objects.into_iter().zip(outcomes) {
         let outcome = match refused {
@@ -66,6 +68,12 @@ pub(crate) async fn run(
                 None => Err(s3_error!(InternalError)),
             },
         };
+        let made = outcome.as_ref().ok().and_then(|deleted| deleted.as_ref()?.version);
+        touched.push(Touched {
+            key: object.key.clone(),
+            version: object.version_id.clone().or_else(|| made.map(|version| version.to_string())),
+            code: outcome.as_ref().err().map(|error| error.code().as_str().to_owned()),
+        });
         let key = Some(names.write(&object.key));
         let version_id = object.version_id.map(|id| names.write(&id));
         match outcome {
@@ -86,6 +94,9 @@ pub(crate) async fn run(
                 version_id,
             }),
         }
+    }
+    if let Some(context) = RequestContext::of(&request.extensions) {
+        context.set_touched(touched);
     }
     Ok(S3Response::new(DeleteObjectsOutput {
         deleted: Some(deleted),
