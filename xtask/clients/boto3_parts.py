@@ -15,7 +15,8 @@ from session import arguments, equal, refused, run
 BUCKET, OTHER = "boto3-parts", "boto3-parts-other"
 args = arguments()
 s3 = boto3.client("s3")
-# Without this boto3 presigns for us-east-1 with Signature Version 2.
+# What boto3 presigns with for us-east-1 unless it is told otherwise is Signature Version 2.
+sign_v2 = s3.generate_presigned_url
 sign = boto3.client("s3", config=Config(signature_version="s3v4")).generate_presigned_url
 # Over the client's threshold of 8 MiB; parts of 8, 8 and 1 MiB and a bit.
 BIG = corpus.File("big object/ü+%.bin", 17 * MIB + 12345, args.seed)
@@ -146,6 +147,27 @@ def presigned():
     assert listing.status == 200 and b"<Key>big" in listing.body, listing.body
 
 
+def presigned_with_version_2():
+    body = b"sent with an older URL"
+    for key in AWKWARD:
+        where = {"Bucket": BUCKET, "Key": key}
+        url = sign_v2("put_object", where | {"Metadata": {"a": "b"}, "ContentType": "x/y"}, ExpiresIn=60)
+        assert "AWSAccessKeyId=" in url, url
+        headers = {"x-amz-meta-a": "b", "Content-Type": "x/y"}
+        equal(f"PUT of {key!r}", plain_http.put(url, body, headers).status, 200)
+        equal("PUT with other metadata", plain_http.put(url, body, headers | {"x-amz-meta-a": "c"}).status, 403)
+        url = sign_v2("get_object", where | {"ResponseContentDisposition": 'attachment; filename="a b"'}, ExpiresIn=60)
+        answer = plain_http.get(url)
+        equal("GET", (answer.status, answer.body), (200, body))
+        equal("disposition", answer.headers["content-disposition"], 'attachment; filename="a b"')
+        equal("another method", plain_http.request("DELETE", url).status, 403)
+        equal("expired", plain_http.get(sign_v2("get_object", where, ExpiresIn=-1)).status, 403)
+        equal("DELETE", plain_http.request("DELETE", sign_v2("delete_object", where)).status, 204)
+    header = boto3.client("s3", config=Config(signature_version="s3"))
+    header.put_object(Bucket=BUCKET, Key="signed in the header", Body=body)
+    equal("read", header.get_object(Bucket=BUCKET, Key="signed in the header")["Body"].read(), body)
+
+
 def presigned_parts():
     where = {"Bucket": BUCKET, "Key": "presigned parts"}
     upload = where | {"UploadId": s3.create_multipart_upload(**where)["UploadId"]}
@@ -209,5 +231,5 @@ def remove():
 
 run(
     managed_upload, parts_are_read_one_by_one, managed_copy, parts_from_everywhere, uploads_are_listed_and_aborted,
-    presigned, presigned_parts, checksums, conditional_completion, remove,
+    presigned, presigned_with_version_2, presigned_parts, checksums, conditional_completion, remove,
 )  # fmt: skip

@@ -72,6 +72,10 @@ struct Options {
     /// [default: 1000/s]
     #[arg(long, value_name = "RATE", env = "CAROB_SOURCE_RATE_LIMIT")]
     source_rate_limit: Option<String>,
+    /// Whether requests may be signed with AWS Signature Version 2, too, which older clients and some presigned URLs use
+    /// [default: on]
+    #[arg(long, value_enum, env = "CAROB_SIGNATURE_V2")]
+    signature_v2: Option<Switch>,
     /// The socket for the carob command [default: admin.sock in the data directory]
     #[arg(long, value_name = "PATH", env = "CAROB_ADMIN_SOCKET")]
     admin_socket: Option<PathBuf>,
@@ -103,6 +107,9 @@ struct Options {
     /// How large a file of the audit log grows before another is begun; 0 for no audit log [default: 64]
     #[arg(long, value_name = "MIB", env = "CAROB_AUDIT_MIB")]
     audit_mib: Option<u32>,
+    /// How long access logs of buckets wait to be put into their target buckets [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "CAROB_ACCESS_LOG_SECONDS")]
+    access_log_seconds: Option<u32>,
     /// How long a day is for lifecycle rules, in seconds: for tests, which cannot wait for a real one [default: 86400]
     #[arg(long, value_name = "SECONDS", env = "CAROB_LIFECYCLE_DAY_SECONDS")]
     lifecycle_day_seconds: Option<u32>,
@@ -119,6 +126,14 @@ struct Options {
     /// Memory for decoded index nodes [default: 32]
     #[arg(long, value_name = "MIB", env = "CAROB_CACHE_MIB")]
     cache_mib: Option<u32>,
+}
+
+/// Something that can be turned off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Switch {
+    On,
+    Off,
 }
 
 /// The form of log lines.
@@ -141,6 +156,7 @@ pub(crate) struct Settings {
     pub(crate) region: String,
     pub(crate) domains: Domains,
     pub(crate) kms_keys: Vec<KeyName>,
+    pub(crate) signature_v2: bool,
     pub(crate) admin_socket: PathBuf,
     /// `None` for the one in the data directory.
     pub(crate) master_key_file: Option<PathBuf>,
@@ -152,6 +168,7 @@ pub(crate) struct Settings {
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) bodies: BudgetOptions,
     pub(crate) cache_bytes: u64,
+    pub(crate) access_log_period: Duration,
     pub(crate) lifecycle_day: Duration,
     /// `None` for no audit log.
     pub(crate) audit_bytes: Option<u64>,
@@ -187,6 +204,7 @@ impl Settings {
             region: region(options.region.unwrap_or_else(|| "us-east-1".into()))?,
             domains: Domains::new(options.domains.unwrap_or_default())?,
             kms_keys: options.kms_keys.iter().flatten().map(|name| name.parse()).collect::<Result<_, _>>()?,
+            signature_v2: options.signature_v2 != Some(Switch::Off),
             admin_socket: options.admin_socket.unwrap_or_else(|| data.join("admin.sock")),
             master_key_file: options.master_key_file,
             rates: LimitOptions {
@@ -207,7 +225,11 @@ impl Settings {
             metrics: metrics(options.metrics)?,
             bodies: bodies(options.memory)?,
             cache_bytes: u64::from(options.cache_mib.unwrap_or(32)) << 20,
-            lifecycle_day: lifecycle_day(options.lifecycle_day_seconds)?,
+            access_log_period: positive("access-log-seconds", options.access_log_seconds.unwrap_or(60))?,
+            lifecycle_day: positive(
+                "lifecycle-day-seconds",
+                options.lifecycle_day_seconds.unwrap_or(24 * 60 * 60),
+            )?,
             audit_bytes: Some(u64::from(options.audit_mib.unwrap_or(64)) << 20).filter(|bytes| *bytes > 0),
             collect_every: match options.collect_seconds {
                 Some(0) => None,
@@ -230,6 +252,7 @@ impl Options {
             region: self.region.or(file.region),
             domains: self.domains.or(file.domains),
             kms_keys: self.kms_keys.or(file.kms_keys),
+            signature_v2: self.signature_v2.or(file.signature_v2),
             admin_socket: self.admin_socket.or(file.admin_socket),
             master_key_file: self.master_key_file.or(file.master_key_file),
             rate_limit: self.rate_limit.or(file.rate_limit),
@@ -243,6 +266,7 @@ impl Options {
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
             memory: self.memory.or(file.memory),
             audit_mib: self.audit_mib.or(file.audit_mib),
+            access_log_seconds: self.access_log_seconds.or(file.access_log_seconds),
             lifecycle_day_seconds: self.lifecycle_day_seconds.or(file.lifecycle_day_seconds),
             cache_mib: self.cache_mib.or(file.cache_mib),
             collect_seconds: self.collect_seconds.or(file.collect_seconds),
@@ -289,9 +313,9 @@ fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> anyhow::Result<Opt
     }
 }
 
-fn lifecycle_day(seconds: Option<u32>) -> anyhow::Result<Duration> {
-    match seconds.unwrap_or(24 * 60 * 60) {
-        0 => bail!("lifecycle-day-seconds must be at least 1"),
+fn positive(option: &str, seconds: u32) -> anyhow::Result<Duration> {
+    match seconds {
+        0 => bail!("{option} must be at least 1"),
         seconds => Ok(Duration::from_secs(seconds.into())),
     }
 }
@@ -408,8 +432,15 @@ mod tests {
     }
 
     #[test]
+    fn signatures_of_version_2_are_taken_unless_turned_off() {
+        let taken = |file: &str, args: &[&str]| resolve(file, args, &[]).unwrap().signature_v2;
+        assert!(taken("", &[]) && taken("signature-v2 = 'off'", &["--signature-v2", "on"]));
+        assert!(!taken("signature-v2 = 'off'", &[]) && !taken("", &["--signature-v2", "off"]));
+    }
+
+    #[test]
     fn mistakes_are_told_in_one_line() {
-        let cases: [(&str, &[&str], &str); 15] = [
+        let cases: [(&str, &[&str], &str); 16] = [
             ("\nlisten = 'nowhere'", &[], "line 2: invalid socket address syntax"),
             ("data = 'x'\ndate = 'y'", &[], "line 2: unknown field `date`"),
             ("data = ", &[], "line 1: "),
@@ -426,6 +457,7 @@ mod tests {
             ("max-connections = 0", &[], "max-connections must be at least 1"),
             ("memory = 0", &[], "memory must be at least 1"),
             ("tls-key = 'key.pem'", &[], "tls-key is set without tls-cert"),
+            ("", &["--access-log-seconds", "0"], "access-log-seconds must be at least 1"),
             ("", &["--lifecycle-day-seconds", "0"], "lifecycle-day-seconds must be at least 1"),
             (
                 "metrics = '0.0.0.0:9100'",

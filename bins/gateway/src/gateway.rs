@@ -36,9 +36,6 @@ use crate::monitoring::{self, Requests};
 /// The longest that the last scrape may take.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long the access log of a bucket waits to be put into another.
-const ACCESS_LOG_PERIOD: Duration = Duration::from_mins(1);
-
 /// How often it is looked whether the certificate was replaced.
 const CERTIFICATE_PERIOD: Duration = Duration::from_secs(5);
 
@@ -68,7 +65,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let master = keys::master(data, settings.master_key_file.as_deref(), sealed, &*entropy)?;
     let admin_listener = carob_http::bind(&settings.admin_socket)?;
     let monitored = monitor.as_ref().map(|monitor| monitor.address);
-    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let tls = certificate.is_some();
+    let scheme = if tls { "https" } else { "http" };
     let banner = Banner { address, scheme, metrics: monitored, region: &settings.region, keys: &keys };
     let text = banner.to_string();
 
@@ -100,6 +98,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         region: settings.region.clone(),
         domains: settings.domains.clone(),
         bodies,
+        signature_v2: settings.signature_v2,
+        tls,
     })?;
     let audit = settings.audit_bytes.map(|bytes| open_audit(&data.join("audit"), bytes)).transpose()?;
     let s3 = s3.observed_by(Arc::new(Requests { metrics: metrics.clone(), audit: audit.clone() }));
@@ -116,7 +116,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     });
 
     let lifecycle = Lifecycle::new(space.clone(), Arc::new(SystemClock)).with_day(settings.lifecycle_day);
-    let (logged, mut background) = (s3.clone(), background(&s3, lifecycle));
+    let lifecycle = monitoring::write_down(lifecycle, audit.as_ref());
+    let (logged, mut background) = (s3.clone(), background(&s3, settings.access_log_period, lifecycle));
     let stop = CancellationToken::new();
     let s3 = service_fn(move |request: Request<carob_http::Body>| {
         let s3 = s3.clone();
@@ -211,9 +212,9 @@ async fn open_system(space: &Space, options: SystemOptions, settings: &Settings)
 }
 
 /// What goes on whether there are requests or not.
-fn background(s3: &S3Frontend, lifecycle: Lifecycle) -> JoinSet<()> {
+fn background(s3: &S3Frontend, access_log_period: Duration, lifecycle: Lifecycle) -> JoinSet<()> {
     let (mut tasks, logged) = (JoinSet::new(), s3.clone());
-    tasks.spawn(async move { logged.deliver_access_logs(ACCESS_LOG_PERIOD).await });
+    tasks.spawn(async move { logged.deliver_access_logs(access_log_period).await });
     tasks.spawn(async move { lifecycle.run().await });
     tasks
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use carob_audit::{AuditLog, Deed};
+use carob_audit::{AuditLog, Deed, Touched};
 use carob_bucket::{Budget, CacheFigures, Collector, CollectorFigures, Space};
 use carob_http::{Connections, Figure, FigureKind, Metrics, Readiness, Served};
 use carob_local::{LocalStats, LocalStore};
-use carob_s3::{Exchange, Observer};
+use carob_s3::{Exchange, Lifecycle, Observer, Removal};
 
 /// Counts what S3 serves, and writes down what changes something or is not let in.
 pub(crate) struct Requests {
@@ -47,10 +47,29 @@ fn deed(exchange: &Exchange<'_>) -> Deed {
         method: exchange.method.to_string(),
         path: exchange.path.to_owned(),
         bucket: exchange.bucket.map(str::to_owned),
-        status: exchange.status,
+        status: Some(exchange.status),
         code: exchange.code.map(str::to_owned),
         received: exchange.received,
+        keys: exchange.keys.iter().map(touched).collect(),
     }
+}
+
+fn touched(key: &carob_s3::Touched) -> Touched {
+    let carob_s3::Touched { key, version, code } = key.clone();
+    Touched { key, version, code }
+}
+
+/// Has what lifecycle rules delete written down, too.
+pub(crate) fn write_down(lifecycle: Lifecycle, audit: Option<&Arc<AuditLog>>) -> Lifecycle {
+    let Some(audit) = audit.cloned() else { return lifecycle };
+    lifecycle.telling(move |removal: &Removal<'_>| {
+        audit.record(Deed {
+            operation: removal.operation.to_owned(),
+            bucket: Some(removal.bucket.to_owned()),
+            keys: vec![Touched { key: removal.key.to_owned(), version: removal.version.clone(), code: None }],
+            ..Deed::default()
+        });
+    })
 }
 
 /// What is there to show before anything is open.

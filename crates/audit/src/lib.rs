@@ -14,7 +14,7 @@
 //! use carob_audit::{AuditLog, Deed, verify};
 //!
 //! let log = AuditLog::open(dir.path(), 1 << 20)?;
-//! log.record(Deed { operation: "PutObject".to_owned(), status: 200, ..Deed::default() });
+//! log.record(Deed { operation: "PutObject".to_owned(), status: Some(200), ..Deed::default() });
 //! log.close();
 //! let chain = verify(&dir.path().join(carob_audit::FILE), None)?;
 //! assert_eq!(chain.lines, 1);
@@ -26,5 +26,5 @@ mod deed;
 mod writer;
 
 pub use chain::{AuditError, Chain, Link, verify};
-pub use deed::Deed;
+pub use deed::{Deed, Touched};
 pub use writer::{AuditLog, FILE};

@@ -160,15 +160,15 @@ impl Conditional {
         })
     }
 
-    /// What a DELETE asks of the object.
+    /// What a DELETE asks of the object's entity tag.
     ///
     /// # Errors
     /// NotImplemented for `If-None-Match`, which S3 has on no DELETE.
-    pub(crate) fn for_delete(&self) -> S3Result<Precondition> {
+    pub(crate) fn for_delete(&self) -> S3Result<Option<EtagCondition>> {
         if self.if_none_match.is_some() {
             return Err(not_implemented("If-None-Match"));
         }
-        Ok(Precondition { if_match: self.if_match.as_ref().map(TagList::strong), if_none_match: None })
+        Ok(self.if_match.as_ref().map(TagList::strong))
     }
 }
 

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use s3s::S3Error;
 use tokio::sync::Notify;
 
+use crate::observer::Touched;
 use crate::operations::Operation;
 
 /// Shared by the layers through the request's extensions.
@@ -27,6 +28,8 @@ pub(crate) struct RequestContext {
     rate_limited: AtomicBool,
     counted: AtomicBool,
     decision: OnceLock<String>,
+    acl_required: AtomicBool,
+    touched: OnceLock<Vec<Touched>>,
     received: AtomicU64,
     body_error: Mutex<Option<S3Error>>,
     long_work: Notify,
@@ -49,6 +52,8 @@ impl RequestContext {
             rate_limited: AtomicBool::new(false),
             counted: AtomicBool::new(false),
             decision: OnceLock::new(),
+            acl_required: AtomicBool::new(false),
+            touched: OnceLock::new(),
             received: AtomicU64::new(0),
             body_error: Mutex::new(None),
             long_work: Notify::new(),
@@ -134,6 +139,24 @@ impl RequestContext {
     /// Why the request was let in or not, for the log.
     pub(crate) fn decision(&self) -> Option<&str> {
         self.decision.get().map(String::as_str)
+    }
+
+    /// Told when an access control list alone let the request in.
+    pub(crate) fn set_acl_required(&self) {
+        self.acl_required.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn acl_required(&self) -> bool {
+        self.acl_required.load(Ordering::Relaxed)
+    }
+
+    /// Told what became of the keys in the request's body.
+    pub(crate) fn set_touched(&self, keys: Vec<Touched>) {
+        let _ = self.touched.set(keys);
+    }
+
+    pub(crate) fn touched(&self) -> &[Touched] {
+        self.touched.get().map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(crate) fn add_received(&self, bytes: usize) {

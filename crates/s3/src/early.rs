@@ -6,6 +6,7 @@ use s3s::{S3Result, s3_error};
 
 use crate::error::access_denied;
 use crate::options::MAX_PRESIGNED;
+use crate::version2;
 
 /// Checks the head of a request that nobody has vouched for yet.
 ///
@@ -57,11 +58,8 @@ fn check_authorization(value: &HeaderValue) -> S3Result<()> {
         // Nobody's signature, not a malformed one.
         return Err(access_denied());
     }
-    if text.starts_with("AWS ") {
-        return Err(s3_error!(
-            InvalidRequest,
-            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
-        ));
+    if text.starts_with(version2::SCHEME) {
+        return Ok(());
     }
     let Some(fields) = text.strip_prefix("AWS4-HMAC-SHA256") else {
         return Err(s3_error!(InvalidArgument, "Unsupported Authorization Type"));
@@ -153,7 +151,7 @@ mod tests {
         for (value, expected) in [
             ("", Some("AccessDenied")),
             ("  ", Some("AccessDenied")),
-            ("AWS key:signature", Some("InvalidRequest")),
+            ("AWS key:signature", None),
             ("Bearer token", Some("InvalidArgument")),
             ("AWS4-HMAC-SHA256", Some("AuthorizationHeaderMalformed")),
             ("AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b", Some("AuthorizationHeaderMalformed")),

@@ -122,6 +122,11 @@ pub(crate) fn access_denied() -> S3Error {
     s3_error!(AccessDenied, "Access Denied")
 }
 
+/// 403, with a reason that may be told to whoever asks.
+pub(crate) fn access_denied_as(reason: &'static str) -> S3Error {
+    s3_error!(AccessDenied, "{reason}")
+}
+
 pub(crate) fn no_such_key() -> S3Error {
     s3_error!(NoSuchKey, "The specified key does not exist.")
 }

@@ -10,19 +10,47 @@ use carob_identity::{Entropy, RateLimits, Source};
 use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use s3s::service::S3Service;
-use s3s::{Body, S3Error};
+use s3s::{Body, S3Error, S3Result};
 use tracing::Instrument;
 
 use crate::access_log::AccessLogs;
 use crate::answer;
 use crate::context::RequestContext;
 use crate::cors::CrossOrigin;
+use crate::date;
 use crate::early;
 use crate::error::{internal, slow_down};
 use crate::form::{FormUploads, is_form};
 use crate::log::{Logged, Received};
 use crate::observer::Observer;
 use crate::patience;
+use crate::version2::{self, Version2};
+
+/// Who verifies a request, by what it is signed with.
+#[derive(Clone)]
+pub(crate) struct Takers {
+    pub(crate) forms: FormUploads,
+    pub(crate) version2: Version2,
+    /// Version 4, and what nobody has signed.
+    pub(crate) service: S3Service,
+}
+
+impl Takers {
+    async fn take(
+        &self,
+        mut request: Request<Body>,
+        context: &Arc<RequestContext>,
+    ) -> S3Result<Response<Body>> {
+        if is_form(request.method(), request.headers()) {
+            return self.forms.take(request, context).await;
+        }
+        if version2::signs(request.uri(), request.headers()) {
+            return self.version2.take(request).await;
+        }
+        date::complete(request.headers_mut())?;
+        self.service.call(request).await.map_err(|error| internal(error.into_std_error()))
+    }
+}
 
 /// The S3 API as an HTTP service. Cheap to clone.
 ///
@@ -30,12 +58,11 @@ use crate::patience;
 /// connection instead of the answer.
 #[derive(Clone)]
 pub struct S3Frontend {
-    service: S3Service,
+    takers: Takers,
     entropy: Arc<dyn Entropy>,
     limits: Arc<RateLimits>,
     region: Arc<str>,
     cross_origin: CrossOrigin,
-    forms: FormUploads,
     access_logs: Arc<AccessLogs>,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -48,15 +75,14 @@ impl fmt::Debug for S3Frontend {
 
 impl S3Frontend {
     pub(crate) fn new(
-        service: S3Service,
+        takers: Takers,
         entropy: Arc<dyn Entropy>,
         limits: Arc<RateLimits>,
         region: Arc<str>,
         cross_origin: CrossOrigin,
-        forms: FormUploads,
         access_logs: Arc<AccessLogs>,
     ) -> Self {
-        Self { service, entropy, limits, region, cross_origin, forms, access_logs, observer: None }
+        Self { takers, entropy, limits, region, cross_origin, access_logs, observer: None }
     }
 
     /// Has `observer` told of every request.
@@ -95,8 +121,7 @@ impl S3Frontend {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         request.extensions_mut().insert(Arc::clone(&context));
         hide_keys(request.headers_mut());
-        let forms = self.forms.clone();
-        let (service, region, of) = (self.service.clone(), Arc::clone(&self.region), Arc::clone(&context));
+        let (takers, region, of) = (self.takers.clone(), Arc::clone(&self.region), Arc::clone(&context));
         let (preflight, shared) = if method == Method::OPTIONS {
             (Some((self.cross_origin.clone(), head_of(&request))), None)
         } else if request.headers().contains_key(header::ORIGIN) {
@@ -106,13 +131,10 @@ impl S3Frontend {
         };
         let (limits, source) = (Arc::clone(&self.limits), request.extensions().get::<Source>().copied());
         let answering = async move {
-            let response = match early::check(request.uri(), request.headers()) {
-                Ok(()) => match preflight {
-                    Some((cross_origin, head)) => cross_origin.preflight(&head).await,
-                    None if is_form(request.method(), request.headers()) => forms.take(request, &of).await,
-                    None => service.call(request).await.map_err(|error| internal(error.into_std_error())),
-                },
-                Err(error) => Err(error),
+            let response = match (early::check(request.uri(), request.headers()), preflight) {
+                (Ok(()), Some((cross_origin, head))) => cross_origin.preflight(&head).await,
+                (Ok(()), None) => takers.take(request, &of).await,
+                (Err(error), _) => Err(error),
             };
             let response = response.unwrap_or_else(error_response);
             // What came through the gate was counted there.

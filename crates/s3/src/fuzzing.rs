@@ -6,18 +6,20 @@ use carob_identity::{Account, Did, SoleAccount};
 use carob_policy::Acl;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use s3s::dto::{
-    AccessControlPolicy, CompletedMultipartUpload, CopySource, CreateBucketConfiguration, Delete,
-    ObjectLockConfiguration, ObjectLockLegalHold, ObjectLockRetention, OwnershipControls,
-    PublicAccessBlockConfiguration, Tagging, VersioningConfiguration,
+    AccessControlPolicy, BucketLifecycleConfiguration, BucketLoggingStatus, CORSConfiguration,
+    CompletedMultipartUpload, CopySource, CreateBucketConfiguration, Delete, ObjectLockConfiguration,
+    ObjectLockLegalHold, ObjectLockRetention, OwnershipControls, PublicAccessBlockConfiguration, Tagging,
+    VersioningConfiguration,
 };
-use s3s::xml::{Deserialize, Deserializer};
+use s3s::xml::{Deserialize, DeserializeContent, Deserializer, SerializeContent};
 
 use crate::checksum::Declared;
 use crate::conditions::{Conditional, SOURCE_HEADERS, SourceConditional};
+use crate::lifecycle::Rules;
 use crate::range::ByteRange;
 use crate::tags::{self, Tagged};
 use crate::xml::Names;
-use crate::{acl, early, gate, ops, protection, xml};
+use crate::{access_log, acl, cors, date, documents, early, form, gate, ops, protection, version2, xml};
 
 /// A range lies within every body that it can be resolved for, and a part-copy range means what it says.
 pub fn range(bytes: &[u8]) {
@@ -71,17 +73,20 @@ pub fn headers(bytes: &[u8]) {
     let _ = SourceConditional::take(&mut headers);
     let left = SOURCE_HEADERS.iter().any(|name| headers.contains_key(name));
     assert!(!(copies && left), "conditions on a source are taken off");
+    version2::claimed(&uri, &headers);
+    let _ = date::complete(&mut headers);
     gate::hoisting(&uri, headers);
 }
 
 /// A document as an operation gets it, and what the operation makes of it before it asks for a bucket: `which` counts
 /// through DeleteObjects, CompleteMultipartUpload, CreateBucket, the two kinds of tagging, versioning, retention, legal
-/// hold, access control lists, public access blocks, ownership controls and object lock.
+/// hold, access control lists, public access blocks, ownership controls, object lock, cross-origin rules, lifecycle rules and
+/// access logs.
 pub fn document(which: u8, bytes: &[u8]) {
     let admitted = xml::admit_references(Bytes::copy_from_slice(bytes));
     assert_eq!(admitted.len(), bytes.len(), "the length that was told stays");
     let document = &admitted[..];
-    match which % 12 {
+    match which % 15 {
         0 => drop(read::<Delete>(document)),
         1 => drop(read::<CompletedMultipartUpload>(document)),
         2 => {
@@ -104,11 +109,51 @@ pub fn document(which: u8, bytes: &[u8]) {
         8 => access_control(document),
         9 => drop(read::<PublicAccessBlockConfiguration>(document)),
         10 => drop(read::<OwnershipControls>(document)),
-        _ => {
+        11 => {
             let found = read::<ObjectLockConfiguration>(document);
             let _ = ops::object_lock(found.as_ref());
         }
+        12 => {
+            let found = read::<CORSConfiguration>(document).filter(|found| cors::check(found).is_ok());
+            for rule in found.iter().flat_map(|found| &found.cors_rules) {
+                // An origin that is written out lets itself in.
+                for origin in rule.allowed_origins.iter().filter(|origin| !origin.contains('*')) {
+                    let method = rule.allowed_methods.first().map(String::as_str).unwrap_or_default();
+                    assert!(cors::find(std::slice::from_ref(rule), origin, method, &[]).is_some());
+                }
+            }
+            if let Some(found) = found {
+                kept_as_it_is(&found);
+            }
+        }
+        13 => {
+            let found = read::<BucketLifecycleConfiguration>(document);
+            if let Some(found) = found.filter(|found| Rules::parse(found).is_ok()) {
+                kept_as_it_is(&found);
+            }
+        }
+        _ => {
+            let logging = read::<BucketLoggingStatus>(document).and_then(|status| status.logging_enabled);
+            let _ = logging.map(|logging| access_log::check(&logging));
+        }
     }
+}
+
+/// What is kept of a document is the document.
+fn kept_as_it_is<T>(document: &T)
+where
+    T: SerializeContent + PartialEq + std::fmt::Debug + for<'a> DeserializeContent<'a>,
+{
+    let Ok(text) = documents::write(document) else { return };
+    assert_eq!(documents::read::<T>(&text).ok().as_ref(), Some(document));
+}
+
+/// A form: its content type in the first line, then its body. What is accepted is no larger than may be, and its policy says
+/// the same each time.
+pub fn form(bytes: &[u8]) {
+    let (line, body) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len()));
+    let Ok(content_type) = std::str::from_utf8(line) else { return };
+    form::accepted(content_type, Bytes::copy_from_slice(body.get(1..).unwrap_or_default()));
 }
 
 /// A list that is accepted is kept as it is.

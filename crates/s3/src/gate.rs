@@ -11,10 +11,10 @@ use std::sync::Arc;
 use carob_bucket::Budget;
 use carob_identity::{AccessKeyId, Identity, RateLimits, Source};
 use http::uri::PathAndQuery;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use s3s::route::S3Route;
 use s3s::service::S3Service;
-use s3s::{Body, S3Request, S3Response, S3Result, s3_error};
+use s3s::{Body, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
 use crate::access::Signed;
 use crate::body;
@@ -25,7 +25,11 @@ use crate::error::{access_denied, internal, not_implemented, slow_down};
 use crate::past;
 use crate::xml;
 
-/// Takes every request that is verified, or that nobody has signed.
+/// What policies know signature version 4 as.
+pub(crate) const VERSION_4: &str = "AWS4-HMAC-SHA256";
+
+/// Takes every request that is verified, or that nobody has signed. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Gate {
     pub(crate) inner: S3Service,
     pub(crate) limits: Arc<RateLimits>,
@@ -51,24 +55,43 @@ impl S3Route for Gate {
     }
 
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
-        let context = request.extensions.get::<Arc<RequestContext>>().cloned();
+        let S3Request { input, method, uri, headers, extensions, trailing_headers, .. } = request;
+        let mut verified = Request::new(input);
+        *verified.method_mut() = method;
+        *verified.uri_mut() = uri;
+        *verified.headers_mut() = headers;
+        *verified.extensions_mut() = extensions;
+        let (parts, body) = self.pass(verified, trailing_headers).await?.into_parts();
+        let mut answer = S3Response::with_status(body, parts.status);
+        answer.headers = parts.headers;
+        answer.extensions = parts.extensions;
+        Ok(answer)
+    }
+}
+
+impl Gate {
+    /// Hands a request that was admitted to the inner service.
+    ///
+    /// # Errors
+    /// What is wrong with its head or its body.
+    pub(crate) async fn pass(
+        &self,
+        request: Request<Body>,
+        trailers: Option<TrailingHeaders>,
+    ) -> S3Result<Response<Body>> {
+        let context = request.extensions().get::<Arc<RequestContext>>().cloned();
         let context = context.ok_or_else(|| internal("a request without context".into()))?;
-        let request = prepare(request, &context, &self.bodies)?;
+        let request = prepare(request, trailers, &context, &self.bodies)?;
         let odd = holds_unwritable(request.uri());
         let answered = self.inner.call(request).await;
         if let Some(error) = context.take_body_error() {
             return Err(error);
         }
         // s3s repeats what is wrong with a parameter in its errors, and then cannot write them.
-        let response = answered.map_err(|error| match odd {
+        answered.map_err(|error| match odd {
             true => s3_error!(InvalidArgument, "A query parameter holds a character that XML cannot."),
             false => internal(error.into_std_error()),
-        })?;
-        let (parts, body) = response.into_parts();
-        let mut answer = S3Response::with_status(body, parts.status);
-        answer.headers = parts.headers;
-        answer.extensions = parts.extensions;
-        Ok(answer)
+        })
     }
 }
 
@@ -106,14 +129,22 @@ pub(crate) fn admit(
 /// somebody's.
 ///
 /// # Errors
-/// AccessDenied; NotImplemented for a body in chunks, which s3s takes apart for signed requests alone.
+/// AccessDenied; as [`check_whole`].
 fn check_unsigned(headers: &HeaderMap) -> S3Result<()> {
     if headers.contains_key(header::AUTHORIZATION) {
         return Err(access_denied());
     }
+    check_whole(headers)
+}
+
+/// Checks that a body is not in chunks, which s3s takes apart for requests alone that are signed with version 4.
+///
+/// # Errors
+/// NotImplemented.
+pub(crate) fn check_whole(headers: &HeaderMap) -> S3Result<()> {
     let payload = headers.get("x-amz-content-sha256").map(HeaderValue::as_bytes).unwrap_or_default();
     if payload.starts_with(b"STREAMING-") {
-        return Err(not_implemented("x-amz-content-sha256: STREAMING-… in a request without a signature"));
+        return Err(not_implemented("x-amz-content-sha256: STREAMING-… without a signature of version 4"));
     }
     Ok(())
 }
@@ -128,13 +159,15 @@ fn signed(by_somebody: bool, uri: &Uri, headers: &HeaderMap) -> Signed {
         Some(_) => Some("REST-QUERY-STRING"),
         None => Some("REST-HEADER"),
     };
-    let conditions = |name| headers.get(name).cloned();
-    Signed {
-        kind,
-        at: date.and_then(|date| seconds(&date)),
-        if_match: conditions(header::IF_MATCH),
-        if_none_match: conditions(header::IF_NONE_MATCH),
-    }
+    let version = kind.map(|_| VERSION_4);
+    Signed { kind, version, at: date.and_then(|date| seconds(&date)), ..conditions(headers) }
+}
+
+/// What of it stands in headers that do not reach the inner service.
+pub(crate) fn conditions(headers: &HeaderMap) -> Signed {
+    let value = |name| headers.get(name).cloned();
+    let (if_match, if_none_match) = (value(header::IF_MATCH), value(header::IF_NONE_MATCH));
+    Signed { if_match, if_none_match, ..Signed::default() }
 }
 
 /// `20130524T000000Z` in seconds since 1970.
@@ -148,37 +181,34 @@ fn seconds(date: &str) -> Option<u64> {
 
 /// The request as the inner service shall see it.
 fn prepare(
-    request: S3Request<Body>,
+    request: Request<Body>,
+    trailers: Option<TrailingHeaders>,
     context: &Arc<RequestContext>,
     bodies: &Budget,
 ) -> S3Result<Request<Body>> {
-    let S3Request { input, method, uri, mut headers, mut extensions, trailing_headers, .. } = request;
-    past::check_signed(&headers, &uri)?;
-    if let Some(moment) = past::asked(&headers)? {
-        extensions.insert(moment);
+    let (mut head, input) = request.into_parts();
+    past::check_signed(&head.headers, &head.uri)?;
+    if let Some(moment) = past::asked(&head.headers)? {
+        head.extensions.insert(moment);
     }
-    let (uri, hoisted) = strip_signature(&uri)?;
-    hoist(&mut headers, hoisted)?;
+    let (uri, hoisted) = strip_signature(&head.uri)?;
+    head.uri = uri;
+    let headers = &mut head.headers;
+    hoist(headers, hoisted)?;
     headers.remove(header::AUTHORIZATION);
-    tell_decoded_length(&mut headers);
+    tell_decoded_length(headers);
 
-    extensions.insert(Conditional::parse(&headers));
-    extensions.insert(SourceConditional::take(&mut headers));
+    head.extensions.insert(Conditional::parse(headers));
+    head.extensions.insert(SourceConditional::take(headers));
     for name in &conditions::HEADERS {
         headers.remove(name);
     }
 
-    let body = body::checked(input, &headers, trailing_headers.clone(), Arc::clone(context), bodies.clone());
-    if let Some(trailers) = trailing_headers {
-        extensions.insert(trailers);
+    let body = body::checked(input, headers, trailers.clone(), Arc::clone(context), bodies.clone());
+    if let Some(trailers) = trailers {
+        head.extensions.insert(trailers);
     }
-
-    let mut inner = Request::new(body);
-    *inner.method_mut() = method;
-    *inner.uri_mut() = uri;
-    *inner.headers_mut() = headers;
-    *inner.extensions_mut() = extensions;
-    Ok(inner)
+    Ok(Request::from_parts(head, body))
 }
 
 /// An aws-chunked body that came in HTTP chunks has no `Content-Length`, which s3s sets to the decoded length where

@@ -44,6 +44,8 @@
 //!     region: "us-east-1".to_owned(),
 //!     domains: Domains::default(),
 //!     bodies: Budget::new(BudgetOptions::default()),
+//!     signature_v2: true,
+//!     tls: false,
 //! })?;
 //! let answer = s3.handle(http::Request::new(Body::empty())).await;
 //! assert_eq!(answer.status(), 403);
@@ -63,6 +65,8 @@ mod checksum;
 mod conditions;
 mod context;
 mod cors;
+mod date;
+mod deletion;
 mod documents;
 mod early;
 mod encryption;
@@ -91,11 +95,12 @@ mod refuse;
 mod table;
 mod tags;
 mod target;
+mod version2;
 mod xml;
 
 pub use frontend::S3Frontend;
 pub use host::Domains;
-pub use lifecycle::{Lifecycle, Tally};
-pub use observer::{Exchange, GONE, Observer, Rejection};
+pub use lifecycle::{Lifecycle, Removal, Tally};
+pub use observer::{Exchange, GONE, Observer, Rejection, Touched};
 pub use options::{S3Options, S3OptionsError, service};
 pub use s3s::Body;

@@ -107,6 +107,7 @@ impl Drop for Logged {
                 received: self.context.received(),
                 time,
                 first_byte: self.first_byte.unwrap_or(time),
+                acl_required: self.context.acl_required(),
             };
             logs.end(pending, &self.context, outcome);
         }
@@ -128,6 +129,7 @@ impl Drop for Logged {
             first_byte: self.first_byte.unwrap_or(time),
             time,
             failed: self.failed,
+            keys: self.context.touched(),
         });
     }
 }

@@ -47,6 +47,19 @@ pub struct Exchange<'a> {
     pub time: Duration,
     /// Whether the answer was broken off.
     pub failed: bool,
+    /// What became of the keys that the path does not name, as far as it came.
+    pub keys: &'a [Touched],
+}
+
+/// One of several keys that something is done with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// The key.
+    pub key: String,
+    /// The version that was named, or made.
+    pub version: Option<String>,
+    /// The error's code, if it was one.
+    pub code: Option<String>,
 }
 
 /// The status in logs and metrics of a request whose client went away before it was answered. HTTP has none; this one

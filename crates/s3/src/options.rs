@@ -16,18 +16,20 @@ use crate::access_log::AccessLogs;
 use crate::auth::{KeyRing, NoKeys};
 use crate::body::MAX_SMALL_BODY;
 use crate::cors::CrossOrigin;
+use crate::date::AMZ_DATE;
 use crate::encryption::Encrypter;
 use crate::form::FormUploads;
-use crate::frontend::S3Frontend;
+use crate::frontend::{S3Frontend, Takers};
 use crate::gate::Gate;
 use crate::host::Domains;
 use crate::table::Carob;
+use crate::version2::Version2;
 
 /// The largest body of one PUT (Amazon S3 user guide, "Uploading objects"), in bytes.
 const MAX_OBJECT: u64 = 5 << 30;
 
 /// How far a request's date may be from ours, in seconds (Amazon S3 API reference, "RequestTimeTooSkewed").
-const MAX_SKEW: u32 = 15 * 60;
+pub(crate) const MAX_SKEW: u32 = 15 * 60;
 
 /// The longest life of a presigned URL, in seconds.
 pub(crate) const MAX_PRESIGNED: u32 = 7 * 24 * 60 * 60;
@@ -60,6 +62,10 @@ pub struct S3Options {
     pub domains: Domains,
     /// The memory of all bodies under way.
     pub bodies: Budget,
+    /// Whether requests may be signed with version 2, too.
+    pub signature_v2: bool,
+    /// Whether all requests come by TLS.
+    pub tls: bool,
 }
 
 impl fmt::Debug for S3Options {
@@ -100,7 +106,10 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
         region,
         domains,
         bodies,
+        signature_v2,
+        tls,
     } = options;
+    let scheme = if tls { "https" } else { "http" };
     let expected = Region::new(region.as_str().into()).map_err(|_| S3OptionsError::Region(region.clone()))?;
     let region: Arc<str> = region.into();
     let config = Arc::new(StaticConfigProvider::new(Arc::new(config(expected))));
@@ -111,6 +120,7 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
         space: space.clone(),
         rules: RuleBook::default(),
         region: Arc::clone(&region),
+        tls,
     };
 
     let cross_origin = CrossOrigin { space: space.clone(), domains: domains.clone() };
@@ -131,6 +141,7 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
         encryption: Encrypter { keys: encryption_keys, entropy: Arc::clone(&entropy) },
         gatekeeper: gatekeeper.clone(),
         region: region_name,
+        scheme,
         bodies: bodies.clone(),
         access_logs: Arc::clone(&access_logs),
     };
@@ -148,12 +159,17 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
         keys: Arc::clone(&keys),
         limits: Arc::clone(&limits),
         clock,
-        domains,
+        domains: domains.clone(),
         region: Arc::clone(&region),
+        scheme,
+        signature_v2,
     };
-    outer.set_auth(KeyRing(keys));
-    outer.set_route(Gate { inner, limits: Arc::clone(&limits), bodies });
-    Ok(S3Frontend::new(outer.build(), entropy, limits, region, cross_origin, forms, access_logs))
+    let gate = Gate { inner, limits: Arc::clone(&limits), bodies };
+    outer.set_route(gate.clone());
+    outer.set_auth(KeyRing(Arc::clone(&keys)));
+    let version2 = Version2 { gate, keys, domains, on: signature_v2 };
+    let takers = Takers { service: outer.build(), version2, forms };
+    Ok(S3Frontend::new(takers, entropy, limits, region, cross_origin, access_logs))
 }
 
 fn config(region: Region) -> S3Config {
@@ -167,7 +183,10 @@ fn config(region: Region) -> S3Config {
     config.presigned_url_max_expires_secs = MAX_PRESIGNED;
     config.expected_region = Some(region);
     config.sig_v4_allowed_services = vec!["s3".to_owned()];
+    // It takes no date but in ISO 8601; see `version2`.
     config.enable_sig_v2 = false;
+    // A request that is signed over `Date` gets it from us; see `date`.
+    config.unsigned_amz_header_allowlist = vec![AMZ_DATE.as_str().to_owned()];
     config.allow_post_signature = false;
     // `x-id` names the operation beside the request's shape; the shape decides.
     config.operation_id_routing = false;

@@ -33,6 +33,42 @@ const ECHOED: &[(&str, &[&str])] = &[
     ("CreateMultipartUpload", &["x-carob-cid", "x-amz-metadata-directive"]),
 ];
 
+/// How the headers begin that mean something to S3 in one request or another. It ignores every other `x-amz-` header, and
+/// so is that ignored here: proxies and tracing add such headers.
+const MEANINGFUL: &[&str] = &[
+    "x-amz-acl",
+    "x-amz-bucket-",
+    "x-amz-bypass-",
+    "x-amz-checksum-",
+    "x-amz-client-",
+    "x-amz-confirm-",
+    "x-amz-content-",
+    "x-amz-copy-",
+    "x-amz-create-",
+    "x-amz-decoded-",
+    "x-amz-expected-",
+    "x-amz-fwd-",
+    "x-amz-grant-",
+    "x-amz-if-",
+    "x-amz-meta",
+    "x-amz-mp-",
+    "x-amz-object-",
+    "x-amz-rename-",
+    "x-amz-replication-",
+    "x-amz-request-route",
+    "x-amz-request-token",
+    "x-amz-restore",
+    "x-amz-s3session-",
+    "x-amz-server-side-",
+    "x-amz-skip-",
+    "x-amz-source-",
+    "x-amz-storage-",
+    "x-amz-tagging",
+    "x-amz-transition-",
+    "x-amz-website-",
+    "x-amz-write-",
+];
+
 fn check_header_name(operation: &Operation, name: &HeaderName) -> S3Result<()> {
     let name = name.as_str();
     if ECHOED.iter().any(|(echoing, names)| *echoing == operation.name && names.contains(&name)) {
@@ -47,7 +83,7 @@ fn check_header_name(operation: &Operation, name: &HeaderName) -> S3Result<()> {
     if name.starts_with("x-carob-") {
         return Err(not_implemented(name));
     }
-    if !name.starts_with("x-amz-") || ANY_OPERATION.contains(&name) {
+    if !MEANINGFUL.iter().any(|start| name.starts_with(start)) || ANY_OPERATION.contains(&name) {
         return Ok(());
     }
     let known = |known: &&str| *known == name || (known.ends_with('-') && name.starts_with(known));
@@ -75,7 +111,7 @@ mod tests {
             "x-amz-write-offset-bytes",
             "x-amz-copy-source",
             "x-amz-checksum-md6",
-            "x-amz-unheard-of",
+            "x-amz-if-unheard-of",
             "x-carob-unheard-of",
         ] {
             let found = refused("PutObject", "/b/k", &[(name, "1")]).unwrap();
@@ -93,6 +129,8 @@ mod tests {
             ("x-amz-meta-colour", "red"),
             ("x-amz-storage-class", "STANDARD"),
             ("cache-control", "no-cache"),
+            ("x-amz-unheard-of", "1"),
+            ("x-amz-cf-id", "1"),
         ] {
             assert_eq!(refused("PutObject", "/b/k?x-id=PutObject", &[(name, value)]), None, "{name}");
         }

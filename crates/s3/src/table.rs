@@ -23,6 +23,8 @@ pub(crate) struct Carob {
     pub(crate) encryption: Encrypter,
     pub(crate) gatekeeper: Gatekeeper,
     pub(crate) region: Arc<str>,
+    /// `http` or `https`, as clients reach us.
+    pub(crate) scheme: &'static str,
     pub(crate) bodies: Budget,
     pub(crate) access_logs: Arc<AccessLogs>,
 }

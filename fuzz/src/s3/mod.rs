@@ -105,6 +105,8 @@ impl Server {
             region: "us-east-1".to_owned(),
             domains: Domains::default(),
             bodies: Budget::new(BudgetOptions::default()),
+            signature_v2: true,
+            tls: false,
         });
         let mut server = Self {
             space,

@@ -7,13 +7,15 @@ use http::{HeaderMap, HeaderValue, header};
 use percent_encoding::percent_decode_str;
 
 use super::{Asker, Deed, Gatekeeper, Here};
-use crate::tags;
+use crate::{tags, version2};
 
 /// How a request was signed, and what it said before the gate took it apart.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Signed {
     /// `REST-HEADER` or `REST-QUERY-STRING`; `None` if nobody has signed.
     pub(crate) kind: Option<&'static str>,
+    /// `AWS` or `AWS4-HMAC-SHA256`.
+    pub(crate) version: Option<&'static str>,
     /// When a presigned URL was signed, in seconds since 1970.
     pub(crate) at: Option<u64>,
     pub(crate) if_match: Option<HeaderValue>,
@@ -52,8 +54,8 @@ impl Gatekeeper {
         let now = asker.now.millis();
         context.insert("aws:CurrentTime", current_time(now));
         context.insert("aws:EpochTime", (now / 1000).to_string());
-        // Whether the way to us is encrypted, a proxy in front alone knows.
-        context.insert("aws:SecureTransport", "false");
+        // What a proxy in front of us speaks, it alone knows.
+        context.insert("aws:SecureTransport", if self.tls { "true" } else { "false" });
         context.insert("aws:RequestedRegion", &*self.region);
         context.insert("aws:ViaAWSService", "false");
         context.insert("aws:PrincipalIsAWSService", "false");
@@ -101,7 +103,13 @@ fn signature(context: &mut Context, asker: &Asker) {
     let Some(signed) = &asker.signed else { return };
     if let Some(kind) = signed.kind {
         context.insert("s3:authType", kind);
-        context.insert("s3:signatureversion", "AWS4-HMAC-SHA256");
+    }
+    if let Some(version) = signed.version {
+        context.insert("s3:signatureversion", version);
+        if version == version2::NAME {
+            // It does not say when it was made.
+            context.insert("s3:signatureAge", "0");
+        }
     }
     if let Some(at) = signed.at {
         let age = asker.now.millis().saturating_sub(at.saturating_mul(1000));

@@ -38,6 +38,8 @@ pub(crate) struct Gatekeeper {
     pub(crate) space: Space,
     pub(crate) rules: RuleBook,
     pub(crate) region: Arc<str>,
+    /// Whether all requests come by TLS.
+    pub(crate) tls: bool,
 }
 
 /// What is to be done with what in a bucket.
@@ -169,6 +171,9 @@ impl Gatekeeper {
             && decided.reason != carob_policy::Reason::Key
         {
             context.set_decision(deed.action.name(), decided.allowed, &decided.reason);
+            if decided.reason == carob_policy::Reason::Acl {
+                context.set_acl_required();
+            }
         }
         decided.allowed
     }

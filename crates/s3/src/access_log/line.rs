@@ -12,11 +12,12 @@ use time::macros::format_description;
 
 use super::destination::Destination;
 use crate::host::Place;
+use crate::version2;
 
 const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
 /// What stands in a query that is nobody's business later.
-const SECRET: [&str; 2] = ["x-amz-signature", "x-amz-security-token"];
+const SECRET: [&str; 3] = ["signature", "x-amz-signature", "x-amz-security-token"];
 
 /// What the operation is called whose query has this name.
 const RESOURCES: [(&str, &str); 20] = [
@@ -51,7 +52,8 @@ pub(crate) struct Pending {
     operation: String,
     key: String,
     target: String,
-    signed: Option<&'static str>,
+    /// The version of the signature, and where it is.
+    signed: Option<(&'static str, &'static str)>,
     referer: String,
     agent: String,
     version: String,
@@ -71,6 +73,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) received: u64,
     pub(crate) time: Duration,
     pub(crate) first_byte: Duration,
+    /// Whether an access control list let it in.
+    pub(crate) acl_required: bool,
 }
 
 impl Pending {
@@ -98,9 +102,14 @@ impl Pending {
         let resource = resource.unwrap_or(if key.is_empty() { "BUCKET" } else { "OBJECT" });
         let copied = request.headers().contains_key("x-amz-copy-source");
         let verb = if copied { "COPY" } else { method.as_str() };
+        let version = match version2::signs(request.uri(), request.headers()) {
+            true => "SigV2",
+            false => "SigV4",
+        };
+        let in_query = named("X-Amz-Signature").is_some() || version == "SigV2";
         let signed = match request.headers().contains_key(header::AUTHORIZATION) {
-            true => Some("AuthHeader"),
-            false => named("X-Amz-Signature").map(|_| "QueryString"),
+            true => Some((version, "AuthHeader")),
+            false => in_query.then_some((version, "QueryString")),
         };
         Self {
             destination,
@@ -129,11 +138,22 @@ impl Pending {
             .began
             .format(format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000"));
         let number = |number: u64| if number == 0 { "-".to_owned() } else { number.to_string() };
-        let Outcome { request, host_id, requester, status, code, sent, received, time, first_byte } = outcome;
+        let Outcome {
+            request,
+            host_id,
+            requester,
+            status,
+            code,
+            sent,
+            received,
+            time,
+            first_byte,
+            acl_required,
+        } = outcome;
         let Self { destination, operation, key, target, referer, agent, version, host, .. } = self;
         format!(
             "{} {} [{}] {} {} {request} {operation} {key} \"{target}\" {status} {} {} {} {} {} \"{referer}\" \"{agent}\" \
-             {version} {host_id} {} - {} {host} - - -\n",
+             {version} {host_id} {} - {} {host} - - {}\n",
             destination.owner.canonical_id(),
             destination.source,
             when.unwrap_or_default(),
@@ -144,8 +164,9 @@ impl Pending {
             number((*received).max(*sent)),
             time.as_millis(),
             first_byte.as_millis(),
-            if self.signed.is_some() { "SigV4" } else { "-" },
-            self.signed.unwrap_or("-"),
+            self.signed.map_or("-", |(version, _)| version),
+            self.signed.map_or("-", |(_, place)| place),
+            if *acl_required { "Yes" } else { "-" },
         )
     }
 }
@@ -171,7 +192,7 @@ mod tests {
 
     #[test]
     fn signatures_are_left_out() {
-        assert_eq!(without_secrets("a=1&X-Amz-Signature=abc&b"), "?a=1&b");
+        assert_eq!(without_secrets("a=1&X-Amz-Signature=abc&b&Signature=c"), "?a=1&b");
         assert_eq!(without_secrets("X-Amz-%53ignature=abc&x-amz-security-token=t"), "");
         assert_eq!(without_secrets(""), "");
     }

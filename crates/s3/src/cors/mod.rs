@@ -6,3 +6,5 @@ mod rules;
 
 pub(crate) use exchange::CrossOrigin;
 pub(crate) use rules::check;
+#[cfg(feature = "fuzzing")]
+pub(crate) use rules::find;

@@ -13,7 +13,7 @@ use crate::body::from_body;
 use crate::error::{custom, incomplete_body};
 
 /// The most that may stand before the file (API reference, "POST Object"), in bytes.
-const MAX_FIELDS: usize = 20 << 10;
+pub(super) const MAX_FIELDS: usize = 20 << 10;
 
 /// The most that a part's own headers may take.
 const MAX_PART_HEAD: usize = 4 << 10;

@@ -1,36 +1,38 @@
 //! Who signed a form's policy (API reference, "Authenticating requests in browser-based uploads using POST").
 //!
-//! Version 2 is understood here alone: many programs that make forms know no other, and its signature covers the same
-//! text, the policy.
+//! Version 2 covers the same text, the policy: many programs that make forms know no other.
 
 use carob_identity::{AccessKeyId, AccessKeys};
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use s3s::{S3Error, S3Result, s3_error};
-use sha1::Sha1;
 use sha2::Sha256;
 
 use super::fields::Fields;
-use crate::error::internal;
+use crate::auth;
+use crate::gate::VERSION_4;
+use crate::version2::{self, mismatch};
 
-/// Verifies the signature over `policy` and says whose it is.
+/// Verifies the signature over `policy` and says whose it is, and of which version.
 ///
 /// # Errors
-/// InvalidArgument for a missing field, InvalidAccessKeyId, SignatureDoesNotMatch.
+/// InvalidArgument for a missing field, InvalidRequest for version 2 where it is not taken, InvalidAccessKeyId,
+/// SignatureDoesNotMatch.
 pub(super) async fn verify(
     fields: &Fields,
     policy: &str,
     keys: &dyn AccessKeys,
     region: &str,
-) -> S3Result<AccessKeyId> {
+    version_2: bool,
+) -> S3Result<(AccessKeyId, &'static str)> {
     let v4 = fields.0.keys().any(|name| ["x-amz-algorithm", "x-amz-signature"].contains(&name.as_str()));
     if !v4 {
+        if !version_2 {
+            return Err(version2::unsupported());
+        }
         let signature = field(fields, "signature", "Signature")?;
-        let (id, secret) = key(keys, field(fields, "awsaccesskeyid", "AWSAccessKeyId")?).await?;
-        let signature = BASE64.decode(signature.as_bytes()).map_err(|_| mismatch())?;
-        let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).map_err(|_| mismatch())?;
-        mac.update(policy.as_bytes());
-        return mac.verify_slice(&signature).map(|()| id).map_err(|_| mismatch());
+        let (id, secret) = auth::key(keys, field(fields, "awsaccesskeyid", "AWSAccessKeyId")?).await?;
+        return version2::verify(secret.expose(), policy, signature).map(|()| (id, version2::NAME));
     }
     if field(fields, "x-amz-algorithm", "X-Amz-Algorithm")? != "AWS4-HMAC-SHA256" {
         return Err(s3_error!(InvalidArgument, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
@@ -54,27 +56,19 @@ pub(super) async fn verify(
             date.get(..8).unwrap_or("YYYYMMDD")
         ));
     }
-    let (id, secret) = key(keys, id).await?;
-    let mut signing = format!("AWS4{secret}").into_bytes();
+    let (id, secret) = auth::key(keys, id).await?;
+    let mut signing = format!("AWS4{}", secret.expose()).into_bytes();
     for step in [day, of_region, service, terminal] {
         signing = mac(&signing, step)?.finalize().into_bytes().to_vec();
     }
     let signature = HEXLOWER.decode(signature.as_bytes()).map_err(|_| mismatch())?;
-    mac(&signing, policy)?.verify_slice(&signature).map(|()| id).map_err(|_| mismatch())
+    mac(&signing, policy)?.verify_slice(&signature).map(|()| (id, VERSION_4)).map_err(|_| mismatch())
 }
 
 fn mac(key: &[u8], text: &str) -> S3Result<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| mismatch())?;
     mac.update(text.as_bytes());
     Ok(mac)
-}
-
-async fn key(keys: &dyn AccessKeys, id: &str) -> S3Result<(AccessKeyId, String)> {
-    let unknown =
-        || s3_error!(InvalidAccessKeyId, "The AWS Access Key Id you provided does not exist in our records.");
-    let id: AccessKeyId = id.parse().map_err(|_| unknown())?;
-    let secret = keys.secret(&id).await.map_err(|error| internal(Box::new(error)))?.ok_or_else(unknown)?;
-    Ok((id, secret.expose().to_owned()))
 }
 
 fn field<'a>(fields: &'a Fields, name: &str, shown: &str) -> S3Result<&'a str> {
@@ -86,13 +80,5 @@ pub(super) fn missing(name: &str) -> S3Error {
     s3_error!(
         InvalidArgument,
         "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
-    )
-}
-
-fn mismatch() -> S3Error {
-    s3_error!(
-        SignatureDoesNotMatch,
-        "The request signature we calculated does not match the signature you provided. Check your key and signing \
-         method."
     )
 }

@@ -41,6 +41,10 @@ pub(crate) struct FormUploads {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) domains: Domains,
     pub(crate) region: Arc<str>,
+    /// That of the object's address.
+    pub(crate) scheme: &'static str,
+    /// Whether a policy may be signed with version 2.
+    pub(crate) signature_v2: bool,
 }
 
 impl fmt::Debug for FormUploads {
@@ -72,8 +76,8 @@ const HEADERS: [(&str, &str); 8] = [
 const SIGNATURE: [&str; 4] = ["x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"];
 
 /// How a form is signed.
-fn posted() -> Signed {
-    Signed { kind: Some("POST"), ..Signed::default() }
+fn posted(version: &'static str) -> Signed {
+    Signed { kind: Some("POST"), version: Some(version), ..Signed::default() }
 }
 
 impl FormUploads {
@@ -103,8 +107,9 @@ impl FormUploads {
         let mut sizes = 0..=u64::MAX;
         match fields.get("policy") {
             Some(text) => {
-                let id = signature::verify(&fields, text, &*self.keys, &self.region).await?;
-                gate::admit(&self.limits, Some(id), posted(), &mut head.extensions)?;
+                let (id, version) =
+                    signature::verify(&fields, text, &*self.keys, &self.region, self.signature_v2).await?;
+                gate::admit(&self.limits, Some(id), posted(version), &mut head.extensions)?;
                 let policy = Policy::parse(text)?;
                 policy.check(&bucket, &fields.0, self.clock.now())?;
                 sizes = policy.sizes;
@@ -125,7 +130,7 @@ impl FormUploads {
         let host = head.headers.remove(header::HOST);
         let mut headers = put_headers(&fields)?;
         let shown_host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-        let location = format!("http://{shown_host}{path}");
+        let location = format!("{}://{shown_host}{path}", self.scheme);
         headers.extend(host.map(|host| (header::HOST, host)));
 
         let file = FileStream { file, sizes, size: 0, context: Arc::clone(context) };

@@ -10,4 +10,4 @@ mod worker;
 
 pub(crate) use due::expiration;
 pub(crate) use rules::Rules;
-pub use worker::{Lifecycle, Tally};
+pub use worker::{Lifecycle, Removal, Tally};

@@ -118,9 +118,12 @@ fn rule(document: &LifecycleRule) -> S3Result<Rule> {
     if id.chars().count() > MAX_ID {
         return Err(s3_error!(InvalidArgument, "ID length should not exceed allowed limit of {MAX_ID}"));
     }
-    let transitions = document.transitions.as_ref().is_some_and(|list| !list.is_empty());
+    let transitions = document.transitions.as_deref().unwrap_or_default();
+    for date in transitions.iter().filter_map(|transition| transition.date.as_ref()) {
+        midnight(date)?;
+    }
     let later = document.noncurrent_version_transitions.as_ref().is_some_and(|list| !list.is_empty());
-    if transitions || later {
+    if !transitions.is_empty() || later {
         return Err(custom(
             "NotImplemented",
             StatusCode::NOT_IMPLEMENTED,
@@ -202,17 +205,23 @@ fn build(
     Ok(Filter { prefix: prefix.cloned().unwrap_or_default(), tags, larger_than, smaller_than })
 }
 
+/// Milliseconds since 1970.
+fn midnight(date: &dto::Timestamp) -> S3Result<u64> {
+    let millis = OffsetDateTime::from(date.clone()).unix_timestamp_nanos() / 1_000_000;
+    let date = u64::try_from(millis).map_err(|_| malformed_xml())?;
+    match date % DAY {
+        0 => Ok(date),
+        _ => Err(s3_error!(InvalidArgument, "'Date' must be at midnight GMT")),
+    }
+}
+
 fn expiration(document: &dto::LifecycleExpiration) -> S3Result<(Option<Expiration>, bool)> {
     match (&document.days, &document.date, document.expired_object_delete_marker) {
         (Some(days), None, None) => {
             Ok((Some(Expiration::Days(positive(*days, "'Days' for Expiration action")?)), false))
         }
         (None, Some(date), None) => {
-            let millis = OffsetDateTime::from(date.clone()).unix_timestamp_nanos() / 1_000_000;
-            let date = u64::try_from(millis).map_err(|_| malformed_xml())?;
-            if date % DAY != 0 {
-                return Err(s3_error!(InvalidArgument, "'Date' must be at midnight GMT"));
-            }
+            let date = midnight(date)?;
             Ok((Some(Expiration::Date(Timestamp(date))), false))
         }
         (None, None, Some(markers)) => Ok((None, markers)),
@@ -332,6 +341,11 @@ mod tests {
             (
                 "<Prefix/><Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>",
                 "NotImplemented",
+            ),
+            (
+                "<Prefix/><Transition><Date>2023-11-14T01:00:00Z</Date><StorageClass>GLACIER</StorageClass>\
+                 </Transition>",
+                "InvalidArgument",
             ),
             (
                 "<Filter><And><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan><ObjectSizeLessThan>5\

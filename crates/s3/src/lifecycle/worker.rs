@@ -28,6 +28,24 @@ pub struct Lifecycle {
     space: Space,
     clock: Arc<dyn Clock>,
     day: u64,
+    told: Option<Arc<Told>>,
+}
+
+/// Who is told of each deletion.
+type Told = dyn Fn(&Removal<'_>) + Send + Sync;
+
+/// One thing that was done. Its operation has the name that Amazon S3 gives it in access logs (user guide, "Lifecycle and
+/// logging").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal<'a> {
+    /// `S3.EXPIRE.OBJECT`, `S3.CREATE.DELETEMARKER` or `S3.DELETE.UPLOAD`.
+    pub operation: &'static str,
+    /// The bucket.
+    pub bucket: &'a str,
+    /// The key.
+    pub key: &'a str,
+    /// The version that is gone, the delete marker that was made, or the upload; nothing in a bucket without versions.
+    pub version: Option<String>,
 }
 
 /// What was done.
@@ -54,7 +72,19 @@ impl fmt::Debug for Lifecycle {
 impl Lifecycle {
     /// For the buckets of a space, with days of the calendar.
     pub fn new(space: Space, clock: Arc<dyn Clock>) -> Self {
-        Self { space, clock, day: DAY }
+        Self { space, clock, day: DAY, told: None }
+    }
+
+    /// Has `told` told of each deletion. It is called on the worker's path, so it may not wait.
+    #[must_use]
+    pub fn telling(self, told: impl Fn(&Removal<'_>) + Send + Sync + 'static) -> Self {
+        Self { told: Some(Arc::new(told)), ..self }
+    }
+
+    fn tell(&self, removal: &Removal<'_>) {
+        if let Some(told) = &self.told {
+            told(removal);
+        }
     }
 
     /// Counts in days of another length, for tests; none is shorter than a tenth of a second.
@@ -161,7 +191,7 @@ impl Lifecycle {
             if !within_key {
                 judge.end_key();
             }
-            delete(bucket, judge.take(), tally).await?;
+            self.delete(bucket, judge.take(), tally).await?;
             let Some(next) = next else { return Ok(()) };
             start = next;
             if !within_key {
@@ -196,7 +226,11 @@ impl Lifecycle {
                 let mut due = fitting.filter_map(|rule| rule.abort);
                 if due.any(|days| after(state.initiated, days, self.day) <= now) {
                     match bucket.abort_upload(&key, id).await {
-                        Ok(()) => tally.aborted += 1,
+                        Ok(()) => {
+                            tally.aborted += 1;
+                            let (operation, version) = ("S3.DELETE.UPLOAD", Some(id.to_string()));
+                            self.tell(&Removal { operation, bucket: bucket.name(), key: &key, version });
+                        }
                         Err(BucketError::NoSuchUpload(_)) => {}
                         Err(error) => return Err(error),
                     }
@@ -205,6 +239,40 @@ impl Lifecycle {
             let Some(next) = page.next else { return Ok(()) };
             after_upload = Some(next);
         }
+    }
+
+    async fn delete(
+        &self,
+        bucket: &Bucket,
+        verdicts: Vec<(String, Verdict)>,
+        tally: &mut Tally,
+    ) -> Result<(), BucketError> {
+        if verdicts.is_empty() {
+            return Ok(());
+        }
+        let keys = verdicts.iter().map(|(key, verdict)| (key.clone(), verdict.options())).collect();
+        for ((key, verdict), result) in verdicts.iter().zip(bucket.delete_many(keys).await?) {
+            let deleted = match result {
+                Ok(deleted) => deleted,
+                Err(BucketError::Locked | BucketError::PreconditionFailed(_)) => {
+                    tally.kept += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let operation = match verdict {
+                Verdict::Expire(_) if deleted.delete_marker => "S3.CREATE.DELETEMARKER",
+                _ => "S3.EXPIRE.OBJECT",
+            };
+            match verdict {
+                Verdict::Expire(_) => tally.expired += 1,
+                Verdict::Remove(_) => tally.removed += 1,
+                Verdict::RemoveMarker(_) => tally.markers += 1,
+            }
+            let version = deleted.version.map(|version| version.to_string());
+            self.tell(&Removal { operation, bucket: bucket.name(), key, version });
+        }
+        Ok(())
     }
 }
 
@@ -227,27 +295,6 @@ fn seen(entry: VersionsEntry) -> Option<(String, Seen)> {
         // Only with a delimiter.
         VersionsEntry::Prefix(_) => None,
     }
-}
-
-async fn delete(
-    bucket: &Bucket,
-    verdicts: Vec<(String, Verdict)>,
-    tally: &mut Tally,
-) -> Result<(), BucketError> {
-    if verdicts.is_empty() {
-        return Ok(());
-    }
-    let keys = verdicts.iter().map(|(key, verdict)| (key.clone(), verdict.options())).collect();
-    for ((_, verdict), result) in verdicts.iter().zip(bucket.delete_many(keys).await?) {
-        match (result, verdict) {
-            (Ok(_), Verdict::Expire(_)) => tally.expired += 1,
-            (Ok(_), Verdict::Remove(_)) => tally.removed += 1,
-            (Ok(_), Verdict::RemoveMarker(_)) => tally.markers += 1,
-            (Err(BucketError::Locked | BucketError::PreconditionFailed(_)), _) => tally.kept += 1,
-            (Err(error), _) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// The prefixes of rules, without those that lie below another.

@@ -11,7 +11,6 @@ const READS: &[&str] = &[
     "x-amz-server-side-encryption-",
 ];
 // No bucket asks for a second factor.
-const DELETES: &[&str] = &["x-amz-bypass-governance-retention", "x-amz-mfa"];
 /// What an object is put with, by whatever operation.
 const PUTS: &[&str] = &[
     "x-amz-acl",
@@ -57,8 +56,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     on(Scope::Object, "DeleteObject", Action::DELETE_OBJECT)
         .of_version(Action::DELETE_OBJECT_VERSION)
         .subresources(&["versionId"])
-        .headers(DELETES),
-    on(Scope::EachKey, "DeleteObjects", Action::DELETE_OBJECT).subresources(&["delete"]).headers(DELETES),
+        .headers(&[
+            "x-amz-bypass-governance-retention",
+            "x-amz-if-match-last-modified-time",
+            "x-amz-if-match-size",
+            "x-amz-mfa",
+        ]),
+    on(Scope::EachKey, "DeleteObjects", Action::DELETE_OBJECT)
+        .subresources(&["delete"])
+        .headers(&["x-amz-bypass-governance-retention", "x-amz-mfa"]),
     on(Scope::Object, "CreateMultipartUpload", Action::PUT_OBJECT).subresources(&["uploads"]).headers(PUTS),
     on(Scope::Object, "UploadPart", Action::PUT_OBJECT)
         .subresources(&["partNumber", "uploadId"])

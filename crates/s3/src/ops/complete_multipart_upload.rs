@@ -4,7 +4,7 @@ use carob_bucket::{
     BucketError, Checksum, ChecksumAlgorithm, ChecksumType, CompleteOptions, MAX_PARTS, PartClaim, Scheme,
     UploadState,
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use s3s::dto::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
@@ -13,7 +13,7 @@ use crate::conditions::Conditional;
 use crate::encryption::{self, CustomerKey, key_needed};
 use crate::error::{from_bucket, malformed_xml};
 use crate::headers;
-use crate::locate::written_version;
+use crate::locate::{expiration, written_version};
 use crate::ops::multipart::{claimed, kept_algorithm, under_way, upload_id};
 use crate::ops::reading::check_part_number;
 use crate::table::{Carob, begin_long_work};
@@ -65,13 +65,19 @@ pub(crate) async fn run(
     let output = CompleteMultipartUploadOutput {
         bucket: Some(input.bucket.clone()),
         key: Some(names.write(&input.key)),
-        location: Some(location(&request.headers, &input.bucket, &input.key)),
+        location: Some(location(carob.scheme, &request.headers, &input.bucket, &input.key)),
         e_tag: Some(headers::etag(record)),
         version_id: written_version(record),
         ..CompleteMultipartUploadOutput::default()
     };
     let output = output.with_checksums(ChecksumFields::of(record));
-    Ok(S3Response::with_headers(output, encryption::of_record(record, customer.as_ref())))
+    let mut shown = encryption::of_record(record, customer.as_ref());
+    // s3s writes it in the answers of other operations.
+    let expiration = expiration(&bucket, &input.key, record).await;
+    if let Some(value) = expiration.and_then(|text| HeaderValue::try_from(text).ok()) {
+        shown.insert("x-amz-expiration", value);
+    }
+    Ok(S3Response::with_headers(output, shown))
 }
 
 /// What the client says of one part.
@@ -142,11 +148,11 @@ fn bad_digest(algorithm: ChecksumAlgorithm) -> S3Error {
 }
 
 /// Where the object is to be had, as the client has addressed the server.
-fn location(headers: &HeaderMap, bucket: &str, key: &str) -> String {
+fn location(scheme: &str, headers: &HeaderMap, bucket: &str, key: &str) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let key = Names::new(None, true).write(key);
     match host.strip_prefix(bucket).is_some_and(|rest| rest.starts_with('.')) {
-        true => format!("http://{host}/{key}"),
-        false => format!("http://{host}/{bucket}/{key}"),
+        true => format!("{scheme}://{host}/{key}"),
+        false => format!("{scheme}://{host}/{bucket}/{key}"),
     }
 }

@@ -12,7 +12,7 @@ use crate::conditions::Conditional;
 use crate::encryption::{self, Asked, CustomerKey, Wanted, by_reference};
 use crate::error::from_bucket;
 use crate::headers::{self, Kept, given};
-use crate::locate::{Located, written_version};
+use crate::locate::{Located, expiration, written_version};
 use crate::ops::copying::{self, Copied, Source};
 use crate::ops::multipart::named_algorithm;
 use crate::ops::put_object::check_early;
@@ -83,7 +83,10 @@ pub(crate) async fn run(
         PutOptions { headers, metadata, checksum: None, tags, lock, access, resealed: None, precondition };
     let copy = Copy { source, source_customer, wanted, algorithm, options };
     let (written, wanted) = copy.make(carob, &bucket, &input.key, &request.extensions).await?;
-    Ok(answer(&written.record, source_version, wanted.as_ref().and_then(Wanted::customer)))
+    let record = &*written.record;
+    let mut answer = answer(record, source_version, wanted.as_ref().and_then(Wanted::customer));
+    answer.output.expiration = expiration(&bucket, &input.key, record).await;
+    Ok(answer)
 }
 
 /// A copy that is allowed.

@@ -7,6 +7,7 @@ use s3s::{S3Request, S3Response, S3Result};
 
 use crate::access::{Deed, asker, here};
 use crate::conditions::Conditional;
+use crate::deletion::Expected;
 use crate::error::from_bucket;
 use crate::table::Carob;
 use crate::target::NamesVersion;
@@ -17,11 +18,16 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<DeleteObjectOutput>> {
     let input = &request.input;
     let target = input.target()?;
-    let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_delete()?;
-    if precondition.if_match.is_some() {
+    let expected = Expected {
+        etag: request.extensions.remove::<Conditional>().unwrap_or_default().for_delete()?,
+        modified: input.if_match_last_modified_time.clone(),
+        size: input.if_match_size,
+    };
+    let mut found = Found::Nothing;
+    if !expected.is_none() {
         // A condition tells something of the object (user guide, "How to perform conditional deletes").
         let (asker, here) = (asker(&request.extensions)?, here(&request.extensions)?);
-        let found = here.snapshot.find(target.key, target.version).await.map_err(from_bucket)?;
+        found = here.snapshot.find(target.key, target.version).await.map_err(from_bucket)?;
         let record = match &found {
             Found::Object(object) => Some(object.record()),
             Found::DeleteMarker(_) | Found::Nothing => None,
@@ -31,13 +37,8 @@ pub(crate) async fn run(
     let asked = input.bypass_governance_retention.unwrap_or(false);
     let bypass_governance = carob.bypasses(asked, &request.extensions, target.key)?;
     let bucket = carob.bucket(&request.extensions, target.expected_owner)?;
-    let options = DeleteOptions {
-        version: target.version,
-        precondition,
-        bypass_governance,
-        ..DeleteOptions::default()
-    };
-    match bucket.delete(target.key, options).await {
+    let options = expected.of(&found, target.version)?;
+    match bucket.delete(target.key, DeleteOptions { bypass_governance, ..options }).await {
         Ok(deleted) => Ok(S3Response::new(DeleteObjectOutput {
             delete_marker: deleted.delete_marker.then_some(true),
             version_id: deleted.version.map(|version| version.to_string()),

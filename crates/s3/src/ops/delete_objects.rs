@@ -1,6 +1,6 @@
 //! Amazon S3 API reference, DeleteObjects.
 
-use carob_bucket::{BucketError, DeleteOptions, Found, MAX_KEY_BYTES, Precondition};
+use carob_bucket::{BucketError, DeleteOptions, Found, MAX_KEY_BYTES};
 use carob_identity::Action;
 use http::Extensions;
 use s3s::dto::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, ObjectIdentifier};
@@ -9,7 +9,10 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use crate::access::{Deed, asker, here};
 use crate::checksum::Declared;
 use crate::conditions::etag_condition;
-use crate::error::{from_bucket, malformed_xml, no_such_version, not_implemented};
+use crate::context::RequestContext;
+use crate::deletion::Expected;
+use crate::error::{from_bucket, malformed_xml, no_such_version};
+use crate::observer::Touched;
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -52,7 +55,7 @@ pub(crate) async fn run(
 
     let names = Names::of(&request.extensions, false);
     let quiet = input.delete.quiet.unwrap_or(false);
-    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    let (mut deleted, mut errors, mut touched) = (Vec::new(), Vec::new(), Vec::new());
     let mut results = results.into_iter();
     for (object, refused) in objects.into_iter().zip(outcomes) {
         let outcome = match refused {
@@ -65,6 +68,12 @@ pub(crate) async fn run(
                 None => Err(s3_error!(InternalError)),
             },
         };
+        let made = outcome.as_ref().ok().and_then(|deleted| deleted.as_ref()?.version);
+        touched.push(Touched {
+            key: object.key.clone(),
+            version: object.version_id.clone().or_else(|| made.map(|version| version.to_string())),
+            code: outcome.as_ref().err().map(|error| error.code().as_str().to_owned()),
+        });
         let key = Some(names.write(&object.key));
         let version_id = object.version_id.map(|id| names.write(&id));
         match outcome {
@@ -85,6 +94,9 @@ pub(crate) async fn run(
                 version_id,
             }),
         }
+    }
+    if let Some(context) = RequestContext::of(&request.extensions) {
+        context.set_touched(touched);
     }
     Ok(S3Response::new(DeleteObjectsOutput {
         deleted: Some(deleted),
@@ -110,7 +122,12 @@ async fn admit(
     let named = object.version_id.as_deref().map(str::parse).transpose();
     let version = named.as_ref().ok().copied().flatten();
     let tagged = here.rules.policy.as_ref().is_some_and(|policy| policy.looks_at("s3:existingobjecttag/"));
-    let found = if tagged || object.e_tag.is_some() {
+    let expected = Expected {
+        etag: object.e_tag.as_ref().map(|etag| etag_condition(etag.value())),
+        modified: object.last_modified_time.clone(),
+        size: object.size,
+    };
+    let found = if tagged || !expected.is_none() {
         here.snapshot.find(&object.key, version).await.map_err(from_bucket)?
     } else {
         Found::Nothing
@@ -121,7 +138,7 @@ async fn admit(
     };
     let deed = |right| Deed::on_key(right, &object.key).of_version(version).to(record);
     gatekeeper.require(asker, here, deed(right))?;
-    if object.e_tag.is_some() {
+    if !expected.is_none() {
         gatekeeper.require(asker, here, deed(Action::GET_OBJECT))?;
     }
     if object.key.len() > MAX_KEY_BYTES {
@@ -130,11 +147,6 @@ async fn admit(
     if named.is_err() {
         return Err(no_such_version());
     }
-    if object.last_modified_time.is_some() || object.size.is_some() {
-        return Err(not_implemented("LastModifiedTime or Size as a condition"));
-    }
-    let if_match = object.e_tag.as_ref().map(|etag| etag_condition(etag.value()));
     let bypass_governance = carob.bypasses(bypass, extensions, &object.key)?;
-    let precondition = Precondition { if_match, if_none_match: None };
-    Ok(DeleteOptions { version, precondition, bypass_governance, ..DeleteOptions::default() })
+    Ok(DeleteOptions { bypass_governance, ..expected.of(&found, version)? })
 }

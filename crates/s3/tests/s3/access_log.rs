@@ -60,6 +60,28 @@ async fn every_request_to_the_bucket_is_a_line() {
 }
 
 #[tokio::test]
+async fn a_line_tells_how_it_was_signed_and_what_let_it_in() {
+    let server = with_target().await;
+    for (key, acl) in [("open", "public-read"), ("shut", "private")] {
+        server.put(&format!("/bucket/{key}"), "x").header("x-amz-acl", acl).send().await.expect_status(200);
+    }
+    server.put("/bucket?logging", logging(TARGET)).send().await.expect_status(200);
+    server.get("/bucket/open").anonymous().send().await.expect_status(200);
+    server.get("/bucket/shut").send().await.expect_status(200);
+    let url = server.get("/bucket/shut").anonymous().query("AWSAccessKeyId", "ROOTKEY").query("Expires", "1");
+    url.query("Signature", "secret").send().await.expect_error(403, "AccessDenied");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (_, text) = delivered(&server).await.remove(0);
+    let ends: Vec<Vec<&str>> = text.lines().map(|line| line.rsplit(' ').take(7).collect()).collect();
+    let host = server.address.to_string();
+    // From the last field: whether a list let it in, access point, TLS, host, how and with what it was signed.
+    assert_eq!(ends[0], ["Yes", "-", "-", host.as_str(), "-", "-", "-"], "{text}");
+    assert_eq!(ends[1], ["-", "-", "-", host.as_str(), "AuthHeader", "-", "SigV4"], "{text}");
+    assert_eq!(ends[2], ["-", "-", "-", host.as_str(), "QueryString", "-", "SigV2"], "{text}");
+    assert!(!text.contains("secret"), "{text}");
+}
+
+#[tokio::test]
 async fn settings_are_checked_shown_and_taken_away() {
     let server = with_target().await;
     let format = "<TargetObjectKeyFormat><PartitionedPrefix><PartitionDateSource>DeliveryTime</PartitionDateSource>\

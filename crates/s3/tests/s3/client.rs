@@ -21,6 +21,8 @@ pub(crate) struct Request {
     payload: Payload,
     length: Option<String>,
     signature: bool,
+    /// Whether `x-amz-date` is sent.
+    pub(crate) dated: bool,
 }
 
 #[derive(Clone)]
@@ -53,6 +55,7 @@ impl Request {
             payload: Payload::Hashed,
             length: None,
             signature: true,
+            dated: true,
         }
     }
 
@@ -206,7 +209,9 @@ impl Request {
         let mut sent = Vec::new();
         if self.signature {
             headers.push(("x-amz-content-sha256".into(), payload.clone()));
-            headers.push(("x-amz-date".into(), self.signer.date()));
+            if self.dated {
+                headers.push(("x-amz-date".into(), self.signer.date()));
+            }
             let to_sign = ToSign {
                 method: &self.method,
                 path: &self.path,

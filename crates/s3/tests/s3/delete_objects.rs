@@ -4,7 +4,7 @@ use md5::{Digest, Md5};
 
 use crate::client::Request;
 use crate::put_object::base64;
-use crate::server::Server;
+use crate::server::{NOW_HTTP, Server};
 
 pub(crate) fn delete(server: &Server, xml: &str) -> Request {
     let md5 = base64(&Md5::digest(xml));
@@ -139,18 +139,20 @@ async fn a_key_in_cdata_is_refused_rather_than_misread() {
 #[tokio::test]
 async fn conditions_hold_for_each_key() {
     let server = Server::start().await;
-    server.fill(&["a", "b", "c"]).await;
+    server.fill(&["a", "b", "c", "d", "e"]).await;
     let tag = hex::encode(Md5::digest("a"));
     let xml = format!(
         "<Delete><Object><Key>a</Key><ETag>\"{tag}\"</ETag></Object>\
          <Object><Key>b</Key><ETag>\"{tag}\"</ETag></Object>\
          <Object><Key>absent</Key><ETag>\"{tag}\"</ETag></Object>\
-         <Object><Key>c</Key><Size>1</Size></Object></Delete>"
+         <Object><Key>c</Key><Size>1</Size></Object><Object><Key>d</Key><Size>2</Size></Object>\
+         <Object><Key>e</Key><LastModifiedTime>{NOW_HTTP}</LastModifiedTime></Object></Delete>"
     );
     let answer = delete(&server, &xml).send().await.expect_status(200);
-    assert_eq!(answer.elements("Code"), ["PreconditionFailed", "NotImplemented"]);
-    let deleted = answer.elements("Deleted");
-    assert!(deleted.len() == 2 && deleted[0].contains("<Key>a</Key>"), "{deleted:?}");
+    assert_eq!(answer.elements("Code"), ["PreconditionFailed", "PreconditionFailed"]);
+    let deleted: Vec<_> =
+        answer.elements("Deleted").iter().map(|entry| entry.contains("<Key>absent")).collect();
+    assert_eq!(deleted, [false, true, false, false]);
     assert_eq!(server.state().await.0, 2);
 }
 

@@ -1,11 +1,11 @@
 //! Lifecycle rules: what is stored, what the answers announce, and what is done when the time has come.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use carob_bucket::Space;
 use carob_identity::{ManualClock, Timestamp};
-use carob_s3::{Lifecycle, Tally};
+use carob_s3::{Lifecycle, Removal, Tally};
 
 use crate::server::{NOW, Server};
 
@@ -55,7 +55,16 @@ async fn answers_announce_the_end_of_the_current_object() {
     let put = server.put("/bucket/a/key", "x").send().await.expect_status(200);
     let get = server.get("/bucket/a/key").send().await.expect_status(200);
     let head = server.head("/bucket/a/key").send().await.expect_status(200);
-    for answer in [put, get, head] {
+    let copy = server.put("/bucket/a/copy", "").header("x-amz-copy-source", "/bucket/b");
+    server.put("/bucket/b", "x").send().await.expect_status(200);
+    let copy = copy.send().await.expect_status(200);
+    let begun = server.request("POST", "/bucket/a/parts?uploads").send().await.expect_status(200);
+    let upload = format!("/bucket/a/parts?uploadId={}", begun.element("UploadId"));
+    let part = server.put(&format!("{upload}&partNumber=1"), "x").send().await.expect_status(200);
+    let parts = format!("<Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part>", part.header("etag"));
+    let document = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+    let completed = server.request("POST", &upload).body(document).send().await.expect_status(200);
+    for answer in [put, get, head, copy, completed] {
         assert_eq!(answer.header("x-amz-expiration"), expected);
     }
     let other = server.put("/bucket/b", "x").send().await.expect_status(200);
@@ -103,6 +112,43 @@ async fn versions_markers_and_uploads_go_by_rules_of_their_own() {
     assert!(keys(&server).await.is_empty());
     server.get("/bucket/key").send().await.expect_error(404, "NoSuchKey");
     assert_eq!(server.get("/bucket?versions").send().await.elements("DeleteMarker").len(), 1);
+}
+
+#[tokio::test]
+async fn each_deletion_is_told() {
+    let server = Server::start().await;
+    server.put("/bucket/key", "x").send().await.expect_status(200);
+    let begun = server.request("POST", "/bucket/up?uploads").send().await.expect_status(200);
+    server.put("/versions", "").send().await.expect_status(200);
+    let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    server.put("/versions?versioning", versioning).send().await.expect_status(200);
+    server.put("/versions/key", "x").send().await.expect_status(200);
+    let document = rules(
+        "<Filter/><Expiration><Days>1</Days></Expiration>\
+         <AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>",
+    );
+    for bucket in ["bucket", "versions"] {
+        server.put(&format!("/{bucket}?lifecycle"), document.as_str()).send().await.expect_status(200);
+    }
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&told);
+    let clock = Arc::new(ManualClock::new(Timestamp(NOW.0 + 3 * DAY)));
+    let lifecycle = Lifecycle::new(server.space.clone(), clock).telling(move |removal: &Removal<'_>| {
+        let Removal { operation, bucket, key, version } = removal.clone();
+        keep.lock().unwrap().push((operation, bucket.to_owned(), key.to_owned(), version));
+    });
+    lifecycle.run_once().await;
+    let marker = server.get("/versions?versions").send().await.element("DeleteMarker");
+    let marker = marker.split("<VersionId>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let line = |operation, bucket: &str, key: &str, version: Option<String>| {
+        (operation, bucket.to_owned(), key.to_owned(), version)
+    };
+    let expected = [
+        line("S3.EXPIRE.OBJECT", "bucket", "key", None),
+        line("S3.DELETE.UPLOAD", "bucket", "up", Some(begun.element("UploadId"))),
+        line("S3.CREATE.DELETEMARKER", "versions", "key", Some(marker)),
+    ];
+    assert_eq!(*told.lock().unwrap(), expected);
 }
 
 #[tokio::test]

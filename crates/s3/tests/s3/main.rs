@@ -41,5 +41,6 @@ mod server;
 mod signer;
 mod tagging;
 mod tenants;
+mod version2;
 mod versioning;
 mod virtual_host;

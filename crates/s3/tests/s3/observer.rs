@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use carob_identity::LimitOptions;
-use carob_s3::{Exchange, GONE, Observer, Rejection};
+use carob_s3::{Exchange, GONE, Observer, Rejection, Touched};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::delete_objects::delete;
 use crate::server::Server;
 use crate::tenants::{ALICE, Tenants};
 
@@ -71,6 +72,41 @@ async fn every_request_is_told_once_with_what_became_of_it() {
     assert_eq!(told[4], ("-", 403, "SignatureDoesNotMatch".into(), signature, 0, length(&forged)));
     let (operation, status, ..) = told[5];
     assert!(operation == "PutObject" && [GONE, 400].contains(&status), "{:?}", told[5]);
+}
+
+/// Keeps what it is told of keys.
+#[derive(Default)]
+struct Keys(Mutex<Vec<Touched>>);
+
+impl Observer for Keys {
+    fn started(&self) {}
+
+    fn finished(&self, exchange: &Exchange<'_>) {
+        self.0.lock().unwrap().extend_from_slice(exchange.keys);
+    }
+}
+
+#[tokio::test]
+async fn the_keys_of_a_deletion_of_many_are_told() {
+    let keys = Arc::new(Keys::default());
+    let server = Server::start().await.observed_by(keys.clone()).await;
+    server.fill(&["a", "b"]).await;
+    let objects = ["<Key>a</Key>", "<Key>secret</Key>", "<Key>b</Key><VersionId>null</VersionId>"];
+    let objects = objects.map(|object| format!("<Object>{object}</Object>")).concat();
+    let document = format!("<Delete><Quiet>true</Quiet>{objects}</Delete>");
+    delete(&server, &document).by_guest().send().await.expect_status(200);
+    while keys.0.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let touched = |key: &str, version: Option<&str>, code: Option<&str>| Touched {
+        key: key.to_owned(),
+        version: version.map(str::to_owned),
+        code: code.map(str::to_owned),
+    };
+    let denied = Some("AccessDenied");
+    let expected =
+        [touched("a", None, None), touched("secret", None, denied), touched("b", Some("null"), denied)];
+    assert_eq!(*keys.0.lock().unwrap(), expected);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use carob_identity::{AccountNumber, Scope};
 
-use crate::server::ROOT;
+use crate::server::{ROOT, Server};
 use crate::tenants::{ALICE, BOB, Tenants};
 
 /// A statement for the bucket `alices` and every key in it.
@@ -182,6 +182,23 @@ async fn conditions_look_at_the_request() {
         put(&tenants, &[statement("Allow", "\"*\"", action, &when(condition))]).await;
         bad.by(BOB).send().await.expect_error(403, "AccessDenied");
         good.by(BOB).send().await.expect_status(200);
+    }
+}
+
+#[tokio::test]
+async fn a_policy_may_ask_for_tls() {
+    let deny = statement(
+        "Deny",
+        "\"*\"",
+        "s3:GetObject",
+        r#", "Condition": {"Bool": {"aws:SecureTransport": "false"}}"#,
+    )
+    .replace("alices", "bucket");
+    for (tls, status) in [(true, 200), (false, 403)] {
+        let server = Server::with(|options| options.tls = tls).await;
+        server.put("/bucket?policy", policy(std::slice::from_ref(&deny))).send().await.expect_status(204);
+        server.fill(&["key"]).await;
+        server.get("/bucket/key").send().await.expect_status(status);
     }
 }
 

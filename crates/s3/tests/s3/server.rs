@@ -123,6 +123,18 @@ impl Server {
 
     /// With memory for bodies from this budget.
     pub(crate) async fn within(store: Arc<dyn Store>, region: &str, bodies: Budget) -> Self {
+        Self::serve(Self::options(store, region, bodies).await).await
+    }
+
+    /// One with other options.
+    pub(crate) async fn with(change: impl FnOnce(&mut S3Options)) -> Self {
+        let bodies = Budget::new(BudgetOptions::default());
+        let mut options = Self::options(Arc::new(MemoryStore::new()), REGION, bodies).await;
+        change(&mut options);
+        Self::serve(options).await
+    }
+
+    async fn options(store: Arc<dyn Store>, region: &str, bodies: Budget) -> S3Options {
         // Each server draws other request ids, so that their logs can be told apart.
         static SEED: AtomicU64 = AtomicU64::new(7);
         let entropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1 << 32, Ordering::SeqCst)));
@@ -138,7 +150,7 @@ impl Server {
         .unwrap();
         space.create_bucket("bucket").await.unwrap();
         let root = ROOT.0.parse().unwrap();
-        let options = S3Options {
+        S3Options {
             encryption_keys: Arc::new(system(&space, &clock).await),
             space: space.clone(),
             keys: Arc::new(Keys { space: *space.did() }),
@@ -150,8 +162,9 @@ impl Server {
             region: region.to_owned(),
             domains: Domains::new(vec![DOMAIN.to_owned()]).unwrap(),
             bodies,
-        };
-        Self::serve(options).await
+            signature_v2: true,
+            tls: false,
+        }
     }
 
     /// A server with these options.
@@ -182,6 +195,8 @@ impl Server {
             region: self.region.clone(),
             domains: Domains::new(vec![DOMAIN.to_owned()]).unwrap(),
             bodies: Budget::new(BudgetOptions::default()),
+            signature_v2: true,
+            tls: false,
         };
         Self::serve(options).await
     }

@@ -61,6 +61,8 @@ impl Tenants {
             region: REGION.to_owned(),
             domains: Domains::new(Vec::new()).unwrap(),
             bodies: Budget::new(BudgetOptions::default()),
+            signature_v2: true,
+            tls: false,
         });
         Self { server: server.await, system, clock, alice }
     }
