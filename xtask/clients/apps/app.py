@@ -44,6 +44,11 @@ def hand_over(*command: str) -> None:
     sys.exit(subprocess.run(command, stdin=subprocess.DEVNULL).returncode)
 
 
+def version(variable: str) -> str:
+    """Of a program built from a Go module, which does not know it itself: it lies in a directory of that name."""
+    return Path(os.environ[variable]).parent.name.removeprefix("v")
+
+
 def keys(bucket: str, prefix: str = "") -> dict[str, int]:
     """What a bucket holds by boto3, which shares no code with most of the programs: size of each key."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

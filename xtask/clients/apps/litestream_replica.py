@@ -6,7 +6,7 @@ import sqlite3
 import time
 from datetime import UTC, datetime
 
-from app import ENDPOINT, keys, report, s3, server, until
+from app import ENDPOINT, keys, report, s3, server, until, version
 from command import runner
 from session import arguments, equal
 
@@ -88,5 +88,4 @@ def restored_as_it_was():
     return f"restored as of a moment before, {len(then['rows'])} rows"
 
 
-version = runner(os.environ["LITESTREAM"])("version").strip()
-report("litestream", version, replicated, restored_whole, restored_as_it_was)
+report("litestream", version("LITESTREAM"), replicated, restored_whole, restored_as_it_was)

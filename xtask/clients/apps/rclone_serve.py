@@ -4,7 +4,7 @@ import os
 import random
 
 import corpus
-from app import ENDPOINT, free_port, http, keys, report, s3, server, until
+from app import ENDPOINT, free_port, http, keys, report, s3, server, until, version
 from command import runner
 from session import arguments, equal
 
@@ -123,5 +123,4 @@ def removed():
     equal("buckets", BUCKET in [b["Name"] for b in s3.list_buckets()["Buckets"]], False)
 
 
-version = rclone("version").split()[1]
-report("rclone", version, synchronised, streamed, moved, sealed, served, removed)
+report("rclone", version("RCLONE"), synchronised, streamed, moved, sealed, served, removed)

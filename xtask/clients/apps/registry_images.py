@@ -5,7 +5,7 @@ import json
 import os
 import random
 
-from app import ENDPOINT, KEY, REGION, SECRET, free_port, http, keys, report, s3, server, until
+from app import ENDPOINT, KEY, REGION, SECRET, free_port, http, keys, report, s3, server, until, version
 from command import runner
 from session import arguments, equal
 
@@ -161,4 +161,4 @@ def all_of_it():
     return "; ".join(notes)
 
 
-report("registry", registry("--version").split()[-1], all_of_it)
+report("registry", version("REGISTRY"), all_of_it)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import corpus
-from app import ENDPOINT, keys, report, s3
+from app import ENDPOINT, keys, report, s3, version
 from command import runner
 from session import arguments, equal
 
@@ -70,5 +70,4 @@ def pruned():
     return "pruned, checked and restored again"
 
 
-version = restic("version").split()[1]
-report("restic", version, backed_up, restored, writers_at_once, pruned)
+report("restic", version("RESTIC"), backed_up, restored, writers_at_once, pruned)

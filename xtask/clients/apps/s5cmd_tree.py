@@ -5,7 +5,7 @@ import os
 import shutil
 
 import corpus
-from app import ENDPOINT, keys, report, s3
+from app import ENDPOINT, keys, report, s3, version
 from command import runner
 from session import arguments, equal
 
@@ -77,5 +77,4 @@ def removed():
     return "removed"
 
 
-version = runner(os.environ["S5CMD"])("version").strip()
-report("s5cmd", version, copied_up, listed, copied_down, synchronised, inside, removed)
+report("s5cmd", version("S5CMD"), copied_up, listed, copied_down, synchronised, inside, removed)

@@ -6,8 +6,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from app import ENDPOINT, keys, report, s3
-from command import runner
+from app import ENDPOINT, keys, report, s3, version
 from session import arguments, equal
 
 BUCKET, STATE = "tofu", "teams/one/terraform.tfstate"
@@ -115,5 +114,4 @@ def workspaces():
     return "a workspace made, listed and deleted"
 
 
-version = json.loads(runner(program, environment=environment)("version", "-json"))["terraform_version"]
-report("OpenTofu", version, applied, one_at_a_time, held_by_another, workspaces)
+report("OpenTofu", version("TOFU"), applied, one_at_a_time, held_by_another, workspaces)
