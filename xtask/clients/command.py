@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 
-def runner(*program: str, environment: dict[str, str] | None = None):
+def runner(*program: str, environment: dict[str, str] | None = None, stdin=subprocess.DEVNULL):
     """A function that runs `program` with arguments and gives its output, or its errors where it must fail."""
 
     def call(*arguments: str, ok: bool = True) -> str:
         done = subprocess.run(
-            [*program, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment
+            [*program, *arguments], capture_output=True, text=True, stdin=stdin, env=environment
         )
         shown = " ".join(arguments)
         if ok:

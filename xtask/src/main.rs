@@ -12,6 +12,7 @@ mod crash;
 mod fuzz_index;
 mod gateway;
 mod go;
+mod java;
 mod load;
 mod memory;
 mod node;

@@ -12,7 +12,9 @@ use crate::cargo;
 use crate::s3::Credentials;
 
 /// boto3 and the AWS CLI share botocore, so their versions go together.
-const PACKAGES: &str = include_str!("../clients/requirements.txt");
+const CLIENTS: &str = include_str!("../clients/requirements.txt");
+/// aiobotocore wants an older botocore than that.
+const APPS: &str = include_str!("../clients/apps/requirements.txt");
 const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 /// A client script that takes longer hangs.
 const SCRIPT_LIMIT: Duration = Duration::from_mins(30);
@@ -35,23 +37,34 @@ pub(crate) struct Session<'a> {
 }
 
 impl Python {
-    /// Makes the environment in `target/xtask`, unless it is there with these versions.
+    /// The environment of the clients.
     pub(crate) async fn install() -> Result<Self> {
-        let dir = cargo::scratch()?.join("python");
+        Self::install_into("python", CLIENTS).await
+    }
+
+    /// The environment of the programs in `clients/apps`.
+    pub(crate) async fn install_apps() -> Result<Self> {
+        Self::install_into("python-apps", APPS).await
+    }
+
+    /// Makes the environment in a directory of `target/xtask`, unless it is there with these versions.
+    async fn install_into(name: &str, packages: &str) -> Result<Self> {
+        let dir = cargo::scratch()?.join(name);
         let interpreter = dir.join("bin/python");
         let installed = dir.join("installed.txt");
-        if std::fs::read_to_string(&installed).is_ok_and(|text| text == PACKAGES) {
+        if std::fs::read_to_string(&installed).is_ok_and(|text| text == packages) {
             return Ok(Self { interpreter });
         }
-        println!("installing the Python clients into {}", dir.display());
+        println!("installing packages for Python into {}", dir.display());
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir), INSTALL_LIMIT)
             .await
             .context("python3 with its venv module is needed")?;
-        let requirements = cargo::root().join("xtask/clients/requirements.txt");
+        let requirements = dir.join("requirements.txt");
+        std::fs::write(&requirements, packages)?;
         let mut pip = Command::new(&interpreter);
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-        run(pip.arg(requirements), INSTALL_LIMIT).await.context("cannot install the clients")?;
-        std::fs::write(installed, PACKAGES)?;
+        run(pip.arg(&requirements), INSTALL_LIMIT).await.context("cannot install the packages")?;
+        std::fs::rename(requirements, installed)?;
         Ok(Self { interpreter })
     }
 
@@ -68,9 +81,11 @@ impl Python {
 
     /// The command that runs `xtask/clients/{script}.py` with `more` arguments and local files in `work`.
     pub(crate) fn command(&self, script: &str, more: &[&str], session: &Session<'_>, work: &Path) -> Command {
-        let path = cargo::root().join("xtask/clients").join(script).with_extension("py");
+        let scripts = cargo::root().join("xtask/clients");
         let mut command = Command::new(&self.interpreter);
-        command.arg(path).args(more).arg("--work").arg(work);
+        // What scripts share lies there, also for those in directories below.
+        command.env("PYTHONPATH", &scripts);
+        command.arg(scripts.join(script).with_extension("py")).args(more).arg("--work").arg(work);
         command.args(["--files", &session.files.to_string(), "--seed", &session.seed.to_string()]);
         client_environment(&mut command, session, work);
         command.stdin(Stdio::null()).kill_on_drop(true);

@@ -4,31 +4,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::programs::{self, Program};
 use crate::cargo::{self, Profile};
 use crate::gateway::{self, BinaryArgs, Gateway};
-use crate::go;
 use crate::node;
 use crate::python::{Python, Session};
 use crate::s3::Credentials;
 
-/// Clients in Go: the script, and the variable that tells it where the program is.
-const GO_CLIENTS: &[(&str, &str, go::Program)] = &[
-    (
-        "mc_versions",
-        "MC",
-        go::Program {
-            module: "github.com/minio/mc",
-            package: "",
-            version: "v0.0.0-20250313080218-cf909e1063a9",
-        },
-    ),
-    ("rclone", "RCLONE", go::Program { module: "github.com/rclone/rclone", package: "", version: "v1.75.1" }),
-    (
-        "restic_locked",
-        "RESTIC",
-        go::Program { module: "github.com/restic/restic", package: "/cmd/restic", version: "v0.18.1" },
-    ),
-];
+/// Clients in Go: the script, and what it runs.
+const GO_CLIENTS: &[(&str, &Program)] =
+    &[("mc_versions", &programs::MC), ("rclone", &programs::RCLONE), ("restic_locked", &programs::RESTIC)];
 
 /// Scripts that need Python alone and take seconds.
 pub(super) const FAST: &[&str] = &[
@@ -165,10 +150,9 @@ async fn run_scripts(
 ) -> Result<()> {
     let python = Python::install().await?;
     let mut variables = Vec::new();
-    for (script, variable, program) in GO_CLIENTS {
+    for (script, program) in GO_CLIENTS {
         if scripts.contains(script) {
-            let path = program.install(&cargo::scratch()?.join("bin")).await;
-            variables.push((*variable, path.with_context(|| format!("the {script} job"))?));
+            variables.push(program.installed().await?);
         }
     }
     if scripts.contains(&"aws_sdk_js") {

@@ -1,7 +1,9 @@
 //! Unmodified clients against the real binary.
 
+mod apps;
 mod clients;
 mod large;
+mod programs;
 mod verifier;
 
 use anyhow::Result;
@@ -16,6 +18,8 @@ use crate::readme;
 pub(crate) enum Conformance {
     /// Each client uploads a tree of awkward names, reads it back in every way, and deletes it.
     Clients(clients::ClientsArgs),
+    /// Programs that keep their data in S3 do what their users do with them.
+    Apps(apps::AppsArgs),
     /// The quick form, for every change: the Python clients on a few hundred files.
     Fast(FastArgs),
     /// Exports and proofs against a verifier in JavaScript that shares no code with ours.
@@ -35,6 +39,7 @@ impl Conformance {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::Clients(args) => args.run().await,
+            Self::Apps(args) => args.run().await,
             Self::Fast(args) => args.run().await,
             Self::Verifier(args) => args.run().await,
             Self::Large(args) => args.run().await,

@@ -142,7 +142,9 @@ fn headers(context: &mut Context, headers: &HeaderMap) {
     }
     if let Some(source) = text("x-amz-copy-source") {
         let path = source.split_once('?').map_or(source, |(path, _)| path);
-        let path = percent_decode_str(path.trim_start_matches('/')).decode_utf8_lossy();
+        // As the operation reads it.
+        let path = path.trim_start_matches('/').replace('+', " ");
+        let path = percent_decode_str(&path).decode_utf8_lossy();
         context.insert("s3:x-amz-copy-source", path);
     }
     if let Some(Ok(tags)) = text("x-amz-tagging").map(tags::from_header) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use carob_bucket::{Bucket, ChecksumAlgorithm, Found, Object, Seal, Share, Uploaded, VersionName};
 use carob_identity::Action;
 use futures::StreamExt;
-use http::Extensions;
+use http::{Extensions, HeaderMap};
 use s3s::dto::CopySource;
 use s3s::{S3ErrorCode, S3Result, s3_error};
 
@@ -99,6 +99,21 @@ pub(super) async fn find(
     } else {
         Err(precondition_failed())
     }
+}
+
+/// Takes each `+` of the header for a space, as Amazon S3 does and s3s does not: clients that escape as in a form
+/// write one so, and all others write a plus as `%2B`.
+///
+/// # Errors
+/// InvalidArgument for a header that cannot be read.
+pub(super) fn read_plus(headers: &HeaderMap, source: &mut CopySource) -> S3Result<()> {
+    let text = headers.get("x-amz-copy-source").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if text.contains('+') {
+        let spaced = text.replace('+', "%20");
+        *source = CopySource::parse(&spaced)
+            .map_err(|error| s3_error!(error, InvalidArgument, "Invalid copy source"))?;
+    }
+    Ok(())
 }
 
 /// What `x-amz-copy-source` names.

@@ -22,7 +22,8 @@ pub(crate) async fn run(
     carob: &Carob,
     mut request: S3Request<UploadPartCopyInput>,
 ) -> S3Result<S3Response<UploadPartCopyOutput>> {
-    let input = &request.input;
+    let input = &mut request.input;
+    copying::read_plus(&request.headers, &mut input.copy_source)?;
     let number = check_part_number(input.part_number)?;
     let asked = input.copy_source_range.as_deref().map(|range| parse_range(range).ok_or_else(bad_range));
     let asked = asked.transpose()?;

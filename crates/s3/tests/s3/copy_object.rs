@@ -100,7 +100,9 @@ async fn sources_are_read_as_they_are_written() {
         ("bucket/a/b c", "a/b c"),
         ("bucket/a%2Fb%20c", "a/b c"),
         ("bucket%2Fplain", "plain"),
-        ("bucket/%C3%BC+%25", "ü+%"),
+        ("bucket/%C3%BC%2B%25", "ü+%"),
+        // As in a form, and in Amazon S3.
+        ("bucket/a/b+c", "a/b c"),
         ("bucket/%3FversionId=1", "?versionId=1"),
         ("bucket/-", "-"),
     ] {
@@ -108,6 +110,9 @@ async fn sources_are_read_as_they_are_written() {
         assert_eq!(answer.status, 200, "{source}: {}", answer.text());
         assert_eq!(server.get("/bucket/copy").send().await.text(), text, "{source}");
     }
+    let id = server.request("POST", "/bucket/key?uploads").send().await.element("UploadId");
+    let part = server.put("/bucket/key", "").query("partNumber", "1").query("uploadId", &id);
+    part.header("x-amz-copy-source", "bucket/a/b+c").send().await.expect_status(200);
 }
 
 #[tokio::test]
