@@ -29,7 +29,7 @@ impl Program {
         self.install_replacing(dir, "").await
     }
 
-    /// The same for a program that is meant to be built with this `replace` directive, which counts in a main module only.
+    /// The same for a program that is built with this `replace` directive, which counts in a main module only.
     pub(crate) async fn install_replacing(&self, dir: &Path, replace: &str) -> Result<PathBuf> {
         let Self { module, package, version } = self;
         let package = format!("{module}{package}");

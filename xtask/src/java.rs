@@ -12,7 +12,7 @@ use crate::cargo;
 
 const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 
-/// Brings what the `pom.xml` in `source` names into a directory of `target/xtask`, unless it is there; gives the directory.
+/// Brings what the `pom.xml` in `source` names into a directory of `target/xtask`, unless it is there; gives it.
 pub(crate) async fn install(source: &Path) -> Result<PathBuf> {
     let wanted = std::fs::read_to_string(source.join("pom.xml"))?;
     let dir = cargo::scratch()?.join("java");

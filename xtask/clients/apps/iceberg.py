@@ -1,4 +1,4 @@
-"""Iceberg (PyIceberg): a table with its metadata in a bucket; evolution, deletes, time travel, old snapshots expired."""
+"""Iceberg (PyIceberg): a table with its metadata in a bucket; evolution, deletes, time travel, purge."""
 
 import warnings
 

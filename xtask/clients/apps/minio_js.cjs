@@ -153,22 +153,29 @@ async function settings() {
   await client.removeObjectTagging(BUCKET, "large");
   const policy = {
     Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Principal: { AWS: ["*"] }, Action: ["s3:GetObject"], Resource: [`arn:aws:s3:::${BUCKET}/signed/*`] }],
+    Statement: [{
+      Effect: "Allow", Principal: { AWS: ["*"] }, Action: ["s3:GetObject"],
+      Resource: [`arn:aws:s3:::${BUCKET}/signed/*`],
+    }],
   };
   await client.setBucketPolicy(BUCKET, JSON.stringify(policy));
   assert.deepEqual(JSON.parse(await client.getBucketPolicy(BUCKET)), policy);
   assert.equal((await plain("GET", `${process.env.AWS_ENDPOINT_URL}/${BUCKET}/signed/form-1`)).status, 200);
   assert.equal((await plain("GET", `${process.env.AWS_ENDPOINT_URL}/${BUCKET}/large`)).status, 403);
-  await client.setBucketLifecycle(BUCKET, { Rule: [{ ID: "r", Status: "Enabled", Filter: { Prefix: "tmp/" }, Expiration: { Days: 3 } }] });
+  const rule = { ID: "r", Status: "Enabled", Filter: { Prefix: "tmp/" }, Expiration: { Days: 3 } };
+  await client.setBucketLifecycle(BUCKET, { Rule: [rule] });
   const { Rule } = await client.getBucketLifecycle(BUCKET);
   assert.equal([Rule].flat()[0].ID, "r");
   await client.removeBucketLifecycle(BUCKET);
-  await client.setBucketEncryption(BUCKET, { Rule: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }] });
+  const sealed = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } };
+  await client.setBucketEncryption(BUCKET, { Rule: [sealed] });
   await client.putObject(BUCKET, "encrypted", "kept closed");
   same("encrypted", await read(client.getObject(BUCKET, "encrypted")), Buffer.from("kept closed"));
   await client.removeBucketEncryption(BUCKET);
   // What is announced to nobody reads as just that.
-  assert.deepEqual(await client.getBucketNotification(BUCKET), { TopicConfiguration: [], QueueConfiguration: [], CloudFunctionConfiguration: [] });
+  assert.deepEqual(await client.getBucketNotification(BUCKET), {
+    TopicConfiguration: [], QueueConfiguration: [], CloudFunctionConfiguration: [],
+  });
   return "tags, policy, lifecycle, encryption, notifications";
 }
 

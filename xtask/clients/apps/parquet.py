@@ -79,7 +79,8 @@ def as_files():
     with fs.open_input_stream(f"{BUCKET}/files/copied") as stream:
         assert stream.read() == body, "the copy differs"
     found = fs.get_file_info(pyarrow.fs.FileSelector(f"{BUCKET}/files", recursive=True))
-    equal("files", sorted(f.path for f in found if f.is_file), [f"{BUCKET}/files/copied", f"{BUCKET}/files/moved/there"])
+    want = [f"{BUCKET}/files/copied", f"{BUCKET}/files/moved/there"]
+    equal("files", sorted(f.path for f in found if f.is_file), want)
     return "a stream of 23 MiB in parts, read at random places, moved and copied"
 
 

@@ -92,8 +92,9 @@ def sealed():
 def served():
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    serve = [os.environ["RCLONE"], "serve", "webdav", at("served"), "--addr", f"127.0.0.1:{port}", "--dir-cache-time", "0s",
-             "--vfs-cache-mode", "writes", "--cache-dir", str(args.work / "cache"), "--vfs-write-back", "0s"]  # fmt: skip
+    serve = [os.environ["RCLONE"], "serve", "webdav", at("served"), "--addr", f"127.0.0.1:{port}",
+             "--dir-cache-time", "0s", "--vfs-cache-mode", "writes", "--vfs-write-back", "0s",
+             "--cache-dir", str(args.work / "cache")]  # fmt: skip
     body = rng.randbytes(3 * MIB)
     with server(*serve, log=args.work / "webdav.log", environment=environment):
         until("WebDAV answers", lambda: http("OPTIONS", base)[0] == 200)

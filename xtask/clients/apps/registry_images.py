@@ -1,4 +1,4 @@
-"""The container registry (distribution) with its S3 driver: images pushed and pulled by its HTTP API, garbage collected."""
+"""The container registry (distribution) on its S3 driver: images pushed and pulled by HTTP, garbage collected."""
 
 import hashlib
 import json
@@ -97,10 +97,9 @@ def pull(image: str) -> None:
 
 def pushed():
     wait()
-    layers = [
-        push_blob("team/app", rng.randbytes(size), chunk)
-        for size, chunk in [(0, MIB), (1, MIB), (100_000, 30_000), (12 * MIB + 7, 3 * MIB), (17 * MIB, 6 * MIB), (30 * MIB, 64 * MIB)]
-    ]  # fmt: skip
+    small = [(0, MIB), (1, MIB), (100_000, 30_000)]
+    large = [(12 * MIB + 7, 3 * MIB), (17 * MIB, 6 * MIB), (30 * MIB, 64 * MIB)]
+    layers = [push_blob("team/app", rng.randbytes(size), chunk) for size, chunk in small + large]
     push_image("team/app", "v1", layers[:4])
     push_image("team/app", "v2", layers[1:])
     status, _ = begin("other", f"?mount={layers[4]}&from=team/app")
