@@ -12,8 +12,7 @@ BUCKET = "pandas"
 MIB = 1 << 20
 args = arguments()
 rng = random.Random(args.seed)
-# botocore presigns with version 2 unless told otherwise.
-fs = s3fs.S3FileSystem(config_kwargs={"signature_version": "s3v4"})
+fs = s3fs.S3FileSystem()
 ROWS = 50_000
 frame = pd.DataFrame({
     "id": np.arange(ROWS),
