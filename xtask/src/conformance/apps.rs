@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::builder::PossibleValuesParser;
 
 use super::programs::{self, Program};
 use crate::cargo::{self, Profile};
@@ -66,7 +65,7 @@ impl App {
 #[derive(Debug, clap::Args)]
 pub(crate) struct AppsArgs {
     /// Only this program, by the name of its script; may be given again.
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(APPS.iter().map(|app| app.script)))]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(APPS.iter().map(|app| app.script)))]
     only: Vec<String>,
     /// How many files those take that work on a tree.
     #[arg(long, default_value_t = 300)]
