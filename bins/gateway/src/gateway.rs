@@ -41,6 +41,7 @@ const CERTIFICATE_PERIOD: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way and closes the store. A second signal ends the
 /// process at once.
+#[expect(clippy::too_many_lines, reason = "the wiring, in the order in which one thing needs another")]
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let signals = Signals::new()?;
     let Settings { data, limits, .. } = &settings;

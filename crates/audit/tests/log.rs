@@ -6,7 +6,14 @@ use std::path::{Path, PathBuf};
 use carob_audit::{AuditError, AuditLog, Deed, FILE, Link, verify};
 
 fn deed(path: &str) -> Deed {
-    Deed { operation: "PutObject".to_owned(), path: path.to_owned(), status: Some(200), ..Deed::default() }
+    Deed {
+        request: "0123456789ABCDEF".to_owned(),
+        operation: "PutObject".to_owned(),
+        method: "PUT".to_owned(),
+        path: path.to_owned(),
+        status: Some(200),
+        ..Deed::default()
+    }
 }
 
 fn record(dir: &Path, max_bytes: u64, paths: &[&str]) {
