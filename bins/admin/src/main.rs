@@ -13,6 +13,7 @@ mod cli;
 mod commands;
 mod encryption_keys;
 mod fsck;
+mod get;
 mod history;
 mod keep;
 mod output;

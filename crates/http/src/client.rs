@@ -1,11 +1,13 @@
 //! The typed client of the admin API, for whoever may open its socket.
 
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
 use http::header::HOST;
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
@@ -208,6 +210,25 @@ impl Client {
         };
         let at = parameters([("at", at)]);
         self.download(format!("{}?{question}{at}", route(bucket, "proof")), "the proof broke off", to).await
+    }
+
+    /// The Bao slices of bytes `range` of an object, as a stream that ends with an error where the connection does.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn slices(
+        &self,
+        bucket: &str,
+        key: &str,
+        at: &str,
+        range: Range<u64>,
+    ) -> Result<impl Stream<Item = Result<Bytes, ClientError>> + Send + use<>, ClientError> {
+        let (start, end) = (range.start.to_string(), range.end.to_string());
+        let given = [("key", key), ("at", at), ("start", &start), ("end", &end)];
+        let given = parameters(given.map(|(name, value)| (name, Some(value))));
+        let response = self.get(format!("{}?{given}", route(bucket, "slices"))).await?;
+        let bytes = response.into_body().into_data_stream();
+        Ok(bytes.map_err(|error| broken("the object broke off")(error)))
     }
 
     async fn download(

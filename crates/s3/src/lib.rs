@@ -95,6 +95,7 @@ mod refuse;
 mod table;
 mod tags;
 mod target;
+mod verified;
 mod version2;
 mod xml;
 

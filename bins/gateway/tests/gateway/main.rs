@@ -12,3 +12,4 @@ mod s3;
 // The one that is checked against the specification's example.
 #[path = "../../../../crates/s3/tests/s3/signer.rs"]
 mod signer;
+mod verified;

@@ -62,8 +62,13 @@ impl S3 {
 
     /// The head of a signed request whose body, of that length, is still to be sent.
     pub(crate) fn head(&self, method: &str, path: &str, length: usize) -> String {
+        self.head_with(method, path, &[], length)
+    }
+
+    /// The same with further headers, signed.
+    fn head_with(&self, method: &str, path: &str, more: &[(&str, &str)], length: usize) -> String {
         let host = self.address.to_string();
-        let headers = [("host", host.as_str()), ("x-amz-content-sha256", UNSIGNED)];
+        let headers = [&[("host", host.as_str()), ("x-amz-content-sha256", UNSIGNED)], more].concat();
         let mut headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         headers.push(("x-amz-date".to_owned(), self.signer.date()));
         let request = ToSign { method, path, query: &[], headers: &headers, payload: UNSIGNED };
@@ -90,6 +95,13 @@ impl S3 {
         query.push(("X-Amz-Signature".to_owned(), signature));
         let query = canonical_query(&query);
         format!("GET {path}?{query} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")
+    }
+
+    /// A GET with these headers, signed.
+    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = self.connect();
+        stream.write_all(self.head_with("GET", path, headers, 0).as_bytes()).unwrap();
+        receive(stream)
     }
 
     pub(crate) fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {

@@ -26,6 +26,7 @@ mod import;
 mod keep;
 mod query;
 mod read;
+mod slices;
 mod socket;
 
 pub use socket::{SocketError, bind};
@@ -119,6 +120,7 @@ impl State {
             ["buckets", bucket, "stat"] => self.stat(bucket, query).await,
             ["buckets", bucket, "log"] => self.log(bucket, query).await,
             ["buckets", bucket, "diff"] => self.diff(bucket, query).await,
+            ["buckets", bucket, "slices"] => self.slices(bucket, query).await,
             ["buckets", bucket, "proof"] => self.prove(bucket, query).await,
             ["buckets", bucket, "retention"] => self.retention(bucket, query).await,
             ["buckets", bucket, "snapshots"] => self.snapshots(bucket, query).await,
