@@ -31,11 +31,18 @@ pub(crate) struct Gateway {
     /// The gateway's admin socket, if it is not admin.sock in the data directory
     #[arg(long, global = true, value_name = "PATH", env = "CAROB_ADMIN_SOCKET")]
     socket: Option<PathBuf>,
+    /// Ask a gateway on the network, as in http://host:9000, with the access key that AWS's tools would take
+    #[arg(long, global = true, value_name = "URL", env = "CAROB_ENDPOINT", conflicts_with = "socket")]
+    endpoint: Option<String>,
 }
 
 impl Gateway {
     pub(crate) fn data(&self) -> &Path {
         &self.data
+    }
+
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     pub(crate) fn socket(&self) -> PathBuf {

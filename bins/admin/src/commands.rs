@@ -10,12 +10,12 @@ use carob_http::client::{Client, ListOptions, Question};
 use crate::cli::{AuditCommand, BucketCommand, Cli, Command, Target};
 use crate::encryption_keys;
 use crate::output::{Output, bytes};
-use crate::{accounts, audit, fsck, get, history, keep, verify};
+use crate::{accounts, audit, connect, fsck, get, history, keep, verify};
 
 pub(crate) type Out = Output<BufWriter<StdoutLock<'static>>>;
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
-    let client = Client::new(cli.gateway.socket());
+    let client = connect::client(&cli.gateway)?;
     if let Command::Export { bucket, at } = &cli.command {
         return export(&client, bucket, at.at.as_deref()).await;
     }

@@ -65,6 +65,7 @@ async fn proven(client: &Client, wanted: &Wanted<'_>) -> anyhow::Result<Proven> 
     let Target { bucket, key } = wanted.target;
     let space = match wanted.space {
         Some(space) => space,
+        None if client.is_remote() => bail!("name the space whose key is trusted: --space did:key:…"),
         None => client.status().await?.space.parse().context("the gateway's space has no DID")?,
     };
     let mut car = Vec::new();

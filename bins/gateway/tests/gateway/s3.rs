@@ -60,7 +60,7 @@ impl S3 {
         stream
     }
 
-    /// The head of a signed request whose body, of that length, is still to be sent.
+    /// The head of a signed request whose body, of that length, is still to be sent. A query has names alone.
     pub(crate) fn head(&self, method: &str, path: &str, length: usize) -> String {
         self.head_with(method, path, &[], length)
     }
@@ -71,11 +71,14 @@ impl S3 {
         let headers = [&[("host", host.as_str()), ("x-amz-content-sha256", UNSIGNED)], more].concat();
         let mut headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         headers.push(("x-amz-date".to_owned(), self.signer.date()));
-        let request = ToSign { method, path, query: &[], headers: &headers, payload: UNSIGNED };
+        let (target, (path, query)) = (path, path.split_once('?').unwrap_or((path, "")));
+        let names = query.split('&').filter(|name| !name.is_empty());
+        let query: Vec<_> = names.map(|name| (name.to_owned(), String::new())).collect();
+        let request = ToSign { method, path, query: &query, headers: &headers, payload: UNSIGNED };
         headers.push(("authorization".to_owned(), self.signer.authorization(&request)));
         headers.push(("content-length".to_owned(), length.to_string()));
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        format!("{method} {path} HTTP/1.1\r\n{headers}connection: close\r\n\r\n")
+        format!("{method} {target} HTTP/1.1\r\n{headers}connection: close\r\n\r\n")
     }
 
     /// The head of a GET by a presigned URL.
