@@ -79,6 +79,13 @@ impl Python {
         Ok(())
     }
 
+    /// Runs a script that talks to no server to its end.
+    pub(crate) async fn run(&self, script: &Path, arguments: &[&Path]) -> Result<()> {
+        let mut command = Command::new(&self.interpreter);
+        command.arg(script).args(arguments).env("PYTHONUTF8", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+        run(&mut command, SCRIPT_LIMIT).await.with_context(|| format!("{} failed", script.display()))
+    }
+
     /// The command that runs `xtask/clients/{script}.py` with `more` arguments and local files in `work`.
     pub(crate) fn command(&self, script: &str, more: &[&str], session: &Session<'_>, work: &Path) -> Command {
         let scripts = cargo::root().join("xtask/clients");

@@ -1,5 +1,6 @@
 //! The arguments of `carob`.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
@@ -30,11 +31,18 @@ pub(crate) struct Gateway {
     /// The gateway's admin socket, if it is not admin.sock in the data directory
     #[arg(long, global = true, value_name = "PATH", env = "CAROB_ADMIN_SOCKET")]
     socket: Option<PathBuf>,
+    /// Ask a gateway on the network, as in http://host:9000, with the access key that AWS's tools would take
+    #[arg(long, global = true, value_name = "URL", env = "CAROB_ENDPOINT", conflicts_with = "socket")]
+    endpoint: Option<String>,
 }
 
 impl Gateway {
     pub(crate) fn data(&self) -> &Path {
         &self.data
+    }
+
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -180,6 +188,25 @@ pub(crate) enum Command {
         /// The account that shall own it [default: root]
         #[arg(long, value_name = "ACCOUNT")]
         owner: Option<String>,
+    },
+    /// Get an object, each byte proven before it is written
+    Get {
+        /// The object: s3://bucket/key or bucket/key
+        target: Target,
+        /// Check the proof of the object and its bytes by the space's key; what is not checked, S3 clients get
+        #[arg(long, required = true)]
+        verify: bool,
+        /// Only these bytes, counted from 0: 0-99, or 100- for all but the first hundred
+        #[arg(long, value_name = "FIRST-LAST")]
+        range: Option<ByteRange>,
+        /// The space whose key is trusted [default: the gateway's, as it says]
+        #[arg(long, value_name = "DID")]
+        space: Option<Did>,
+        /// Write to this file, which is there when every byte of it is proven [default: standard output]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        at: At,
     },
     /// Write to standard output, as a CAR, what proves what is under a key, or that nothing is
     Prove {
@@ -417,6 +444,34 @@ impl FromStr for Span {
     }
 }
 
+/// Bytes from a first one to a last one, or to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ByteRange {
+    first: u64,
+    last: Option<u64>,
+}
+
+impl FromStr for ByteRange {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "a range is FIRST-LAST or FIRST-, as in 0-99";
+        let (first, last) = text.split_once('-').ok_or(wrong)?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| wrong);
+        let first = number(first)?;
+        let last = if last.is_empty() { None } else { Some(number(last)?) };
+        if last.is_some_and(|last| last < first) { Err(wrong) } else { Ok(Self { first, last }) }
+    }
+}
+
+impl ByteRange {
+    /// The bytes of an object of `size` that are meant, if there are any.
+    pub(crate) fn of(self, size: u64) -> Option<Range<u64>> {
+        let end = self.last.map_or(size, |last| last.saturating_add(1).min(size));
+        (self.first < end).then_some(self.first..end)
+    }
+}
+
 /// A bucket and what follows the slash behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -456,6 +511,19 @@ mod tests {
         for bad in ["", "d", "30", "0d", "-1d", "1.5d", "1w", "99999999999999999999d", "999999999999999999d"]
         {
             assert!(bad.parse::<Lifetime>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_first_and_last() {
+        let range = |text: &str, size| text.parse::<ByteRange>().map(|range| range.of(size));
+        assert_eq!(range("0-0", 5), Ok(Some(0..1)));
+        assert_eq!(range("2-", 5), Ok(Some(2..5)));
+        assert_eq!(range("2-99", 5), Ok(Some(2..5)));
+        assert_eq!(range("5-", 5), Ok(None));
+        assert_eq!(range("0-18446744073709551615", 5), Ok(Some(0..5)));
+        for bad in ["", "-", "-5", "5", "3-2", "a-b", "0-18446744073709551616"] {
+            assert!(range(bad, 5).is_err(), "{bad}");
         }
     }
 

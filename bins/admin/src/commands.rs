@@ -10,12 +10,12 @@ use carob_http::client::{Client, ListOptions, Question};
 use crate::cli::{AuditCommand, BucketCommand, Cli, Command, Target};
 use crate::encryption_keys;
 use crate::output::{Output, bytes};
-use crate::{accounts, audit, fsck, history, keep, verify};
+use crate::{accounts, audit, connect, fsck, get, history, keep, verify};
 
 pub(crate) type Out = Output<BufWriter<StdoutLock<'static>>>;
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
-    let client = Client::new(cli.gateway.socket());
+    let client = connect::client(&cli.gateway)?;
     if let Command::Export { bucket, at } = &cli.command {
         return export(&client, bucket, at.at.as_deref()).await;
     }
@@ -25,6 +25,14 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         not_for_a_terminal("prove s3://bucket/key > key.car")?;
         client.prove(&target.bucket, &question, at.at.as_deref(), &mut tokio::io::stdout()).await?;
         return Ok(());
+    }
+    if let Command::Get { target, range, space, output, at, verify: _ } = &cli.command {
+        let wanted = get::Wanted { target, range: *range, at: at.at.as_deref(), space: *space };
+        let Some(path) = output else { return get::to_stdout(&client, &wanted).await };
+        let got = get::to_file(&client, &wanted, path).await?;
+        let mut out = Output::new(BufWriter::new(stdout().lock()), cli.json);
+        out.one(&got, get::fields)?;
+        return Ok(out.flush()?);
     }
     let mut out = Output::new(BufWriter::new(stdout().lock()), cli.json);
     match cli.command {
@@ -79,7 +87,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Snapshot(command) => keep::snapshot(&client, command, &mut out).await?,
         Command::Gc { dry_run } => keep::gc(&client, dry_run, &mut out).await?,
         // Handled above: they write no text.
-        Command::Export { .. } | Command::Prove { .. } => {}
+        Command::Export { .. } | Command::Get { .. } | Command::Prove { .. } => {}
         Command::Fsck => fsck::check(cli.gateway.data(), &mut out).await?,
         Command::Repair => fsck::repair(cli.gateway.data(), &mut out)?,
         Command::Audit(AuditCommand::Verify { files }) => audit::verify(&files, &mut out)?,

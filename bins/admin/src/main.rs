@@ -1,4 +1,4 @@
-//! `carob`: asks a running gateway through its private socket, and verifies exports offline.
+//! `carob`: asks a running gateway, through its private socket or on the network, and verifies what it says.
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -11,8 +11,10 @@ mod accounts;
 mod audit;
 mod cli;
 mod commands;
+mod connect;
 mod encryption_keys;
 mod fsck;
+mod get;
 mod history;
 mod keep;
 mod output;

@@ -105,17 +105,17 @@ fn proof(Proven { commit, claim, answer }: Proven) -> Proof {
         Question::Prefix(prefix) => (None, Some(prefix)),
     };
     let proven = match (&answer, claim.body) {
-        (Answer::Object(_), true) => {
+        (Answer::Object(..), true) => {
             "these bytes are under this key at this commit; they are in the file".to_owned()
         }
-        (Answer::Object(_), false) => "an object of this CID is under this key at this commit".to_owned(),
+        (Answer::Object(..), false) => "an object of this CID is under this key at this commit".to_owned(),
         (Answer::Absent, _) => "there is no object under this key at this commit".to_owned(),
         (Answer::Listing(all), _) => {
             format!("these {} objects and no others are under this prefix at this commit", all.len())
         }
     };
     let objects = match answer {
-        Answer::Object(record) => vec![object(key.clone().unwrap_or_default(), &record)],
+        Answer::Object(record, _) => vec![object(key.clone().unwrap_or_default(), &record)],
         Answer::Absent => Vec::new(),
         Answer::Listing(all) => all.into_iter().map(|(key, record)| object(key, &record)).collect(),
     };

@@ -401,6 +401,43 @@ fn proofs_say_what_they_prove_and_a_changed_one_is_refused() {
 }
 
 #[test]
+fn an_object_is_written_when_it_is_proven() {
+    let gateway = Gateway::start();
+    let space = gateway.space.did().to_string();
+    let get = |args: &[&str]| gateway.run(&[&["get", "--verify"], args].concat());
+    for (args, bytes) in [
+        (&["s3://photos/cats/one.jpg"][..], "meow"),
+        (&["photos/cats/one.jpg", "--space", &space], "meow"),
+        (&["photos/read me", "--range", "1-2"], "el"),
+        (&["photos/read me", "--range", "4-"], "o"),
+    ] {
+        let output = get(args);
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        assert_eq!(output.stdout, bytes.as_bytes(), "{args:?}");
+    }
+    let path = gateway.dir.path().join("cat.jpg");
+    let file = path.to_str().unwrap();
+    let text = gateway.says(&["get", "--verify", "photos/cats/one.jpg", "--output", file]);
+    assert!(text.contains("every byte is proven") && text.contains(&space), "{text}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"meow");
+
+    let other = "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp";
+    for (args, words) in [
+        (&["photos/dogs"][..], "there is no object"),
+        (&["photos/read me", "--range", "5-"], "no such bytes"),
+        (&["photos/read me", "--space", other], "not authentic"),
+        (&["photos/dogs", "--output", file], "there is no object"),
+    ] {
+        let line = complaint(&get(args));
+        assert!(line.contains(words), "{args:?}: {line}");
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), b"meow", "what fails leaves the file as it was");
+    assert!(!gateway.run(&["get", "photos/read me"]).status.success(), "nothing is got unproven");
+    let past = get(&["photos/cats/one.jpg", "--at", &commit(&gateway, 1)]);
+    assert_eq!(past.stdout, b"meow");
+}
+
+#[test]
 fn an_export_becomes_a_bucket_of_another_gateway_with_the_same_trees() {
     let (gateway, other) = (Gateway::start(), Gateway::start());
     let path = gateway.exported();

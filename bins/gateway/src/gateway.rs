@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
 use crate::config::Settings;
+use crate::history::History;
 use crate::keys::{self, Keys};
 use crate::monitoring::{self, Requests};
 
@@ -116,6 +117,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         store: figures(&local),
     });
 
+    let s3 = s3.serving(Arc::new(History(admin.remote())));
     let lifecycle = Lifecycle::new(space.clone(), Arc::new(SystemClock)).with_day(settings.lifecycle_day);
     let lifecycle = monitoring::write_down(lifecycle, audit.as_ref());
     let (logged, mut background) = (s3.clone(), background(&s3, settings.access_log_period, lifecycle));

@@ -13,6 +13,7 @@ use config::{Flags, LogFormat, Settings};
 mod banner;
 mod config;
 mod gateway;
+mod history;
 mod keys;
 mod monitoring;
 

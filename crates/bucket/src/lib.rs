@@ -66,6 +66,7 @@ mod precondition;
 mod prove;
 mod retention;
 mod seal;
+mod slices;
 mod snapshot;
 mod space;
 mod system;
@@ -85,7 +86,9 @@ pub use carob_commit::{
     UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName, Versioning,
 };
 pub use carob_index::CacheFigures;
-pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, ChecksumHasher, DataKey, Share};
+pub use carob_object::{
+    Budget, BudgetOptions, Checksum, ChecksumAlgorithm, ChecksumHasher, DataKey, GROUP_SIZE, Share,
+};
 pub use changes::{Changes, KeyChange, Portion};
 pub use collect::{CollectOptions, Collected, CollectedBucket};
 pub use collector::{Collector, CollectorFigures};
@@ -102,6 +105,7 @@ pub use object::{ByteStream, Object};
 pub use precondition::{EtagCondition, Precondition};
 pub use prove::Proof;
 pub use seal::Seal;
+pub use slices::Slices;
 pub use snapshot::{Found, Snapshot, Usage};
 pub use space::{BucketInfo, Space, SpaceOptions};
 pub use system::{NewKey, System, SystemError, SystemOptions};

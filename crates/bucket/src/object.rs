@@ -117,19 +117,25 @@ impl Object {
     /// What verifies ranges of the body. None for bodies so small, or of so many parts, that hashing a leaf takes no
     /// longer.
     async fn runs(&self) -> Result<Vec<Run>, BucketError> {
+        let worth_it = match &self.record.blake3 {
+            Some(tree) => tree.outboard.is_some(),
+            None => self.record.etag.parts.is_some_and(|parts| parts <= MANY_PARTS),
+        };
+        if worth_it { self.all_runs().await } else { Ok(Vec::new()) }
+    }
+
+    /// What the body as it is stored consists of: each run with its BLAKE3 tree.
+    pub(crate) async fn all_runs(&self) -> Result<Vec<Run>, BucketError> {
         let run = |size: u64, tree: &Blake3Root| Run { size, root: tree.root, outboard: tree.outboard };
-        if let Some(tree) = self.record.blake3.as_ref().filter(|tree| tree.outboard.is_some()) {
+        if let Some(tree) = &self.record.blake3 {
             return Ok(vec![run(self.record.stored(), tree)]);
-        }
-        if self.record.etag.parts.is_none_or(|parts| parts > MANY_PARTS) {
-            return Ok(Vec::new());
         }
         let parts = self.parts().await?.unwrap_or(PartList(Vec::new())).0;
         let stored = parts.iter().map(|part| Some(run(part.stored()?, &part.blake3)));
         Ok(stored.collect::<Option<_>>().unwrap_or_default())
     }
 
-    fn stream(&self, reader: Result<ObjectReader, BucketError>) -> ByteStream {
+    pub(crate) fn stream(&self, reader: Result<ObjectReader, BucketError>) -> ByteStream {
         let bytes = match reader {
             Ok(reader) => Either::Left(reader),
             Err(error) => Either::Right(stream::once(future::ready(Err(error)))),
@@ -137,7 +143,7 @@ impl Object {
         ByteStream { bytes, _pin: self.pin.clone() }
     }
 
-    fn cut(&self, range: Range<u64>) -> Range<u64> {
+    pub(crate) fn cut(&self, range: Range<u64>) -> Range<u64> {
         let end = range.end.min(self.record.size);
         range.start.min(end)..end
     }

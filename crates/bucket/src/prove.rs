@@ -32,7 +32,7 @@ impl Snapshot {
         let recorder = Arc::new(Recorder::new(Arc::clone(self.store()) as _));
         let blocks: Arc<dyn ReadBlocks> = Arc::clone(&recorder) as _;
         let (_, answer) = answer(&blocks, &claim).await.map_err(from_verify)?;
-        claim.body = body && matches!(answer, Answer::Object(_));
+        claim.body = body && matches!(answer, Answer::Object(..));
         let mut blocks = vec![claim.to_block()?];
         blocks.extend(recorder.blocks());
         Ok(Proof { claim, answer, blocks })

@@ -33,7 +33,7 @@ async fn prove(bucket: &Bucket, question: Question, body: bool) -> (Proof, Vec<B
     let snapshot = bucket.snapshot().await.unwrap();
     let proof = snapshot.prove(question, body).await.unwrap();
     let mut blocks = proof.blocks.clone();
-    if let (Answer::Object(record), true) = (&proof.answer, proof.claim.body) {
+    if let (Answer::Object(record, _), true) = (&proof.answer, proof.claim.body) {
         blocks.extend(snapshot.body_blocks((**record).clone()).try_collect::<Vec<_>>().await.unwrap());
     }
     (proof, blocks)
@@ -79,7 +79,7 @@ async fn a_proof_shows_what_the_bucket_answers() {
         let held = bucket.snapshot().await.unwrap();
         assert_eq!(proven.commit, *held.commit());
         match (question, proven.answer) {
-            (Question::Key(key), Answer::Object(record)) => {
+            (Question::Key(key), Answer::Object(record, _)) => {
                 assert_eq!(*record, *held.get(&key).await.unwrap().unwrap().record());
             }
             (Question::Key(key), Answer::Absent) => assert!(held.get(&key).await.unwrap().is_none()),
@@ -156,7 +156,7 @@ proptest! {
             for asked in asked {
                 let (_, blocks) = prove(&bucket, Question::Key(asked.clone()), true).await;
                 let found = check(car(&blocks), &space).await.unwrap().answer;
-                prop_assert_eq!(matches!(found, Answer::Object(_)), keys.contains(&asked));
+                prop_assert_eq!(matches!(found, Answer::Object(..)), keys.contains(&asked));
                 let (_, blocks) = prove(&bucket, Question::Prefix(asked.clone()), false).await;
                 let Answer::Listing(found) = check(car(&blocks), &space).await.unwrap().answer else {
                     panic!("no listing");

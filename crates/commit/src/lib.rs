@@ -32,6 +32,7 @@ mod verify;
 mod version;
 
 pub use bucket_id::BucketId;
+pub use carob_object::{Piece, SliceError, check_slices};
 pub use commit::{Commit, Unsigned};
 pub use config::{Config, DefaultRetention, ObjectLock, RetentionPeriod, Versioning};
 pub use encryption::{Encryption, NamedKey, Scheme, SealedBody};

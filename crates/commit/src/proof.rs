@@ -8,10 +8,11 @@ use std::sync::Arc;
 use carob_block::{Block, Cid, ReadBlocks};
 use carob_identity::Did;
 use carob_index::{NodeCache, Tree};
+use carob_object::Piece;
 use serde::{Deserialize, Serialize};
 
 use crate::verify::{CarBlocks, NODE_CACHE, check_body, get, index};
-use crate::{Commit, CommitError, Inline, Record, TreeValue, VerifyError, codec};
+use crate::{Blake3Root, Commit, CommitError, Inline, PartList, Record, TreeValue, VerifyError, codec};
 
 /// The most objects of a listing that is proven.
 pub const MAX_PROVEN: usize = 100_000;
@@ -39,12 +40,28 @@ pub enum Question {
 /// What a bucket answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// This object is under the key.
-    Object(Box<Record>),
+    /// This object is under the key, made of these parts if it was uploaded in parts.
+    Object(Box<Record>, Option<PartList>),
     /// There is no object under the key.
     Absent,
     /// These objects and no others, in order of their keys.
     Listing(Vec<(String, Record)>),
+}
+
+impl Answer {
+    /// What slices of the object's bytes are checked with: the BLAKE3 roots of what it is made of. `None` where there is no
+    /// one object, or it is encrypted, so that the roots are of something else.
+    pub fn pieces(&self) -> Option<Vec<Piece>> {
+        let Self::Object(record, parts) = self else { return None };
+        if record.sealed.is_some() {
+            return None;
+        }
+        let piece = |size: u64, tree: &Blake3Root| Piece { size, root: tree.root };
+        Some(match parts {
+            Some(PartList(parts)) => parts.iter().map(|part| piece(part.size, &part.blake3)).collect(),
+            None => record.blake3.iter().map(|tree| piece(record.size, tree)).collect(),
+        })
+    }
 }
 
 /// What an authentic proof shows.
@@ -112,7 +129,14 @@ pub async fn answer(blocks: &Arc<dyn ReadBlocks>, claim: &Claim) -> Result<(Comm
     let tree = Tree::open(Arc::clone(blocks), nodes, commit.objects).await.map_err(index)?;
     let answer = match &claim.question {
         Question::Key(key) => match tree.get(key.as_bytes()).await.map_err(index)? {
-            Some(entry) => Answer::Object(Box::new(record(blocks, &tree, &entry.value).await?)),
+            Some(entry) => {
+                let record = record(blocks, &tree, &entry.value).await?;
+                let parts = match record.parts {
+                    Some(parts) => Some(PartList::from_block(&get(&**blocks, parts).await?)?),
+                    None => None,
+                };
+                Answer::Object(Box::new(record), parts)
+            }
             None => Answer::Absent,
         },
         Question::Prefix(prefix) => {
@@ -151,7 +175,7 @@ pub(crate) async fn check(
     let blocks: Arc<dyn ReadBlocks> = Arc::clone(&car) as _;
     let (commit, answer) = answer(&blocks, &claim).await?;
     crate::verify::check_author(&commit, space)?;
-    if let (Answer::Object(record), Question::Key(key), true) = (&answer, &claim.question, claim.body) {
+    if let (Answer::Object(record, _), Question::Key(key), true) = (&answer, &claim.question, claim.body) {
         check_body(&blocks, key.clone(), record).await?;
     }
     // What has no part in the answer has no place in its proof.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use carob_identity::Entropy;
 use http::uri::Authority;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::service::Service;
 
 use crate::body::{BoxError, bare, boxed, full};
@@ -19,7 +19,9 @@ use crate::request_id::RequestIds;
 use crate::serve::Surplus;
 use crate::{Body, PREFIX, Readiness};
 
-/// What answers on the public listener: our own routes under `/_carob/`, S3 for everything else.
+/// What answers on the public listener: health and readiness under `/_carob/`, to anybody, and S3 for everything else. What
+/// else there is under `/_carob/` goes the same way as S3 if it is signed; who has not signed learns only that it is not for
+/// him.
 ///
 /// No bucket name can hold an underscore, so the two never meet. Where the bucket stands in `Host`, the path is a key,
 /// which may begin with anything: then everything is S3's.
@@ -77,9 +79,14 @@ where
 
     fn call(&self, request: Request<Body>) -> Self::Future {
         let (s3, ids) = (Arc::clone(&self.s3), self.ids.clone());
+        let over = request.extensions().get::<Surplus>().is_some();
         let ours = match self.route(&request) {
-            Some(route) => Some(own(request.method(), route, &self.readiness)),
-            None if request.extensions().get::<Surplus>().is_some() => {
+            Some(route) => match vital(route, request.method(), &self.readiness) {
+                // Whose signature it is, and what the key may do, is for S3's side to say.
+                None if !over && is_signed(&request) => None,
+                vital => Some(vital.unwrap_or_else(|| bare(StatusCode::FORBIDDEN))),
+            },
+            None if over => {
                 self.metrics.rejected("connections");
                 Some(slow_down())
             }
@@ -96,10 +103,8 @@ where
     }
 }
 
-/// Health and readiness, to anybody, and nothing else. There is no other route yet, and whoever asks for one learns only
-/// that.
-fn own(method: &Method, route: &str, readiness: &Readiness) -> Response<Body> {
-    vital(route, method, readiness).unwrap_or_else(|| bare(StatusCode::FORBIDDEN))
+fn is_signed(request: &Request<Body>) -> bool {
+    request.headers().contains_key(header::AUTHORIZATION)
 }
 
 /// S3's answer to whom there is no place for (Amazon S3 API reference, "Error responses").

@@ -7,10 +7,11 @@ use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, me
 use bytes::Bytes;
 use carob_block::{Check, Cid, Codec, ReadBlocks};
 
+use crate::error::Flaw;
 use crate::outboard::GROUP_SIZE;
 use crate::unixfs::decode_node;
 use crate::walk::Place;
-use crate::{LEAF_SIZE, Run};
+use crate::{LEAF_SIZE, ObjectError, Run};
 
 const GROUP: u64 = GROUP_SIZE as u64;
 
@@ -173,14 +174,7 @@ struct Outboard(Vec<Cid>);
 
 impl Outboard {
     async fn open(store: &dyn ReadBlocks, cid: Option<Cid>) -> Option<Self> {
-        let Some(cid) = cid else { return Some(Self(Vec::new())) };
-        if cid.codec() == Codec::Raw.code() {
-            return Some(Self(vec![cid]));
-        }
-        let links = decode_node(&store.get(&cid).await.ok()??).ok()?;
-        // Two levels hold the pairs of 256 GiB, far more than any one run.
-        let flat = links.iter().all(|link| link.cid.codec() == Codec::Raw.code());
-        flat.then(|| Self(links.into_iter().map(|link| link.cid).collect()))
+        outboard_leaves(store, cid).await.ok().map(Self)
     }
 
     /// The pair of this number, if it is the one that hashes to `parent`.
@@ -200,6 +194,24 @@ impl Outboard {
         });
         halves(&store.get_part(leaf, within..within + PAIR, check).await.ok()??)
     }
+}
+
+/// The leaves of an outboard file.
+pub(crate) async fn outboard_leaves(
+    store: &dyn ReadBlocks,
+    cid: Option<Cid>,
+) -> Result<Vec<Cid>, ObjectError> {
+    let Some(cid) = cid else { return Ok(Vec::new()) };
+    if cid.codec() == Codec::Raw.code() {
+        return Ok(vec![cid]);
+    }
+    let block = store.get(&cid).await?.ok_or(ObjectError::MissingBlock(cid))?;
+    let links = decode_node(&block).map_err(|flaw| ObjectError::malformed(&cid, flaw))?;
+    // Two levels hold the pairs of 256 GiB, far more than any one run.
+    if links.iter().any(|link| link.cid.codec() != Codec::Raw.code()) {
+        return Err(ObjectError::malformed(&cid, Flaw::TooDeep));
+    }
+    Ok(links.into_iter().map(|link| link.cid).collect())
 }
 
 fn halves(pair: &[u8]) -> Option<(ChainingValue, ChainingValue)> {

@@ -43,6 +43,7 @@ mod opening;
 mod outboard;
 mod reader;
 mod sealed;
+mod slice;
 mod unixfs;
 mod walk;
 mod writer;
@@ -57,6 +58,7 @@ pub use opening::{SealedPart, read_sealed};
 pub use outboard::GROUP_SIZE;
 pub use reader::{Body, ObjectReader, Run, blocks, read, read_within};
 pub use sealed::{BodyKey, DataKey, Salt, sealed_size};
+pub use slice::{Piece, SliceError, check_slices, read_slices, slices_size};
 pub use unixfs::Link;
 pub use writer::{ObjectWriter, WrittenObject};
 

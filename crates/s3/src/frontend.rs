@@ -24,6 +24,7 @@ use crate::form::{FormUploads, is_form};
 use crate::log::{Logged, Received};
 use crate::observer::Observer;
 use crate::patience;
+use crate::remote::{Routes, SignedRoutes};
 use crate::version2::{self, Version2};
 
 /// Who verifies a request, by what it is signed with.
@@ -65,6 +66,7 @@ pub struct S3Frontend {
     cross_origin: CrossOrigin,
     access_logs: Arc<AccessLogs>,
     observer: Option<Arc<dyn Observer>>,
+    routes: Routes,
 }
 
 impl fmt::Debug for S3Frontend {
@@ -81,14 +83,22 @@ impl S3Frontend {
         region: Arc<str>,
         cross_origin: CrossOrigin,
         access_logs: Arc<AccessLogs>,
+        routes: Routes,
     ) -> Self {
-        Self { takers, entropy, limits, region, cross_origin, access_logs, observer: None }
+        Self { takers, entropy, limits, region, cross_origin, access_logs, observer: None, routes }
     }
 
     /// Has `observer` told of every request.
     #[must_use]
     pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
         Self { observer: Some(observer), ..self }
+    }
+
+    /// Has what is signed and under `/_carob/` answered by `routes`; by the first that were given.
+    #[must_use]
+    pub fn serving(self, routes: Arc<dyn SignedRoutes>) -> Self {
+        self.routes.set(routes);
+        self
     }
 
     /// Puts the access logs of buckets into their targets every `period`. Works until it is dropped, which it may be at any

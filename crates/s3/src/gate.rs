@@ -16,13 +16,15 @@ use s3s::route::S3Route;
 use s3s::service::S3Service;
 use s3s::{Body, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
-use crate::access::Signed;
+use crate::access::{Asker, Gatekeeper, Signed};
 use crate::body;
 use crate::checksum;
 use crate::conditions::{self, Conditional, SourceConditional};
 use crate::context::RequestContext;
 use crate::error::{access_denied, internal, not_implemented, slow_down};
+use crate::host::Domains;
 use crate::past;
+use crate::remote::{Routes, SignedCaller, SignedRoutes};
 use crate::xml;
 
 /// What policies know signature version 4 as.
@@ -34,6 +36,9 @@ pub(crate) struct Gate {
     pub(crate) inner: S3Service,
     pub(crate) limits: Arc<RateLimits>,
     pub(crate) bodies: Budget,
+    pub(crate) gatekeeper: Gatekeeper,
+    pub(crate) domains: Domains,
+    pub(crate) routes: Routes,
 }
 
 #[async_trait::async_trait]
@@ -55,6 +60,9 @@ impl S3Route for Gate {
     }
 
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        if let Some(routes) = self.own(&request) {
+            return self.call_own(routes, request).await;
+        }
         let S3Request { input, method, uri, headers, extensions, trailing_headers, .. } = request;
         let mut verified = Request::new(input);
         *verified.method_mut() = method;
@@ -92,6 +100,37 @@ impl Gate {
             true => s3_error!(InvalidArgument, "A query parameter holds a character that XML cannot."),
             false => internal(error.into_std_error()),
         })
+    }
+}
+
+impl Gate {
+    /// What answers a request that is for us and not for S3.
+    fn own(&self, request: &S3Request<Body>) -> Option<Arc<dyn SignedRoutes>> {
+        let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        // Where the bucket stands in `Host`, the path is a key.
+        let key = host.is_some_and(|host| self.domains.names_bucket(host));
+        self.routes.of(&request.uri).filter(|_| !key).cloned()
+    }
+
+    async fn call_own(
+        &self,
+        routes: Arc<dyn SignedRoutes>,
+        request: S3Request<Body>,
+    ) -> S3Result<S3Response<Body>> {
+        if request.credentials.is_none() {
+            return Err(access_denied());
+        }
+        past::check_signed(&request.headers, &request.uri)?;
+        let S3Request { input, method, uri, mut headers, extensions, .. } = request;
+        let asker = Asker::of_request(&headers, &uri, &extensions, self.gatekeeper.clock.now());
+        headers.remove(header::AUTHORIZATION);
+        let mut own = Request::new(input);
+        (*own.method_mut(), *own.uri_mut(), *own.headers_mut()) = (method, uri, headers);
+        let caller = SignedCaller::new(self.gatekeeper.clone(), asker);
+        let (parts, body) = routes.call(own, caller).await.into_parts();
+        let mut answer = S3Response::with_status(body, parts.status);
+        answer.headers = parts.headers;
+        Ok(answer)
     }
 }
 

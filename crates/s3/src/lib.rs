@@ -92,9 +92,11 @@ mod patience;
 mod protection;
 mod range;
 mod refuse;
+mod remote;
 mod table;
 mod tags;
 mod target;
+mod verified;
 mod version2;
 mod xml;
 
@@ -103,4 +105,5 @@ pub use host::Domains;
 pub use lifecycle::{Lifecycle, Removal, Tally};
 pub use observer::{Exchange, GONE, Observer, Rejection, Touched};
 pub use options::{S3Options, S3OptionsError, service};
+pub use remote::{SignedCaller, SignedRoutes};
 pub use s3s::Body;

@@ -22,6 +22,7 @@ use crate::form::FormUploads;
 use crate::frontend::{S3Frontend, Takers};
 use crate::gate::Gate;
 use crate::host::Domains;
+use crate::remote::Routes;
 use crate::table::Carob;
 use crate::version2::Version2;
 
@@ -148,6 +149,7 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     let mut inner = S3ServiceBuilder::new(carob);
     inner.set_config(config.clone());
     inner.set_auth(NoKeys);
+    let own = gatekeeper.clone();
     inner.set_access(gatekeeper);
     inner.set_host(domains.clone());
 
@@ -164,12 +166,20 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
         scheme,
         signature_v2,
     };
-    let gate = Gate { inner, limits: Arc::clone(&limits), bodies };
+    let routes = Routes::default();
+    let gate = Gate {
+        inner,
+        limits: Arc::clone(&limits),
+        bodies,
+        gatekeeper: own,
+        domains: domains.clone(),
+        routes: routes.clone(),
+    };
     outer.set_route(gate.clone());
     outer.set_auth(KeyRing(Arc::clone(&keys)));
     let version2 = Version2 { gate, keys, domains, on: signature_v2 };
     let takers = Takers { service: outer.build(), version2, forms };
-    Ok(S3Frontend::new(takers, entropy, limits, region, cross_origin, access_logs))
+    Ok(S3Frontend::new(takers, entropy, limits, region, cross_origin, access_logs, routes))
 }
 
 fn config(region: Region) -> S3Config {

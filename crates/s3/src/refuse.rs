@@ -5,7 +5,7 @@ use s3s::{S3Result, s3_error};
 
 use crate::error::not_implemented;
 use crate::operations::{ANY_OPERATION, Operation, SUBRESOURCES};
-use crate::past;
+use crate::{past, verified};
 
 /// Checks the head of a request for `operation`.
 ///
@@ -77,7 +77,9 @@ fn check_header_name(operation: &Operation, name: &HeaderName) -> S3Result<()> {
     if name == "x-amz-security-token" {
         return Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid."));
     }
-    if name == past::AT && past::reads(operation.name) {
+    if (name == past::AT && past::reads(operation.name))
+        || (name == verified::VERIFIED && operation.name == "GetObject")
+    {
         return Ok(());
     }
     if name.starts_with("x-carob-") {
@@ -156,6 +158,8 @@ mod tests {
         assert!(refused("PutObject", "/b/k?partNumber=1", &[]).is_some());
         assert!(refused("PutObject", "/b/k?%75ploads", &[]).is_some(), "percent-encoded");
         assert!(refused("GetObject", "/b/k?x-carob-at=1", &[]).is_some());
+        assert!(refused("HeadObject", "/b/k", &[("x-carob-verified", "bao")]).is_some());
+        assert_eq!(refused("GetObject", "/b/k", &[("x-carob-verified", "bao")]), None);
         assert_eq!(refused("GetObject", "/b/k?partNumber=1&foo=bar", &[]), None);
         assert_eq!(refused("ListObjectsV2", "/b?list-type=2&prefix=acl", &[]), None);
     }

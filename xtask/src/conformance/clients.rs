@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::programs::{self, Program};
+use super::verifier;
 use crate::cargo::{self, Profile};
 use crate::gateway::{self, BinaryArgs, Gateway};
 use crate::node;
@@ -70,6 +71,8 @@ enum Client {
     /// Backups in a bucket with object lock.
     Restic,
     S3cmd,
+    /// No client of S3 but readers of what is exported and proven, in JavaScript and Python.
+    Verifier,
     All,
 }
 
@@ -93,6 +96,7 @@ impl Client {
             Self::Rclone => &["rclone"],
             Self::Restic => &["restic_locked"],
             Self::S3cmd => &["s3cmd"],
+            Self::Verifier => &[],
             Self::All => &[
                 "boto3_rules",
                 "boto3_listing",
@@ -120,8 +124,17 @@ impl ClientsArgs {
         let scripts = self.client.scripts();
         let Some(endpoint) = &self.endpoint else {
             let binary = self.binary.resolve(Profile::Release)?;
-            return on_own_gateway(&binary, scripts, self.files, self.seed).await;
+            let ran = match scripts {
+                [] => Ok(()),
+                scripts => on_own_gateway(&binary, scripts, self.files, self.seed).await,
+            };
+            let verified = match self.client {
+                Client::Verifier | Client::All => verifier::run(&binary, &self.binary.resolve_admin()?).await,
+                _ => Ok(()),
+            };
+            return ran.and(verified);
         };
+        ensure!(!scripts.is_empty(), "the verifier needs a gateway of its own");
         let (access_key, secret_key) =
             self.access_key.clone().zip(self.secret_key.clone()).context("--endpoint needs both keys")?;
         let credentials = Credentials { access_key, secret_key };

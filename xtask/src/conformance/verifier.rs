@@ -1,4 +1,5 @@
-//! Exports and proofs of a real gateway, checked by a program that is not ours: `fixtures/verifier`.
+//! Exports and proofs of a real gateway, checked by programs that are not ours: `fixtures/verifier`, in JavaScript and in
+//! Python.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 use crate::cargo::{self, Profile};
 use crate::gateway::{BinaryArgs, Gateway};
 use crate::node;
+use crate::python::Python;
 use crate::s3::Payload;
 
 const LIMIT: Duration = Duration::from_mins(5);
@@ -27,6 +29,8 @@ const BUCKET: &str = "verified";
 const PROOFS: &[(&str, &[&str])] = &[
     ("there", &["s3://verified/dir/0042"]),
     ("body", &["s3://verified/large", "--body"]),
+    ("parts", &["s3://verified/parts"]),
+    ("parts-body", &["s3://verified/parts", "--body"]),
     ("long-record", &["s3://verified/described", "--body"]),
     ("absent", &["s3://verified/dir/absent"]),
     ("behind-all", &["s3://verified/zzz"]),
@@ -50,14 +54,20 @@ struct Status {
 impl VerifierArgs {
     pub(super) async fn run(self) -> Result<()> {
         let binary = self.binary.resolve(Profile::Dev)?;
-        let carob = self.binary.resolve_admin()?;
-        let scripts = install().await?;
-        let work = cargo::temp_dir("verifier-")?;
-        let gateway = Gateway::start(&binary, &work.path().join("data")).await?;
-        let checked = check(&gateway, &carob, &scripts, work.path()).await;
-        gateway.stop().await?;
-        checked
+        run(&binary, &self.binary.resolve_admin()?).await
     }
+}
+
+/// The job, with these programs.
+pub(super) async fn run(binary: &Path, carob: &Path) -> Result<()> {
+    let scripts = install().await?;
+    let python = Python::install().await?;
+    let work = cargo::temp_dir("verifier-")?;
+    let gateway = Gateway::start(binary, &work.path().join("data")).await?;
+    let checked = check(&gateway, carob, &scripts, work.path()).await;
+    gateway.stop().await?;
+    checked?;
+    python.run(&cargo::root().join("fixtures/verifier/read.py"), &[work.path()]).await
 }
 
 /// The packages, with the scripts beside them: ES modules are looked for from where the importing one lies.
@@ -100,8 +110,7 @@ async fn fill(gateway: &Gateway, work: &Path) -> Result<()> {
         (0..300).map(|n| (format!("dir/{n:04}"), Bytes::from(format!("body {}", n / 2)))).collect();
     bodies.push(("empty".into(), Bytes::new()));
     bodies.push(("described".into(), "words".into()));
-    let large: Vec<u8> = (0..3_500_000_u32).map(|n| (n.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
-    bodies.push(("large".into(), large.into()));
+    bodies.push(("large".into(), large_body(3_500_000)));
     let mut expected = BTreeMap::new();
     for (key, body) in bodies {
         let mut headers = HeaderMap::new();
@@ -111,6 +120,23 @@ async fn fill(gateway: &Gateway, work: &Path) -> Result<()> {
         expected.insert(key.clone(), hex::encode(Sha256::digest(&body)));
         client.put(BUCKET, &key, headers, Payload::Signed(body)).await?;
     }
+    // In parts whose sizes are no whole leaves, so that the body has a tree of its own.
+    let (first, second) = (large_body(5_300_000), large_body(70_000));
+    let id = client.begin_upload(BUCKET, "parts", HeaderMap::new()).await?;
+    let mut etags = Vec::new();
+    for (number, part) in [(1, &first), (2, &second)] {
+        etags.push((
+            number,
+            client.put_part(BUCKET, "parts", &id, number, Payload::Signed(part.clone())).await?,
+        ));
+    }
+    let etags: Vec<_> = etags.iter().map(|(number, etag)| (*number, etag.as_str())).collect();
+    client.complete_upload(BUCKET, "parts", &id, &etags, HeaderMap::new()).await?;
+    expected.insert("parts".into(), hex::encode(Sha256::digest([first, second].concat())));
     std::fs::write(work.join("expected.json"), serde_json::to_vec(&expected)?)?;
     Ok(())
+}
+
+fn large_body(length: u32) -> Bytes {
+    (0..length).map(|n| (n.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect()
 }

@@ -8,7 +8,9 @@ mod lifecycle;
 mod monitoring;
 mod pressure;
 mod refusals;
+mod remote;
 mod s3;
 // The one that is checked against the specification's example.
 #[path = "../../../../crates/s3/tests/s3/signer.rs"]
 mod signer;
+mod verified;

@@ -60,17 +60,25 @@ impl S3 {
         stream
     }
 
-    /// The head of a signed request whose body, of that length, is still to be sent.
+    /// The head of a signed request whose body, of that length, is still to be sent. A query has names alone.
     pub(crate) fn head(&self, method: &str, path: &str, length: usize) -> String {
+        self.head_with(method, path, &[], length)
+    }
+
+    /// The same with further headers, signed.
+    fn head_with(&self, method: &str, path: &str, more: &[(&str, &str)], length: usize) -> String {
         let host = self.address.to_string();
-        let headers = [("host", host.as_str()), ("x-amz-content-sha256", UNSIGNED)];
+        let headers = [&[("host", host.as_str()), ("x-amz-content-sha256", UNSIGNED)], more].concat();
         let mut headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         headers.push(("x-amz-date".to_owned(), self.signer.date()));
-        let request = ToSign { method, path, query: &[], headers: &headers, payload: UNSIGNED };
+        let (target, (path, query)) = (path, path.split_once('?').unwrap_or((path, "")));
+        let names = query.split('&').filter(|name| !name.is_empty());
+        let query: Vec<_> = names.map(|name| (name.to_owned(), String::new())).collect();
+        let request = ToSign { method, path, query: &query, headers: &headers, payload: UNSIGNED };
         headers.push(("authorization".to_owned(), self.signer.authorization(&request)));
         headers.push(("content-length".to_owned(), length.to_string()));
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        format!("{method} {path} HTTP/1.1\r\n{headers}connection: close\r\n\r\n")
+        format!("{method} {target} HTTP/1.1\r\n{headers}connection: close\r\n\r\n")
     }
 
     /// The head of a GET by a presigned URL.
@@ -90,6 +98,13 @@ impl S3 {
         query.push(("X-Amz-Signature".to_owned(), signature));
         let query = canonical_query(&query);
         format!("GET {path}?{query} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")
+    }
+
+    /// A GET with these headers, signed.
+    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = self.connect();
+        stream.write_all(self.head_with("GET", path, headers, 0).as_bytes()).unwrap();
+        receive(stream)
     }
 
     pub(crate) fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {

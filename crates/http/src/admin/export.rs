@@ -48,7 +48,7 @@ impl State {
         let root = proof.blocks.first().map(|claim| *claim.cid());
         let root = root.ok_or_else(|| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "an empty proof"))?;
         let body = match proof.answer {
-            Answer::Object(record) if proof.claim.body => snapshot.body_blocks(*record).left_stream(),
+            Answer::Object(record, _) if proof.claim.body => snapshot.body_blocks(*record).left_stream(),
             _ => stream::empty().right_stream(),
         };
         car(bucket, root, stream::iter(proof.blocks.into_iter().map(Ok)).chain(body))

@@ -24,7 +24,7 @@ impl State {
         let Some(at) = at else { return self.snapshot(bucket).await };
         let moment: Moment = at.parse()?;
         self.allow(Action::READ_HISTORY, Resource::Bucket(bucket)).await?;
-        Ok(self.options.space.bucket(bucket).await?.at(&moment).await?)
+        Ok(self.bucket(bucket).await?.at(&moment).await?)
     }
 
     /// A JSON line for each key that differs, as they are found. An error ends the body unfinished.
@@ -56,7 +56,7 @@ impl State {
     async fn parent(&self, bucket: &str, state: &Snapshot) -> Result<Snapshot, Refusal> {
         let parent = state.commit().parents.first().copied();
         let parent = parent.ok_or_else(|| Refusal::bad_request("nothing was written to the bucket yet"))?;
-        Ok(self.options.space.bucket(bucket).await?.at(&Moment::from(parent)).await?)
+        Ok(self.bucket(bucket).await?.at(&Moment::from(parent)).await?)
     }
 
     pub(super) async fn restore(&self, bucket: &str, body: Body) -> Result<Response<Body>, Refusal> {
@@ -65,7 +65,11 @@ impl State {
         let moment: Moment = at.parse()?;
         self.allow(Action::READ_HISTORY, Resource::Bucket(bucket)).await?;
         self.allow_rewriting(bucket, &portion).await?;
-        let grafted = self.options.space.bucket(bucket).await?.restore(&moment, portion).await?;
+        if self.caller.differs_by_key(bucket).await? {
+            let then = self.state_at(bucket, Some(&at)).await?;
+            self.allow_each(bucket, &then, portion.clone()).await?;
+        }
+        let grafted = self.bucket(bucket).await?.restore(&moment, portion).await?;
         tracing::info!(bucket, %moment, commit = %grafted.commit, "restored");
         Ok(json(StatusCode::OK, &shown_graft(grafted)))
     }
@@ -75,11 +79,15 @@ impl State {
         // It shows everything that there was to whoever owns it.
         self.allow(Action::EXPORT, Resource::Bucket(bucket)).await?;
         self.allow(Action::CREATE_BUCKET, Resource::Bucket(&name)).await?;
-        let owner = match owner {
-            Some(owner) => self.options.system.table().account(&owner)?.id,
-            None => *self.options.space.did(),
+        let denied = || Refusal::new(StatusCode::FORBIDDEN, "access denied");
+        let owner = match (self.caller.is_operator(), owner) {
+            (true, Some(owner)) => self.options.system.table().account(&owner)?.id,
+            (true, None) => *self.options.space.did(),
+            (false, None) => self.caller.account().ok_or_else(denied)?,
+            // Nobody makes buckets for others.
+            (false, Some(_)) => return Err(denied()),
         };
-        let source: Bucket = self.options.space.bucket(bucket).await?;
+        let source: Bucket = self.bucket(bucket).await?;
         let state = self.state_at(bucket, at.as_deref()).await?;
         let info = self.options.space.branch(&source, &state, &name, owner).await?;
         tracing::info!(bucket, branch = name, commit = %state.cid(), "branched");
@@ -103,10 +111,25 @@ impl State {
         };
         self.allow(Action::EXPORT, Resource::Bucket(&from)).await?;
         self.allow_rewriting(bucket, &Portion::Whole).await?;
-        let source = self.options.space.bucket(&from).await?;
-        let grafted = self.options.space.bucket(bucket).await?.merge(&source, rule).await?;
+        if self.caller.differs_by_key(bucket).await? {
+            let reason = "the bucket has a policy, and what a merge changes is not known before";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
+        }
+        let source = self.bucket(&from).await?;
+        let grafted = self.bucket(bucket).await?.merge(&source, rule).await?;
         tracing::info!(bucket, from, commit = %grafted.commit, "merged");
         Ok(json(StatusCode::OK, &shown_graft(grafted)))
+    }
+
+    /// The right to put back, or to delete, each key that is not now what it was then.
+    async fn allow_each(&self, bucket: &str, then: &Snapshot, portion: Portion) -> Result<(), Refusal> {
+        let now = self.snapshot(bucket).await?;
+        let mut changes = now.changes(then, portion);
+        while let Some(KeyChange { key, new, .. }) = changes.next().await? {
+            let action = if new.is_some() { Action::PUT_OBJECT } else { Action::DELETE_OBJECT };
+            self.allow(action, Resource::Object { bucket, key: &key }).await?;
+        }
+        Ok(())
     }
 
     /// What people call an account.

@@ -32,7 +32,7 @@ impl State {
             config.history = history;
             Ok(())
         };
-        self.options.space.bucket(bucket).await?.configure(change).await?;
+        self.bucket(bucket).await?.configure(change).await?;
         tracing::info!(bucket, all_seconds, hourly_seconds, "retention set");
         Ok(json(StatusCode::OK, &shown_retention(history)))
     }
@@ -44,7 +44,7 @@ impl State {
     ) -> Result<Response<Body>, Refusal> {
         Query::parse(query, [])?;
         self.allow(Action::READ_HISTORY, Resource::Bucket(bucket)).await?;
-        let snapshots = self.options.space.bucket(bucket).await?.snapshots().await?;
+        let snapshots = self.bucket(bucket).await?.snapshots().await?;
         Ok(json(StatusCode::OK, &snapshots.into_iter().map(shown).collect::<Vec<_>>()))
     }
 
@@ -63,7 +63,7 @@ impl State {
                 })?))
             }
         };
-        let made = self.options.space.bucket(bucket).await?.create_snapshot(&name, locked_until).await?;
+        let made = self.bucket(bucket).await?.create_snapshot(&name, locked_until).await?;
         tracing::info!(bucket, snapshot = %made.name, commit = %made.commit, "snapshot made");
         Ok(json(StatusCode::OK, &shown(made)))
     }
@@ -76,7 +76,7 @@ impl State {
         let [name] = Query::parse(query, ["name"])?.into_values();
         let name = name.ok_or_else(|| Refusal::bad_request("name is missing"))?;
         self.allow(Action::MANAGE_SNAPSHOTS, Resource::Bucket(bucket)).await?;
-        let removed = self.options.space.bucket(bucket).await?.remove_snapshot(&name).await?;
+        let removed = self.bucket(bucket).await?.remove_snapshot(&name).await?;
         tracing::info!(bucket, snapshot = %removed.name, commit = %removed.commit, "snapshot removed");
         Ok(json(StatusCode::OK, &shown(removed)))
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use carob_bucket::{Collector, Space, System};
-use carob_identity::{AccessRequest, Action, Authorizer, Clock, Decision, Identity, Resource, Timestamp};
+use carob_bucket::{Bucket, Collector, Space, System};
+use carob_identity::{Action, Authorizer, Clock, Resource, Timestamp};
 use http::{Method, Request, Response, StatusCode};
 use hyper::service::Service;
 
@@ -16,9 +17,11 @@ use crate::body::only_reads;
 use crate::{Body, PREFIX};
 use accounts::read as read_body;
 use answer::Refusal;
+use caller::Operator;
 
 mod accounts;
 mod answer;
+mod caller;
 mod encryption_keys;
 mod export;
 mod history;
@@ -26,8 +29,12 @@ mod import;
 mod keep;
 mod query;
 mod read;
+mod remote;
+mod slices;
 mod socket;
 
+pub use caller::Caller;
+pub use remote::Remote;
 pub use socket::{SocketError, bind};
 
 /// What the admin API answers from.
@@ -56,19 +63,39 @@ impl fmt::Debug for AdminOptions {
 
 /// Answers the admin API to whoever could connect, as [`Identity::Operator`]: for the private socket alone.
 #[derive(Debug, Clone)]
-pub struct Admin(Arc<State>);
+pub struct Admin(Arc<Shared>);
 
 #[derive(Debug)]
-struct State {
+struct Shared {
     options: AdminOptions,
     started: Timestamp,
+}
+
+/// What one request is answered from.
+#[derive(Debug)]
+struct State {
+    shared: Arc<Shared>,
+    caller: Arc<dyn Caller>,
+}
+
+impl Deref for State {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 impl Admin {
     /// Uptime counts from here.
     pub fn new(options: AdminOptions) -> Self {
         let started = options.clock.now();
-        Self(Arc::new(State { options, started }))
+        Self(Arc::new(Shared { options, started }))
+    }
+
+    /// The part of it that callers on the network can ask.
+    pub fn remote(&self) -> Remote {
+        Remote(Arc::clone(&self.0))
     }
 }
 
@@ -78,7 +105,10 @@ impl Service<Request<Body>> for Admin {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Body>) -> Self::Future {
-        let state = Arc::clone(&self.0);
+        let AdminOptions { space, authorizer, clock, .. } = &self.0.options;
+        let caller =
+            Operator { space: space.clone(), authorizer: Arc::clone(authorizer), clock: Arc::clone(clock) };
+        let state = State { shared: Arc::clone(&self.0), caller: Arc::new(caller) };
         Box::pin(async move { Ok(state.respond(request).await.unwrap_or_else(Refusal::into_response)) })
     }
 }
@@ -119,6 +149,7 @@ impl State {
             ["buckets", bucket, "stat"] => self.stat(bucket, query).await,
             ["buckets", bucket, "log"] => self.log(bucket, query).await,
             ["buckets", bucket, "diff"] => self.diff(bucket, query).await,
+            ["buckets", bucket, "slices"] => self.slices(bucket, query).await,
             ["buckets", bucket, "proof"] => self.prove(bucket, query).await,
             ["buckets", bucket, "retention"] => self.retention(bucket, query).await,
             ["buckets", bucket, "snapshots"] => self.snapshots(bucket, query).await,
@@ -140,12 +171,12 @@ impl State {
     }
 
     async fn allow(&self, action: Action, resource: Resource<'_>) -> Result<(), Refusal> {
-        let now = self.options.clock.now();
-        let request = AccessRequest::new(Some(&Identity::Operator), action, resource, now);
-        match self.options.authorizer.authorize(&request).await? {
-            Decision::Allow => Ok(()),
-            Decision::Deny => Err(Refusal::new(StatusCode::FORBIDDEN, "access denied")),
-        }
+        let may = self.caller.may(action, resource).await?;
+        if may { Ok(()) } else { Err(Refusal::new(StatusCode::FORBIDDEN, "access denied")) }
+    }
+
+    async fn bucket(&self, name: &str) -> Result<Bucket, Refusal> {
+        Ok(self.caller.bucket(name).await?)
     }
 }
 

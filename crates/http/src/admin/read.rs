@@ -112,7 +112,7 @@ impl State {
     }
 
     pub(super) async fn snapshot(&self, bucket: &str) -> Result<Snapshot, Refusal> {
-        Ok(self.options.space.bucket(bucket).await?.snapshot().await?)
+        Ok(self.bucket(bucket).await?.snapshot().await?)
     }
 }
 

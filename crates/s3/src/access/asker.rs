@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carob_identity::{Account, AccountNumber, Directory, Identity, Rights, Source, Timestamp};
 use carob_policy::Caller;
-use http::{HeaderMap, Uri};
+use http::{Extensions, HeaderMap, Uri};
 use s3s::access::S3AccessContext;
 
 use super::facts::Signed;
@@ -27,14 +27,23 @@ pub(crate) struct Asker {
 impl Asker {
     pub(super) fn of(cx: &mut S3AccessContext<'_>, now: Timestamp) -> Self {
         let (headers, uri) = (cx.headers().clone(), cx.uri().clone());
-        let extensions = cx.extensions_mut();
+        Self::of_request(&headers, &uri, cx.extensions_mut(), now)
+    }
+
+    /// The same of a request that is not S3's.
+    pub(crate) fn of_request(
+        headers: &HeaderMap,
+        uri: &Uri,
+        extensions: &Extensions,
+        now: Timestamp,
+    ) -> Self {
         Self {
             identity: extensions.get::<Identity>().cloned(),
             signed: extensions.get::<Signed>().cloned(),
             source: extensions.get::<Source>().copied(),
             request: extensions.get::<Arc<RequestContext>>().cloned(),
-            headers,
-            uri,
+            headers: headers.clone(),
+            uri: uri.clone(),
             now,
         }
     }

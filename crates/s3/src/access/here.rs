@@ -19,7 +19,7 @@ pub(crate) struct Here {
 }
 
 impl Here {
-    pub(super) fn new(bucket: Bucket, snapshot: Snapshot, rules: Arc<Rules>) -> Self {
+    pub(crate) fn new(bucket: Bucket, snapshot: Snapshot, rules: Arc<Rules>) -> Self {
         let owner = bucket.info().owner.canonical_id();
         Self { bucket, snapshot, rules, owner, found: None }
     }

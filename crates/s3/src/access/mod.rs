@@ -189,7 +189,13 @@ impl Gatekeeper {
         self.rights(asker, Action::CREATE_BUCKET, Resource::Bucket(""), None) == Rights::Everything
     }
 
-    fn rights(&self, asker: &Asker, action: Action, resource: Resource<'_>, listed: Option<&str>) -> Rights {
+    pub(crate) fn rights(
+        &self,
+        asker: &Asker,
+        action: Action,
+        resource: Resource<'_>,
+        listed: Option<&str>,
+    ) -> Rights {
         let now = self.clock.now();
         let identity = asker.identity.as_ref();
         self.authorizer.rights(&AccessRequest { identity, action, resource, listed, now })

@@ -8,13 +8,14 @@ use carob_bucket::{Budget, ByteStream};
 use futures::{Stream, StreamExt};
 use s3s::dto::{GetObjectInput, GetObjectOutput, StreamingBlob};
 use s3s::stream::RemainingLength;
-use s3s::{S3Request, S3Response, S3Result, StdError};
+use s3s::{S3Request, S3Response, S3Result, StdError, s3_error};
 
 use crate::encryption::{self, CustomerKey};
 use crate::error::from_bucket;
 use crate::ops::reading::{Selected, select};
 use crate::ops::showing::ShowsObject;
 use crate::table::Carob;
+use crate::verified;
 
 pub(crate) async fn run(
     carob: &Carob,
@@ -24,6 +25,9 @@ pub(crate) async fn run(
     encryption::refuse_on_read(&request.headers)?;
     let customer = CustomerKey::to_read(&request.headers)?;
     let mut selected = select(carob, input, customer.as_ref(), &mut request.extensions).await?;
+    if verified::asked(&request.headers)? {
+        return slices(carob, &selected).await;
+    }
     selected.object = carob.encryption.open(selected.object, customer.as_ref()).await?;
     let record = selected.record();
     // s3s puts the `response-*` overrides over these.
@@ -32,6 +36,24 @@ pub(crate) async fn run(
         ..GetObjectOutput::show(&selected, record.headers.clone(), input.checksum_mode.as_ref())
     };
     Ok(S3Response::with_headers(output, encryption::of_record(record, customer.as_ref())))
+}
+
+/// The answer that proves itself. No checksum is of its body.
+async fn slices(carob: &Carob, selected: &Selected) -> S3Result<S3Response<GetObjectOutput>> {
+    if selected.record().sealed.is_some() {
+        return Err(s3_error!(
+            InvalidRequest,
+            "The object is encrypted: its BLAKE3 root is of what is stored, so nothing proves what it opens to."
+        ));
+    }
+    let slices =
+        selected.object.slices(selected.range.clone(), Some(&carob.bodies)).await.map_err(from_bucket)?;
+    let headers = verified::of(selected, &slices);
+    let shown = GetObjectOutput::show(selected, selected.record().headers.clone(), None);
+    let output = verified::describe(shown, &slices);
+    let body = Body { stream: slices.stream, remaining: slices.length };
+    let output = GetObjectOutput { body: Some(StreamingBlob::new(body)), ..output };
+    Ok(S3Response::with_headers(output, headers))
 }
 
 /// An object's bytes on their way out. An error in it ends the connection, so that nobody takes a part for the

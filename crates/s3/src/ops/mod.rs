@@ -82,6 +82,7 @@ pub(crate) mod upload_part_copy;
 pub(crate) use copying::copied;
 #[cfg(feature = "fuzzing")]
 pub(crate) use put_object_lock_configuration::object_lock;
+pub(crate) use reading::Selected;
 #[cfg(feature = "fuzzing")]
 pub(crate) use upload_part_copy::part_copy_range;
 

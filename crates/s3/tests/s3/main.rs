@@ -41,6 +41,7 @@ mod server;
 mod signer;
 mod tagging;
 mod tenants;
+mod verified;
 mod version2;
 mod versioning;
 mod virtual_host;

@@ -1,12 +1,13 @@
-//! The typed client of the admin API, for whoever may open its socket.
+//! The typed client of the admin API, for whoever may open its socket, and of what it answers to access keys over the network.
 
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::HOST;
+use futures::{Stream, TryStreamExt};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, Limited};
@@ -20,6 +21,13 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::{PREFIX, api};
+
+mod endpoint;
+mod sigv4;
+mod stream;
+
+pub use endpoint::Endpoint;
+pub use sigv4::Access;
 
 /// Far above a page of a thousand of the longest keys.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
@@ -41,6 +49,25 @@ pub enum ClientError {
         /// The cause.
         source: std::io::Error,
     },
+    /// There is no such gateway on the network, or none that can be trusted.
+    #[error("cannot reach the gateway at {endpoint}")]
+    Unreachable {
+        /// Its host and port.
+        endpoint: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A URL that no gateway can be asked at.
+    #[error("{url} is no gateway's endpoint: {reason}")]
+    Endpoint {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Only the operator can ask for this.
+    #[error("a gateway on the network does not do this: ask through its admin socket")]
+    OnlyBySocket,
     /// The gateway refused; its own words.
     #[error("{message}")]
     Refused {
@@ -107,13 +134,29 @@ pub struct DiffOptions {
 /// Asks a gateway. Each call makes a connection of its own.
 #[derive(Debug, Clone)]
 pub struct Client {
-    socket: PathBuf,
+    gateway: Gateway,
+}
+
+#[derive(Debug, Clone)]
+enum Gateway {
+    Socket(PathBuf),
+    Network(Endpoint),
 }
 
 impl Client {
     /// Asks the gateway that listens on this socket.
     pub fn new(socket: impl AsRef<Path>) -> Self {
-        Self { socket: socket.as_ref().into() }
+        Self { gateway: Gateway::Socket(socket.as_ref().into()) }
+    }
+
+    /// Asks a gateway on the network, which answers what its access key may know.
+    pub fn over(endpoint: Endpoint) -> Self {
+        Self { gateway: Gateway::Network(endpoint) }
+    }
+
+    /// Whether it asks on the network, and not as the operator.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.gateway, Gateway::Network(_))
     }
 
     /// The gateway's state.
@@ -210,6 +253,38 @@ impl Client {
         self.download(format!("{}?{question}{at}", route(bucket, "proof")), "the proof broke off", to).await
     }
 
+    /// The Bao slices of bytes `range` of an object, as a stream that ends with an error where the connection does.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn slices(
+        &self,
+        bucket: &str,
+        key: &str,
+        at: &str,
+        range: Range<u64>,
+    ) -> Result<impl Stream<Item = Result<Bytes, ClientError>> + Send + use<>, ClientError> {
+        let response = match &self.gateway {
+            Gateway::Socket(_) => {
+                let (start, end) = (range.start.to_string(), range.end.to_string());
+                let given = [("key", key), ("at", at), ("start", &start), ("end", &end)];
+                let given = parameters(given.map(|(name, value)| (name, Some(value))));
+                self.get(format!("{}?{given}", route(bucket, "slices"))).await?
+            }
+            // S3's own read, which keeps to the memory that all bodies have together.
+            Gateway::Network(_) => {
+                let mut headers = vec![("x-carob-at", at.to_owned()), ("x-carob-verified", "bao".to_owned())];
+                if let Some(last) = range.end.checked_sub(1) {
+                    headers.push(("range", format!("bytes={}-{last}", range.start)));
+                }
+                let path = format!("/{}/{}", encode(bucket), encode_path(key));
+                self.ask(Method::GET, &path, headers, Full::new(Bytes::new()), &sigv4::payload(b"")).await?
+            }
+        };
+        let bytes = response.into_body().into_data_stream();
+        Ok(bytes.map_err(|error| broken("the object broke off")(error)))
+    }
+
     async fn download(
         &self,
         route: String,
@@ -285,7 +360,7 @@ impl Client {
         file: std::fs::File,
     ) -> Result<api::Branched, ClientError> {
         let route = format!("{}?{}", route(bucket, "import"), parameters([("owner", owner)]));
-        understood(self.send(Method::POST, route, FileBody(file)).await?).await
+        understood(self.send(Method::POST, route, FileBody(file), sigv4::UNSIGNED).await?).await
     }
 
     /// Takes over what another bucket changed.
@@ -436,35 +511,69 @@ impl Client {
 
     async fn post<T: DeserializeOwned>(&self, route: &str, body: &impl Serialize) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(broken("not a request that can be sent"))?;
-        understood(self.send(Method::POST, route.to_owned(), Full::new(Bytes::from(body))).await?).await
+        let payload = sigv4::payload(&body);
+        let body = Full::new(Bytes::from(body));
+        understood(self.send(Method::POST, route.to_owned(), body, &payload).await?).await
     }
 
     async fn delete<T: DeserializeOwned>(&self, route: String) -> Result<T, ClientError> {
-        understood(self.send(Method::DELETE, route, Full::new(Bytes::new())).await?).await
+        let payload = sigv4::payload(b"");
+        understood(self.send(Method::DELETE, route, Full::new(Bytes::new()), &payload).await?).await
     }
 
     async fn get(&self, route: String) -> Result<Response<Incoming>, ClientError> {
-        self.send(Method::GET, route, Full::new(Bytes::new())).await
+        self.send(Method::GET, route, Full::new(Bytes::new()), &sigv4::payload(b"")).await
     }
 
-    async fn send<B>(&self, method: Method, route: String, body: B) -> Result<Response<Incoming>, ClientError>
+    async fn send<B>(
+        &self,
+        method: Method,
+        route: String,
+        body: B,
+        payload: &str,
+    ) -> Result<Response<Incoming>, ClientError>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-                ClientError::NotRunning(self.socket.clone())
+        if self.is_remote() && !route.starts_with("/buckets/") {
+            return Err(ClientError::OnlyBySocket);
+        }
+        self.ask(method, &format!("{PREFIX}{route}"), Vec::new(), body, payload).await
+    }
+
+    /// Sends one request for `target` on a connection of its own; `payload` is what is signed of the body.
+    async fn ask<B>(
+        &self,
+        method: Method,
+        target: &str,
+        mut headers: Vec<(&'static str, String)>,
+        body: B,
+        payload: &str,
+    ) -> Result<Response<Incoming>, ClientError>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (stream, headers) = match &self.gateway {
+            Gateway::Socket(socket) => {
+                headers.push(("host", "carob".to_owned()));
+                (connect(socket).await?, headers)
             }
-            _ => ClientError::Connect { path: self.socket.clone(), source },
-        })?;
+            Gateway::Network(endpoint) => {
+                let (path, query) = target.split_once('?').unwrap_or((target, ""));
+                headers.push(("host", endpoint.authority.clone()));
+                let request = sigv4::ToSign { method: method.as_str(), path, query, headers, payload };
+                (endpoint.connect().await?, endpoint.access.sign(request))
+            }
+        };
         let lost = "the connection to the gateway was lost";
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken(lost))?;
         // Ends by itself: with the answer's body, or when that is dropped.
         tokio::spawn(connection);
-        let request = Request::builder().method(method).uri(format!("{PREFIX}{route}"));
-        let request = request.header(HOST, "carob").body(body);
-        let request = request.map_err(broken("not a request that can be sent"))?;
+        let request = Request::builder().method(method).uri(target);
+        let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = request.body(body).map_err(broken("not a request that can be sent"))?;
         let response = sender.send_request(request).await.map_err(broken(lost))?;
         if response.status() == StatusCode::OK {
             return Ok(response);
@@ -473,10 +582,26 @@ impl Client {
         let text = collect(response).await?;
         let message = match serde_json::from_slice::<api::Failure>(&text) {
             Ok(failure) => failure.error,
-            Err(_) => format!("the gateway answered {status}"),
+            Err(_) => in_xml(&text).unwrap_or_else(|| format!("the gateway answered {status}")),
         };
         Err(ClientError::Refused { status: status.as_u16(), message })
     }
+}
+
+async fn connect(socket: &Path) -> Result<stream::Stream, ClientError> {
+    let connected = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
+            ClientError::NotRunning(socket.to_owned())
+        }
+        _ => ClientError::Connect { path: socket.to_owned(), source },
+    });
+    Ok(Box::new(connected?))
+}
+
+/// What an error of S3 says to people: a bad signature or an object that is not there is answered so.
+fn in_xml(text: &[u8]) -> Option<String> {
+    let (_, rest) = std::str::from_utf8(text).ok()?.split_once("<Message>")?;
+    Some(rest.split_once("</Message>")?.0.to_owned())
 }
 
 /// A file as the body of a request. Reading it blocks: for a program that does nothing else meanwhile.
@@ -510,6 +635,11 @@ fn route(bucket: &str, leaf: &str) -> String {
 fn parameters<const N: usize>(given: [(&str, Option<&str>); N]) -> String {
     let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
     given.map(|(name, value)| format!("&{name}={}", encode(value))).collect()
+}
+
+/// A key as a path: its slashes stay.
+fn encode_path(key: &str) -> String {
+    key.split('/').map(encode).collect::<Vec<_>>().join("/")
 }
 
 fn encode(text: &str) -> String {
