@@ -145,19 +145,13 @@ impl Conditional {
         self.range.filter(|_| meant)
     }
 
-    /// What a PUT asks of the object that it replaces.
-    ///
-    /// # Errors
-    /// NotImplemented for an `If-None-Match` other than `*`, as S3 answers.
-    pub(crate) fn for_put(&self) -> S3Result<Precondition> {
-        match &self.if_none_match {
-            None | Some(TagList::Any) => {}
-            Some(TagList::Tags(_)) => return Err(not_implemented("If-None-Match with a value other than *")),
-        }
-        Ok(Precondition {
+    /// What a PUT asks of the object that it replaces. Entity tags in `If-None-Match`, which Amazon S3 does not have on a
+    /// write, mean what RFC 9110 §13.1.2 says.
+    pub(crate) fn for_put(&self) -> Precondition {
+        Precondition {
             if_match: self.if_match.as_ref().map(TagList::strong),
-            if_none_match: self.if_none_match.as_ref().map(TagList::strong),
-        })
+            if_none_match: self.if_none_match.as_ref().map(TagList::weak),
+        }
     }
 
     /// What a DELETE asks of the object's entity tag.
@@ -202,11 +196,20 @@ impl TagList {
 
     /// For the committer, which compares strongly: weak tags never match.
     fn strong(&self) -> EtagCondition {
+        self.condition(|tag| !tag.weak)
+    }
+
+    fn weak(&self) -> EtagCondition {
+        self.condition(|_| true)
+    }
+
+    fn condition(&self, counts: impl Fn(&Tag) -> bool) -> EtagCondition {
         match self {
             Self::Any => EtagCondition::Any,
-            Self::Tags(tags) => EtagCondition::OneOf(
-                tags.iter().filter(|tag| !tag.weak).map(|tag| tag.value.clone()).collect(),
-            ),
+            Self::Tags(tags) => {
+                let tags = tags.iter().filter(|tag| counts(tag));
+                EtagCondition::OneOf(tags.map(|tag| tag.value.clone()).collect())
+            }
         }
     }
 }

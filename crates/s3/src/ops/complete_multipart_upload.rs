@@ -23,7 +23,7 @@ pub(crate) async fn run(
     carob: &Carob,
     mut request: S3Request<CompleteMultipartUploadInput>,
 ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-    let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
+    let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put();
     let input = &request.input;
     let id = upload_id(&input.upload_id)?;
     let listed =

@@ -27,7 +27,7 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let input = &mut request.input;
     copying::read_plus(&request.headers, &mut input.copy_source)?;
-    let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
+    let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put();
     let replace =
         replaces(input.metadata_directive.as_ref().map(s3s::dto::MetadataDirective::as_str), "metadata")?;
     let replace_tags =

@@ -26,7 +26,7 @@ pub(crate) async fn run(
     let length = form.map_or_else(|| body_length(input.content_length), |file| Ok(file.at_most))?;
     let declared = Declared::parse(&request.headers)?;
     let trailers = request.extensions.remove::<TrailingHeaders>();
-    let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put()?;
+    let precondition = request.extensions.remove::<Conditional>().unwrap_or_default().for_put();
     let asked = Asked::parse(&request.headers)?;
     let kept = given!(input).checked()?;
     let kept = kept.authorized(carob, &request.extensions, &request.headers, &input.key)?;
