@@ -163,6 +163,9 @@ pub(crate) enum Command {
         /// Only say what would go
         #[arg(long)]
         dry_run: bool,
+        /// Everything that is dead, however much has to be copied for it [default: where a third of a segment is]
+        #[arg(long)]
+        full: bool,
     },
     /// Write a bucket to standard output as a CAR: its commit, index and bodies
     Export {

@@ -77,7 +77,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             keep::retention(&client, &bucket, all, hourly, &mut out).await?;
         }
         Command::Snapshot(command) => keep::snapshot(&client, command, &mut out).await?,
-        Command::Gc { dry_run } => keep::gc(&client, dry_run, &mut out).await?,
+        Command::Gc { dry_run, full } => keep::gc(&client, dry_run, full, &mut out).await?,
         // Handled above: they write no text.
         Command::Export { .. } | Command::Prove { .. } => {}
         Command::Fsck => fsck::check(cli.gateway.data(), &mut out).await?,

@@ -54,8 +54,8 @@ fn fields(snapshot: &NamedSnapshot) -> Vec<(&'static str, String)> {
     fields
 }
 
-pub(crate) async fn gc(client: &Client, dry_run: bool, out: &mut Out) -> anyhow::Result<()> {
-    let collected = client.collect(dry_run).await?;
+pub(crate) async fn gc(client: &Client, dry_run: bool, full: bool, out: &mut Out) -> anyhow::Result<()> {
+    let collected = client.collect(dry_run, full).await?;
     out.one(&collected, collected_fields)?;
     Ok(())
 }

@@ -134,6 +134,10 @@ impl<S: Sweep + ?Sized> Sweep for FaultyStore<S> {
         self.calls.next()?;
         Ok(Box::new(FaultyCollection { inner: self.inner.collect().await?, calls: Arc::clone(&self.calls) }))
     }
+
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
 }
 
 #[derive(Debug)]

@@ -215,6 +215,10 @@ impl Sweep for MemoryStore {
         state.collecting = Some(Collecting { pinned, ..Collecting::default() });
         Ok(Box::new(MemoryCollection { state: Arc::clone(&self.state) }))
     }
+
+    fn size(&self) -> u64 {
+        self.state.lock().blocks.values().map(|entry| entry.block.data().len() as u64).sum()
+    }
 }
 
 #[derive(Debug)]

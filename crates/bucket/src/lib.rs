@@ -88,7 +88,7 @@ pub use carob_index::CacheFigures;
 pub use carob_object::{Budget, BudgetOptions, Checksum, ChecksumAlgorithm, DataKey, Share};
 pub use changes::{Changes, KeyChange, Portion};
 pub use collect::{CollectOptions, Collected, CollectedBucket};
-pub use collector::{Collector, CollectorFigures};
+pub use collector::{Collector, CollectorFigures, Thoroughness};
 pub use error::BucketError;
 pub use graft::{Grafted, MAX_CONFLICTS, MergeRule};
 pub use history::LogEntry;

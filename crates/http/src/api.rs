@@ -77,7 +77,7 @@ pub struct CreateSnapshot {
     pub locked_until: Option<String>,
 }
 
-/// What a collection did, or would do: `POST /_carob/gc?dry-run=`
+/// What a collection did, or would do: `POST /_carob/gc?dry-run=&full=`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {
     /// Whether it only says so.

@@ -348,8 +348,8 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn collect(&self, dry_run: bool) -> Result<api::Collected, ClientError> {
-        self.post(&format!("/gc?dry-run={dry_run}"), &()).await
+    pub async fn collect(&self, dry_run: bool, full: bool) -> Result<api::Collected, ClientError> {
+        self.post(&format!("/gc?dry-run={dry_run}&full={full}"), &()).await
     }
 
     /// All accounts, the root's first.

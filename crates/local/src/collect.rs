@@ -101,6 +101,10 @@ impl Sweep for LocalStore {
         let live = Live { segments, elsewhere: HashSet::new(), pinned: HashSet::new() };
         Ok(Box::new(LocalCollection { shared, live: Arc::new(Mutex::new(live)), _turn: turn }))
     }
+
+    fn size(&self) -> u64 {
+        self.stats().bytes
+    }
 }
 
 #[async_trait]

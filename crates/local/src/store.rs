@@ -101,12 +101,19 @@ pub(crate) struct Shared {
 pub(crate) struct Counts {
     segments: AtomicU32,
     bytes: AtomicU64,
+    written: AtomicU64,
 }
 
 impl Counts {
-    pub(crate) fn publish(&self, segments: u32, bytes: u64) {
+    pub(crate) fn publish(&self, segments: u32, log: &Log) {
         self.segments.store(segments, Ordering::Relaxed);
-        self.bytes.store(bytes, Ordering::Relaxed);
+        self.bytes.store(log.bytes(), Ordering::Relaxed);
+        self.written.store(log.written(), Ordering::Relaxed);
+    }
+
+    /// Bytes written since the store was opened.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 }
 

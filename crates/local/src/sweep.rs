@@ -26,6 +26,9 @@ const CHUNK: usize = 1024 * 1024;
 /// A segment filled to one part in so many, or less, is small: there is no use in many of them.
 const SMALL: u32 = 8;
 
+/// How often it is looked how much others write.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// How many small segments are made into one.
 const MANY: usize = 8;
 
@@ -112,7 +115,8 @@ pub(crate) async fn sweep(collection: &LocalCollection, options: &SweepOptions) 
     let shared = &collection.shared;
     // No more than a segment's size is copied before something is given back, unless heads take more to write down.
     let most = u64::from(shared.segment_size).max(100 * shared.heads().len() as u64);
-    let pace = Pace { begun: Instant::now(), limit: options.bytes_per_second };
+    let (begun, written) = (Instant::now(), shared.counts.written());
+    let pace = Pace { begun, written, limit: options.bytes_per_second };
     let mut batch: Vec<Victim> = Vec::new();
     for victim in victims {
         let copied: u64 = batch.iter().map(|victim| victim.live_bytes).sum();
@@ -126,18 +130,26 @@ pub(crate) async fn sweep(collection: &LocalCollection, options: &SweepOptions) 
     Ok(found)
 }
 
-/// How fast to go.
+/// How fast to go: as told, but twice as fast as others write, or the store would grow as long as they do.
 struct Pace {
     begun: Instant,
+    /// What was written by then.
+    written: u64,
     limit: Option<u64>,
 }
 
 impl Pace {
     /// Waits until so many bytes may have been copied.
-    async fn keep(&self, copied: u64) {
-        if let Some(limit) = self.limit {
-            let millis = copied.saturating_mul(1000) / limit.max(1);
-            tokio::time::sleep_until(self.begun + Duration::from_millis(millis)).await;
+    async fn keep(&self, copied: u64, shared: &Shared) {
+        let Some(limit) = self.limit else { return };
+        loop {
+            let others = shared.counts.written().saturating_sub(self.written).saturating_sub(copied);
+            let millis = copied.saturating_sub(2 * others).saturating_mul(1000) / limit.max(1);
+            let due = self.begun + Duration::from_millis(millis);
+            if due <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(due.min(Instant::now() + LOOK)).await;
         }
     }
 }
@@ -259,7 +271,7 @@ impl Copier<'_> {
             }
             todo = later;
             self.shared.queue.copy(&self.hold, blocks).await?;
-            self.pace.keep(self.bytes).await;
+            self.pace.keep(self.bytes, self.shared).await;
         }
         Ok(Some(others))
     }

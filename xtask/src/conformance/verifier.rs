@@ -50,7 +50,7 @@ struct Status {
 impl VerifierArgs {
     pub(super) async fn run(self) -> Result<()> {
         let binary = self.binary.resolve(Profile::Dev)?;
-        let carob = self.binary.resolve_admin()?;
+        let carob = self.binary.resolve_admin(Profile::Dev)?;
         let scripts = install().await?;
         let work = cargo::temp_dir("verifier-")?;
         let gateway = Gateway::start(&binary, &work.path().join("data")).await?;

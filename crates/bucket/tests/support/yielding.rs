@@ -84,6 +84,10 @@ impl<S: Sweep> Sweep for Yielding<S> {
         self.pauses.pause().await;
         Ok(Box::new(YieldingCollection { inner: collection, pauses: self.pauses.clone() }))
     }
+
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
 }
 
 #[derive(Debug)]
