@@ -167,6 +167,14 @@ pub(crate) enum Command {
         #[arg(long)]
         full: bool,
     },
+    /// Erase an object for good: all of its versions, and its bytes from every past state of the bucket
+    Purge {
+        /// The object: s3://bucket/key or bucket/key
+        target: Target,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Write a bucket to standard output as a CAR: its commit, index and bodies
     Export {
         /// The bucket

@@ -153,6 +153,11 @@ impl Collection for FaultyCollection {
         self.inner.mark(cids).await
     }
 
+    async fn erase(&self, cids: &[Cid]) -> Result<(), StoreError> {
+        self.calls.next()?;
+        self.inner.erase(cids).await
+    }
+
     async fn survey(&self, options: &SweepOptions) -> Result<Swept, StoreError> {
         self.calls.next()?;
         self.inner.survey(options).await

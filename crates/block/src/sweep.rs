@@ -35,6 +35,13 @@ pub trait Collection: Send + Sync + Debug {
     /// [`StoreError::Unavailable`] if the store cannot look them up.
     async fn mark(&self, cids: &[Cid]) -> Result<Marked, StoreError>;
 
+    /// These blocks are to be gone for good unless they are live: whatever holds them is rewritten, however little of it
+    /// is dead. Something may go on reaching them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot look them up.
+    async fn erase(&self, cids: &[Cid]) -> Result<(), StoreError>;
+
     /// What [`Collection::sweep`] would do now, without doing it.
     ///
     /// # Errors

@@ -4,17 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use carob_block::{Sweep, SweepOptions};
+use carob_block::{Sweep, SweepOptions, Swept};
 use parking_lot::Mutex;
 
-use crate::{BucketError, CollectOptions, Collected, Space};
+use crate::{BucketError, CollectOptions, Collected, Purge, Space};
 
 /// How many times as long as a collection took passes before the next: so they never take more than a tenth of the time.
 const REST: u32 = 9;
 
 /// The store may grow to one part in so many of what lived after a collection before there is another, however soon:
 /// that bounds what is dead where everything is overwritten all the time.
-const GROWTH: u64 = 8;
+const GROWTH: u64 = 16;
 
 /// The least that it may grow by.
 const LEAST_GROWTH: u64 = 256 * 1024 * 1024;
@@ -58,6 +58,16 @@ pub struct CollectorFigures {
     pub copied_bytes: u64,
 }
 
+impl CollectorFigures {
+    fn add(&mut self, swept: Swept) {
+        self.collections += 1;
+        self.live_bytes = swept.live_bytes;
+        self.dead_bytes = swept.dead_bytes.saturating_sub(swept.freed_bytes);
+        self.freed_bytes += swept.freed_bytes;
+        self.copied_bytes += swept.copied_bytes;
+    }
+}
+
 impl fmt::Debug for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Collector").field("options", &self.0.options).finish_non_exhaustive()
@@ -85,15 +95,24 @@ impl Collector {
         let options = CollectOptions { dry_run, sweep, ..*options };
         let collected = space.collect(&**store, options).await?;
         if !dry_run {
-            let swept = collected.swept;
-            let figures = &mut *figures.lock();
-            figures.collections += 1;
-            figures.live_bytes = swept.live_bytes;
-            figures.dead_bytes = swept.dead_bytes.saturating_sub(swept.freed_bytes);
-            figures.freed_bytes += swept.freed_bytes;
-            figures.copied_bytes += swept.copied_bytes;
+            figures.lock().add(collected.swept);
         }
         Ok(collected)
+    }
+
+    /// Erases a key from the past, too, once a collection under way is over; see [`Space::purge`].
+    ///
+    /// # Errors
+    /// As [`Space::purge`].
+    pub async fn purge(&self, bucket: &str, key: &str, dry_run: bool) -> Result<Purge, BucketError> {
+        let Inner { space, store, options, turn, figures } = &*self.0;
+        let _turn = turn.lock().await;
+        let options = CollectOptions { dry_run, ..*options };
+        let purge = space.purge(&**store, bucket, key, options).await?;
+        if !dry_run {
+            figures.lock().add(purge.collected.swept);
+        }
+        Ok(purge)
     }
 
     /// What collections came to.

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use carob_block::{Cid, HeadSwap, Heads, Session, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
 
+use crate::brake::Brake;
 use crate::disk::{Disk, DiskLock};
 use crate::error::LocalError;
 use crate::flushes::Flushes;
@@ -85,6 +86,7 @@ pub(crate) struct Shared {
     pub(crate) index: Index,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) pins: Pins,
+    pub(crate) brake: Brake,
     pub(crate) queue: Queue,
     pub(crate) counts: Counts,
     pub(crate) flushes: Arc<Flushes>,
@@ -153,6 +155,7 @@ impl LocalStore {
             index,
             sessions: Arc::default(),
             pins: Pins::default(),
+            brake: Brake::default(),
             collecting: AtomicBool::new(false),
             segment_size: size,
             space: Space::new(Arc::clone(&disk), dir.clone(), size),

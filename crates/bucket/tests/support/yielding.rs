@@ -129,6 +129,12 @@ impl Collection for YieldingCollection {
         marked
     }
 
+    async fn erase(&self, cids: &[Cid]) -> Result<(), StoreError> {
+        let erased = self.inner.erase(cids).await;
+        self.pauses.pause().await;
+        erased
+    }
+
     async fn survey(&self, options: &SweepOptions) -> Result<Swept, StoreError> {
         self.inner.survey(options).await
     }

@@ -1,6 +1,6 @@
 //! The admin API's retention, named snapshots and collections.
 
-use carob_bucket::{Config, HistoryRetention, NamedSnapshot, Thoroughness};
+use carob_bucket::{Config, HistoryRetention, NamedSnapshot, Purge, Thoroughness};
 use carob_identity::{Action, Resource, Timestamp};
 use http::{Response, StatusCode};
 
@@ -105,6 +105,20 @@ impl State {
             segments: swept.segments,
             buckets: buckets.collect(),
         };
+        Ok(json(StatusCode::OK, &answer))
+    }
+}
+
+/// Erasing a key.
+impl State {
+    pub(super) async fn purge(&self, bucket: &str, body: Body) -> Result<Response<Body>, Refusal> {
+        let api::Purge { key, dry_run } = read_body(body).await?;
+        self.allow(Action::PURGE, Resource::Object { bucket, key: &key }).await?;
+        let purge = self.options.collector.purge(bucket, &key, dry_run).await?;
+        let Purge { versions, uploads, states, erased, shared, collected } = purge;
+        tracing::info!(bucket, key, dry_run, versions, states, erased, shared, "purged");
+        let freed_bytes = collected.swept.freed_bytes;
+        let answer = api::Purged { dry_run, versions, uploads, states, erased, shared, freed_bytes };
         Ok(json(StatusCode::OK, &answer))
     }
 }
