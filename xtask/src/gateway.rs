@@ -40,11 +40,11 @@ pub(crate) struct BinaryArgs {
 }
 
 impl BinaryArgs {
-    /// Path of the `carob` that belongs to the gateway: built now, or the one beside the given gateway.
-    pub(crate) fn resolve_admin(&self) -> Result<PathBuf> {
+    /// Path of the `carob` that belongs to the gateway: built now in `default` profile, or the one beside the given gateway.
+    pub(crate) fn resolve_admin(&self, default: Profile) -> Result<PathBuf> {
         match &self.gateway {
             Some(gateway) => Ok(gateway.with_file_name("carob")),
-            None => cargo::build("carob-admin", "carob", Profile::Dev),
+            None => cargo::build("carob-admin", "carob", self.profile.unwrap_or(default)),
         }
     }
 

@@ -171,6 +171,17 @@ pub(crate) enum Command {
         /// Only say what would go
         #[arg(long)]
         dry_run: bool,
+        /// Everything that is dead, however much has to be copied for it [default: where a third of a segment is]
+        #[arg(long)]
+        full: bool,
+    },
+    /// Erase an object for good: all of its versions, and its bytes from every past state of the bucket
+    Purge {
+        /// The object: s3://bucket/key or bucket/key
+        target: Target,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Write a bucket to standard output as a CAR: its commit, index and bodies
     Export {

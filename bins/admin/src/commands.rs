@@ -85,7 +85,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             keep::retention(&client, &bucket, all, hourly, &mut out).await?;
         }
         Command::Snapshot(command) => keep::snapshot(&client, command, &mut out).await?,
-        Command::Gc { dry_run } => keep::gc(&client, dry_run, &mut out).await?,
+        Command::Gc { dry_run, full } => keep::gc(&client, dry_run, full, &mut out).await?,
+        Command::Purge { target: Target { bucket, key }, dry_run } => {
+            keep::purge(&client, &bucket, key, dry_run, &mut out).await?;
+        }
         // Handled above: they write no text.
         Command::Export { .. } | Command::Get { .. } | Command::Prove { .. } => {}
         Command::Fsck => fsck::check(cli.gateway.data(), &mut out).await?,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use carob_block::{Cid, Codec, Heads, ReadBlocks, Store};
-use carob_commit::verify_blocks;
+use carob_commit::{verify_blocks, verify_past};
 use carob_local::{Finding, Harm, LocalOptions, LocalStore, RealDisk, Report};
 use serde::Serialize;
 
@@ -38,12 +38,17 @@ struct Checked {
     reached: u64,
     /// Buckets whose signature, index and bodies were verified.
     buckets: u64,
+    /// Past states whose signature was verified.
+    states: u64,
+    /// Blocks that past states reach and that were purged.
+    purged: u64,
     /// Files that were made anew.
     repaired: u64,
 }
 
 /// Checks every frame, index and record of the store in the data directory, then what its heads reach: that each block is
-/// there, and of each bucket the signature, the index and every body.
+/// there unless it was purged, of each bucket the signature, the index and every body, and of each past state the
+/// signature.
 ///
 /// # Errors
 /// If anything is wrong, after it was told; if a gateway has the store open.
@@ -51,24 +56,28 @@ pub(crate) async fn check(data: &Path, out: &mut Out) -> anyhow::Result<()> {
     let dir = data.join("store");
     let report = carob_local::check(&dir, &RealDisk).context("the store cannot be checked")?;
     let mut wrong: Vec<Wrong> = report.findings.iter().map(found).collect();
-    let (mut reached, mut buckets) = (0, 0);
+    let mut found = Reached::default();
     // What is lost already would be found missing once more, by everything that reaches it.
     if !wrong.iter().any(|wrong| wrong.lost) {
         // It has an id already, which this one does not replace.
         let store = LocalStore::open(LocalOptions::new(dir, [0; 16]))?;
         let store = Arc::new(store);
-        for (name, cid) in store.heads("").await? {
+        let heads = store.heads("").await?;
+        for (name, cid) in &heads {
             if name.starts_with("bucket/") {
-                buckets += 1;
-                if let Err(error) = verify_blocks(cid, Arc::clone(&store) as _, None).await {
-                    wrong.push(lost(&name, chain(&error)));
+                found.buckets += 1;
+                if let Err(error) = verify_blocks(*cid, Arc::clone(&store) as _, None).await {
+                    wrong.push(lost(name, chain(&error)));
                 }
             }
         }
-        reached = reach(&store, &mut wrong).await?;
+        let past = verify_past(&heads, Arc::clone(&store) as _).await;
+        wrong.extend(past.wrong.iter().map(|(name, error)| lost(name, chain(error))));
+        found.states = past.states;
+        reach(&store, &past.purged, &mut found, &mut wrong).await?;
         store.close().await?;
     }
-    tell(report, wrong, reached, buckets, out)
+    tell(report, wrong, found, out)
 }
 
 /// Makes indexes and the checkpoint anew where they are missing or wrong, from the segments alone.
@@ -79,12 +88,26 @@ pub(crate) fn repair(data: &Path, out: &mut Out) -> anyhow::Result<()> {
     let report =
         carob_local::repair(&data.join("store"), &RealDisk).context("the store cannot be repaired")?;
     let wrong = report.findings.iter().map(found).collect();
-    tell(report, wrong, 0, 0, out)
+    tell(report, wrong, Reached::default(), out)
+}
+
+/// What was found from the heads on.
+#[derive(Debug, Default)]
+struct Reached {
+    blocks: u64,
+    buckets: u64,
+    states: u64,
+    purged: u64,
 }
 
 /// Goes from the heads to every block that they reach, and counts them. Bodies are not read: their leaves were, with all
 /// frames.
-async fn reach(store: &LocalStore, wrong: &mut Vec<Wrong>) -> anyhow::Result<u64> {
+async fn reach(
+    store: &LocalStore,
+    purged: &HashSet<Cid>,
+    found: &mut Reached,
+    wrong: &mut Vec<Wrong>,
+) -> anyhow::Result<()> {
     let (mut seen, session) = (HashSet::new(), store.session());
     for (name, cid) in store.heads("").await? {
         let (mut nodes, mut leaves) = (vec![cid], Vec::new());
@@ -94,6 +117,10 @@ async fn reach(store: &LocalStore, wrong: &mut Vec<Wrong>) -> anyhow::Result<u64
             }
             let links = match store.get(&cid).await {
                 Ok(Some(block)) => block.links().map_err(|error| chain(&error)),
+                Ok(None) if purged.contains(&cid) => {
+                    found.purged += 1;
+                    continue;
+                }
                 Ok(None) => Err("it is missing".to_owned()),
                 Err(error) => Err(chain(&error)),
             };
@@ -107,12 +134,17 @@ async fn reach(store: &LocalStore, wrong: &mut Vec<Wrong>) -> anyhow::Result<u64
             }
             if leaves.len() >= BATCH || nodes.is_empty() {
                 for cid in session.missing(&std::mem::take(&mut leaves)).await? {
+                    if purged.contains(&cid) {
+                        found.purged += 1;
+                        continue;
+                    }
                     wrong.push(lost(&name, format!("block {cid}: it is missing")));
                 }
             }
         }
     }
-    Ok(seen.len() as u64)
+    found.blocks = seen.len() as u64 - found.purged;
+    Ok(())
 }
 
 fn digest(cid: &Cid) -> [u8; 32] {
@@ -140,7 +172,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     all.join(": ")
 }
 
-fn tell(report: Report, wrong: Vec<Wrong>, reached: u64, buckets: u64, out: &mut Out) -> anyhow::Result<()> {
+fn tell(report: Report, wrong: Vec<Wrong>, found: Reached, out: &mut Out) -> anyhow::Result<()> {
     for one in &wrong {
         out.line(one, |Wrong { place, offset, what, lost }| {
             let harm = if *lost { "LOST" } else { "repairable" };
@@ -153,8 +185,10 @@ fn tell(report: Report, wrong: Vec<Wrong>, reached: u64, buckets: u64, out: &mut
         blocks: report.blocks,
         bytes: report.bytes,
         heads: report.heads,
-        reached,
-        buckets,
+        reached: found.blocks,
+        buckets: found.buckets,
+        states: found.states,
+        purged: found.purged,
         repaired: report.repaired.len() as u64,
     };
     out.one(&checked, |checked| {
@@ -166,6 +200,8 @@ fn tell(report: Report, wrong: Vec<Wrong>, reached: u64, buckets: u64, out: &mut
             ("heads", checked.heads.to_string()),
             ("reached", checked.reached.to_string()),
             ("buckets", checked.buckets.to_string()),
+            ("past states", checked.states.to_string()),
+            ("purged", checked.purged.to_string()),
             ("repaired", checked.repaired.to_string()),
         ]
     })?;

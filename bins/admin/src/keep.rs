@@ -1,6 +1,6 @@
 //! Retention, named snapshots, collections.
 
-use carob_http::api::{Collected, CollectedBucket, CreateSnapshot, NamedSnapshot, Retention};
+use carob_http::api::{Collected, CollectedBucket, CreateSnapshot, NamedSnapshot, Purge, Purged, Retention};
 use carob_http::client::Client;
 
 use crate::cli::{SnapshotCommand, Span};
@@ -54,10 +54,37 @@ fn fields(snapshot: &NamedSnapshot) -> Vec<(&'static str, String)> {
     fields
 }
 
-pub(crate) async fn gc(client: &Client, dry_run: bool, out: &mut Out) -> anyhow::Result<()> {
-    let collected = client.collect(dry_run).await?;
+pub(crate) async fn gc(client: &Client, dry_run: bool, full: bool, out: &mut Out) -> anyhow::Result<()> {
+    let collected = client.collect(dry_run, full).await?;
     out.one(&collected, collected_fields)?;
     Ok(())
+}
+
+pub(crate) async fn purge(
+    client: &Client,
+    bucket: &str,
+    key: String,
+    dry_run: bool,
+    out: &mut Out,
+) -> anyhow::Result<()> {
+    let purged = client.purge(bucket, &Purge { key, dry_run }).await?;
+    out.one(&purged, purged_fields)?;
+    Ok(())
+}
+
+fn purged_fields(purged: &Purged) -> Vec<(&'static str, String)> {
+    let mut fields = vec![
+        ("versions", purged.versions.to_string()),
+        ("uploads", purged.uploads.to_string()),
+        ("past states", purged.states.to_string()),
+        (if purged.dry_run { "would erase" } else { "erased" }, format!("{} blocks", purged.erased)),
+        ("freed", bytes(purged.freed_bytes)),
+    ];
+    if purged.shared > 0 {
+        let why = "other keys or buckets hold the same bytes";
+        fields.push(("not erased", format!("{} blocks: {why}", purged.shared)));
+    }
+    fields
 }
 
 fn collected_fields(collected: &Collected) -> Vec<(&'static str, String)> {

@@ -485,6 +485,23 @@ fn retention_snapshots_and_collections_have_commands() {
 }
 
 #[test]
+fn a_purge_says_what_goes_and_what_other_keys_keep() {
+    let gateway = Gateway::start();
+    let then = commit(&gateway, 0);
+    let would = gateway.says(&["purge", "s3://photos/read me", "--dry-run"]);
+    assert!(would.contains("would erase  1 blocks\n"), "{would}");
+    assert!(gateway.says(&["stat", "photos/read me"]).contains("size"));
+    let did: Vec<api::Purged> = gateway.json(&["purge", "s3://photos/read me"]);
+    assert_eq!((did[0].versions, did[0].states, did[0].erased, did[0].shared), (1, 2, 1, 0));
+    let line = complaint(&gateway.run(&["stat", "photos/read me", "--at", &then]));
+    assert_eq!(line, "\"read me\" was purged from this state of the bucket");
+    assert!(gateway.says(&["stat", "photos/cats/one.jpg", "--at", &then]).contains("size"));
+    gateway.says(&["restore", "photos", "--at", &then]);
+    assert!(complaint(&gateway.run(&["stat", "photos/read me"])).contains("no"));
+    assert!(complaint(&gateway.run(&["purge", "nowhere/k"])).contains("nowhere"));
+}
+
+#[test]
 fn encryption_keys_are_made_shown_disabled_and_enabled() {
     let gateway = Gateway::start();
     assert_eq!(gateway.says(&["kms", "create", "one"]), "encryption key  one\nstate           enabled\n");

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use carob_bucket::{PutOptions, Space, SpaceOptions};
+use carob_block::SweepOptions;
+use carob_bucket::{CollectOptions, PutOptions, Space, SpaceOptions};
 use carob_identity::{ManualClock, SeededEntropy, SpaceKey, Timestamp};
 use carob_local::{LocalOptions, LocalStore};
 
@@ -53,7 +54,7 @@ fn a_sound_store_is_sound_and_says_what_it_holds() {
     let data = data(5);
     let (sound, text) = run(data.path(), "fsck");
     assert!(sound, "{text}");
-    assert!(text.contains("wrong     0\n") && text.contains("buckets   1\n"), "{text}");
+    assert!(text.contains("wrong        0\n") && text.contains("buckets      1\n"), "{text}");
     let (sound, text) = run(data.path(), "fsck");
     assert!(sound, "a check leaves it sound: {text}");
 }
@@ -79,10 +80,48 @@ fn a_lost_index_is_named_and_made_anew() {
     let index = data.path().join("store/segments/00000001.idx");
     std::fs::remove_file(&index).unwrap();
     let (repaired, text) = run(data.path(), "repair");
-    assert!(repaired && text.contains("repaired  1\n"), "{text}");
+    assert!(repaired && text.contains("repaired     1\n"), "{text}");
     std::fs::remove_file(&index).unwrap();
     let (sound, text) = run(data.path(), "fsck");
     assert!(!sound && text.contains("repairable") && !text.contains("LOST"), "{text}");
     let (sound, text) = run(data.path(), "fsck");
     assert!(sound, "opening the store for the rest of the check has mended it: {text}");
+}
+
+/// The bytes that the one body of the object `n` of [`data`] consists of, in a row that nothing else has.
+fn holds(data: &Path, n: u8) -> bool {
+    let files = std::fs::read_dir(data.join("store/segments")).unwrap();
+    let mut files = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    files.any(|bytes| bytes.windows(4096).step_by(512).any(|run| run.iter().all(|byte| *byte == n)))
+}
+
+#[test]
+fn what_was_purged_is_in_no_file_and_the_store_is_sound_without_it() {
+    let data = data(5);
+    assert!(holds(data.path(), 3) && holds(data.path(), 4));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let erased = runtime.block_on(async {
+        let dir = data.path().join("store");
+        let local = Arc::new(LocalStore::open(LocalOptions::new(dir, [1; 16])).unwrap());
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let space = Space::open(SpaceOptions {
+            store: Arc::clone(&local) as _,
+            signer: Arc::new(SpaceKey::generate(&*entropy)),
+            clock: Arc::new(ManualClock::new(Timestamp(851_042_398_000))),
+            entropy: Arc::new(SeededEntropy::new(2)),
+            cache_bytes: 1 << 20,
+        });
+        let space = space.await.unwrap();
+        // As lazy as can be: what was purged goes all the same.
+        let sweep = SweepOptions { dead_percent: 100, bytes_per_second: None };
+        let options = CollectOptions { dry_run: false, sweep, upload_age: None };
+        let purge = space.purge(&*local, "photos", "3", options).await.unwrap();
+        space.close().await;
+        local.close().await.unwrap();
+        purge.erased
+    });
+    assert_eq!(erased, 2, "the body and its outboard");
+    assert!(!holds(data.path(), 3) && holds(data.path(), 4));
+    let (sound, text) = run(data.path(), "fsck");
+    assert!(sound && text.contains("purged       2\n"), "{text}");
 }

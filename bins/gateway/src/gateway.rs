@@ -113,8 +113,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         system: system.clone(),
         clock,
         version: env!("CARGO_PKG_VERSION"),
+        store: figures(&local, &collector),
         collector: collector.clone(),
-        store: figures(&local),
     });
 
     let s3 = s3.serving(Arc::new(History(admin.remote())));
@@ -304,17 +304,22 @@ fn open_audit(dir: &Path, bytes: u64) -> anyhow::Result<Arc<AuditLog>> {
     AuditLog::open(dir, bytes).map(Arc::new).context("the audit log")
 }
 
-/// Says how much the store holds, whenever it is asked.
-fn figures(store: &Arc<LocalStore>) -> Box<dyn Fn() -> BTreeMap<String, u64> + Send + Sync> {
-    let store = Arc::clone(store);
+/// Says how much the store holds and what collections came to, whenever it is asked.
+fn figures(
+    store: &Arc<LocalStore>,
+    collector: &Collector,
+) -> Box<dyn Fn() -> BTreeMap<String, u64> + Send + Sync> {
+    let (store, collector) = (Arc::clone(store), collector.clone());
     Box::new(move || {
-        let stats = store.stats();
+        let (stats, collected) = (store.stats(), collector.figures());
         let figures = [
             ("segments", stats.segments.into()),
             ("bytes", stats.bytes),
             ("blocks", stats.blocks),
             ("heads", stats.heads),
             ("flushes", stats.flushes),
+            ("collections", collected.collections),
+            ("copied", collected.copied_bytes),
         ];
         figures.map(|(name, value)| (name.to_owned(), value)).into()
     })

@@ -134,6 +134,10 @@ impl<S: Sweep + ?Sized> Sweep for FaultyStore<S> {
         self.calls.next()?;
         Ok(Box::new(FaultyCollection { inner: self.inner.collect().await?, calls: Arc::clone(&self.calls) }))
     }
+
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
 }
 
 #[derive(Debug)]
@@ -147,6 +151,11 @@ impl Collection for FaultyCollection {
     async fn mark(&self, cids: &[Cid]) -> Result<Marked, StoreError> {
         self.calls.next()?;
         self.inner.mark(cids).await
+    }
+
+    async fn erase(&self, cids: &[Cid]) -> Result<(), StoreError> {
+        self.calls.next()?;
+        self.inner.erase(cids).await
     }
 
     async fn survey(&self, options: &SweepOptions) -> Result<Swept, StoreError> {

@@ -32,11 +32,15 @@ struct State {
     sessions: HashMap<SessionId, HashSet<Cid>>,
     last_session: u64,
     collecting: Option<Collecting>,
+    /// Blocks that were erased: what reaches them may be durable without them.
+    erased: HashSet<Cid>,
 }
 
 /// A collection under way.
 #[derive(Debug, Default)]
 struct Collecting {
+    /// What is to be gone for good.
+    erased: HashSet<Cid>,
     marked: HashSet<Cid>,
     /// Held by a session when it began, put or reported present since.
     pinned: HashSet<Cid>,
@@ -69,6 +73,7 @@ impl MemoryStore {
             blocks: blocks.collect(),
             heads: state.heads.clone(),
             closed: state.closed.clone(),
+            erased: state.erased.clone(),
             ..State::default()
         };
         Self { state: Arc::new(Mutex::new(next)) }
@@ -105,7 +110,7 @@ impl State {
     /// The blocks that nothing needs, and what sweeping them comes to.
     fn dead(&self) -> (Vec<Cid>, Swept) {
         let (mut dead, mut swept) = (Vec::new(), Swept::default());
-        let Some(Collecting { marked, pinned }) = &self.collecting else { return (dead, swept) };
+        let Some(Collecting { marked, pinned, .. }) = &self.collecting else { return (dead, swept) };
         for (cid, entry) in &self.blocks {
             let bytes = entry.block.data().len() as u64;
             if marked.contains(cid) || pinned.contains(cid) {
@@ -129,8 +134,11 @@ impl State {
             }
             let pinned =
                 || sessions.iter().any(|id| self.sessions.get(id).is_some_and(|held| held.contains(&cid)));
-            let entry = self.blocks.get(&cid).filter(|entry| entry.durable || pinned()).ok_or(cid)?;
-            todo.extend(entry.block.links().map_err(|_| cid)?);
+            match self.blocks.get(&cid).filter(|entry| entry.durable || pinned()) {
+                Some(entry) => todo.extend(entry.block.links().map_err(|_| cid)?),
+                None if self.erased.contains(&cid) => {}
+                None => return Err(cid),
+            }
         }
         Ok(seen.into_iter().collect())
     }
@@ -215,6 +223,10 @@ impl Sweep for MemoryStore {
         state.collecting = Some(Collecting { pinned, ..Collecting::default() });
         Ok(Box::new(MemoryCollection { state: Arc::clone(&self.state) }))
     }
+
+    fn size(&self) -> u64 {
+        self.state.lock().blocks.values().map(|entry| entry.block.data().len() as u64).sum()
+    }
 }
 
 #[derive(Debug)]
@@ -237,6 +249,12 @@ impl Collection for MemoryCollection {
         Ok(answer)
     }
 
+    async fn erase(&self, cids: &[Cid]) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        state.collecting.get_or_insert_default().erased.extend(cids);
+        Ok(())
+    }
+
     async fn survey(&self, _options: &SweepOptions) -> Result<Swept, StoreError> {
         Ok(self.state.lock().dead().1)
     }
@@ -247,6 +265,8 @@ impl Collection for MemoryCollection {
         for cid in dead {
             state.blocks.remove(&cid);
         }
+        let erased = state.collecting.as_mut().map(|collecting| std::mem::take(&mut collecting.erased));
+        state.erased.extend(erased.unwrap_or_default());
         // A closure that nothing reaches any more may have lost blocks.
         state.closed.clear();
         Ok(swept)

@@ -21,6 +21,9 @@ pub trait Sweep: Store {
     /// # Errors
     /// [`StoreError::Unavailable`] while another collection is under way.
     async fn collect(&self) -> Result<Box<dyn Collection>, StoreError>;
+
+    /// Bytes that blocks take now, dead ones included: tells when a collection may be worth its while.
+    fn size(&self) -> u64;
 }
 
 /// A collection under way. Dropping it changes nothing.
@@ -31,6 +34,13 @@ pub trait Collection: Send + Sync + Debug {
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot look them up.
     async fn mark(&self, cids: &[Cid]) -> Result<Marked, StoreError>;
+
+    /// These blocks are to be gone for good unless they are live: whatever holds them is rewritten, however little of it
+    /// is dead. Something may go on reaching them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot look them up.
+    async fn erase(&self, cids: &[Cid]) -> Result<(), StoreError>;
 
     /// What [`Collection::sweep`] would do now, without doing it.
     ///
@@ -63,7 +73,8 @@ pub struct Marked {
 pub struct SweepOptions {
     /// How many percent of a segment's bytes must be dead for it to be rewritten; 0 rewrites wherever there are any.
     pub dead_percent: u8,
-    /// The most bytes to copy in a second, so that writers keep the disk; `None` for no limit.
+    /// The most bytes to copy in a second, so that writers keep the disk; `None` for no limit. A store may copy twice as
+    /// much as is written meanwhile, whatever this says: otherwise it would grow as long as somebody writes.
     pub bytes_per_second: Option<u64>,
 }
 

@@ -23,6 +23,7 @@ impl Space {
         owner: Did,
     ) -> Result<BucketInfo, BucketError> {
         let (with, session) = (Some(from.info().id), self.inner.store.session());
+        let (state, name) = (state.clone(), name.to_owned());
         self.fork(Fork { state, name, owner, with, session }).await
     }
 }

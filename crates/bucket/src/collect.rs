@@ -1,17 +1,22 @@
 //! Garbage collection: what no head, no reader and no retention needs goes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use carob_block::{Cid, Session, Sweep, SweepOptions, Swept};
-use carob_commit::{BucketId, Kept};
+use carob_block::{Cid, HeadSwap, Session, Sweep, SweepOptions, Swept};
+use carob_commit::{BucketId, Commit, Kept, Purged};
 
-use crate::mark::Marker;
+use crate::mark::{Detours, Marker};
+use crate::purge::Remains;
 use crate::retention::{Candidate, Judged};
-use crate::{BucketError, Space};
+use crate::tombstones::Graveyard;
+use crate::{Bucket, BucketError, Purge, Space};
 
 /// How many heads move at once.
 const SWAPS: usize = 256;
+
+/// How often it is judged anew what to keep, because a list changed meanwhile.
+const ATTEMPTS: usize = 8;
 
 /// How to collect.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +55,20 @@ pub struct CollectedBucket {
     pub uploads: u64,
 }
 
+/// Heads of what was: `kept/` stands for itself, in lists that were brought up to date.
+const PAST: [&str; 3] = ["snap/", "deleted/", "base/"];
+
+/// What there is, and what shall stay of it.
+struct Roots {
+    /// All heads as they were.
+    heads: BTreeMap<String, Cid>,
+    present: Vec<Cid>,
+    past: Vec<Cid>,
+    /// The lists of what is kept of each bucket.
+    lists: HashMap<BucketId, Cid>,
+    buckets: Vec<CollectedBucket>,
+}
+
 impl Space {
     /// Drops what retention no longer keeps and uploads that were never completed, then gives back the space of every
     /// block that nothing needs. `store` is the one below this space.
@@ -64,6 +83,16 @@ impl Space {
         store: &dyn Sweep,
         options: CollectOptions,
     ) -> Result<Collected, BucketError> {
+        self.collect_and(store, options, None).await
+    }
+
+    /// The same, and erases a key from the past on the way.
+    pub(crate) async fn collect_and(
+        &self,
+        store: &dyn Sweep,
+        options: CollectOptions,
+        purge: Option<(&Bucket, &str, &mut Purge)>,
+    ) -> Result<Collected, BucketError> {
         let uploads = match options.upload_age {
             Some(age) => self.expire_uploads(age, options.dry_run).await?,
             None => BTreeMap::new(),
@@ -72,12 +101,40 @@ impl Space {
         let readers = self.inner.pins.remember();
         // Holds the lists, which a dry run does not make durable.
         let session = self.inner.store.session();
-        let (roots, mut buckets) = self.judge(&*session, options.dry_run).await?;
+        let mut attempts = 1..ATTEMPTS;
+        let judged = loop {
+            match self.judge(&*session, options.dry_run).await {
+                // A bucket was deleted meanwhile, and its list ended.
+                Err(BucketError::Contention) if attempts.next().is_some() => {}
+                judged => break judged?,
+            }
+        };
+        let Roots { heads, present, past, lists, mut buckets } = judged;
         for bucket in &mut buckets {
             bucket.uploads = uploads.get(&bucket.id).copied().unwrap_or_default();
         }
         let marker = Marker { store: &*self.inner.store, collection: &*collection };
-        marker.mark(roots).await?;
+        let mut graves = Graveyard::load(&self.inner.store, &heads).await?;
+        let mut remains = None;
+        if let Some((bucket, key, _)) = &purge {
+            let id = bucket.info().id;
+            let of = remains.insert(Remains::new(bucket, key, &graves));
+            // What was not deleted from the present, as nothing is in a dry run, would be.
+            let newest = heads.get(&Commit::head(id)).copied().filter(|_| options.dry_run);
+            of.find(&self.inner, lists.get(&id).copied(), newest).await?;
+        }
+        let shared = self.mark(marker, &mut graves, remains.as_ref(), present, past, options.dry_run).await?;
+        if let (Some(remains), Some((_, _, purge))) = (&remains, purge) {
+            remains.tell(&shared, purge);
+            if purge.states > 0 {
+                let erased = remains.blocks.difference(&shared).copied().collect();
+                graves.bury(remains.bucket.id, &remains.key, remains.upto, &erased)?;
+            }
+        }
+        if !options.dry_run {
+            // Durable before the readers are asked for the last time: who comes later is told.
+            graves.save(&self.inner, &*session).await?;
+        }
         // A root that is held from here on is the newest of its bucket or in a list of kept ones, and so marked, or newer
         // than the heads that were read.
         loop {
@@ -85,8 +142,13 @@ impl Space {
             if held.is_empty() {
                 break;
             }
+            for root in &held {
+                marker.mark_present(graves.read_from(&self.inner, *root).await?).await?;
+            }
             marker.mark_present(held).await?;
         }
+        let erased: Vec<Cid> = graves.blocks().into_iter().collect();
+        collection.erase(&erased).await?;
         let swept = match options.dry_run {
             true => collection.survey(&options.sweep).await?,
             false => collection.sweep(&options.sweep).await?,
@@ -94,37 +156,69 @@ impl Space {
         Ok(Collected { buckets, swept })
     }
 
+    /// Marks everything that shall stay. Gives what the remains of a purge share with it.
+    async fn mark(
+        &self,
+        marker: Marker<'_>,
+        graves: &mut Graveyard,
+        remains: Option<&Remains>,
+        present: Vec<Cid>,
+        past: Vec<Cid>,
+        dry_run: bool,
+    ) -> Result<HashSet<Cid>, BucketError> {
+        let (buried, sought) = (graves.blocks(), remains.map(|of| of.blocks.clone()).unwrap_or_default());
+        let cut = remains.map(|of| of.detours.cut.clone()).unwrap_or_default();
+        // First the present, where what was purged may have been put again: then it is like anything else.
+        let watch = buried.union(&sought).copied().collect();
+        let in_present = if dry_run { cut.clone() } else { HashMap::new() };
+        let detours = Detours { may_miss: buried.clone(), skip: HashSet::new(), cut: in_present, watch };
+        let mut met = marker.mark(present, &detours).await?;
+        graves.give_up(&met);
+        let detours = Detours { may_miss: buried, skip: graves.blocks(), cut, watch: sought.clone() };
+        met.extend(marker.mark(past, &detours).await?);
+        if let Some(remains) = remains {
+            marker.collection.mark(&remains.records.iter().copied().collect::<Vec<_>>()).await?;
+        }
+        Ok(met.intersection(&sought).copied().collect())
+    }
+
     /// Reads all heads and brings the lists of kept commits up to date. What is returned are the roots of all that
     /// shall stay.
-    async fn judge(
-        &self,
-        session: &dyn Session,
-        dry_run: bool,
-    ) -> Result<(Vec<Cid>, Vec<CollectedBucket>), BucketError> {
+    async fn judge(&self, session: &dyn Session, dry_run: bool) -> Result<Roots, BucketError> {
         let inner = &*self.inner;
-        let heads: BTreeMap<String, Cid> = inner.store.heads("").await?.into_iter().collect();
+        let mut heads: BTreeMap<String, Cid> = inner.store.heads("").await?.into_iter().collect();
         let now = inner.clock.now().timestamp();
         let (mut swaps, mut buckets) = (Vec::new(), Vec::new());
         let mut replaced: HashSet<String> = HashSet::new();
-        let mut roots = Vec::new();
+        let mut lists = HashMap::new();
         for candidate in candidates(&heads) {
             let Candidate { id, deleted, .. } = candidate;
             let Judged { name, list, swaps: moved, kept, dropped } =
                 candidate.judge(&inner.store, session, now).await?;
-            roots.extend(list);
+            lists.extend(list.map(|list| (id, list)));
+            if deleted
+                && list.is_none()
+                && let Some((name, grave)) = heads.remove_entry(&Purged::head(id))
+            {
+                swaps.push(HeadSwap { name, expected: Some(grave), next: None });
+            }
             replaced.insert(Kept::head(id));
             replaced.extend(moved.iter().map(|swap| swap.name.clone()));
             swaps.extend(moved);
             buckets.push(CollectedBucket { name, id, deleted, kept, dropped, uploads: 0 });
         }
-        roots.extend(heads.iter().filter(|(name, _)| !replaced.contains(*name)).map(|(_, cid)| *cid));
+        let (mut present, mut past): (Vec<Cid>, Vec<Cid>) = (Vec::new(), lists.values().copied().collect());
+        for (name, cid) in heads.iter().filter(|(name, _)| !replaced.contains(*name)) {
+            let is_past = PAST.iter().any(|prefix| name.starts_with(prefix));
+            if is_past { &mut past } else { &mut present }.push(*cid);
+        }
         buckets.sort_by(|a, b| (&a.name, a.deleted).cmp(&(&b.name, b.deleted)));
         if !dry_run {
             for some in swaps.chunks(SWAPS) {
                 inner.store.commit(&[session], some).await?;
             }
         }
-        Ok((roots, buckets))
+        Ok(Roots { heads, present, past, lists, buckets })
     }
 }
 

@@ -4,13 +4,32 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use carob_block::Sweep;
+use carob_block::{Sweep, SweepOptions, Swept};
 use parking_lot::Mutex;
 
-use crate::{BucketError, CollectOptions, Collected, Space};
+use crate::{BucketError, CollectOptions, Collected, Purge, Space};
 
 /// How many times as long as a collection took passes before the next: so they never take more than a tenth of the time.
 const REST: u32 = 9;
+
+/// The store may grow to one part in so many of what lived after a collection before there is another, however soon:
+/// that bounds what is dead where everything is overwritten all the time.
+const GROWTH: u64 = 16;
+
+/// The least that it may grow by.
+const LEAST_GROWTH: u64 = 256 * 1024 * 1024;
+
+/// How often it is looked how much it has grown.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How thorough a collection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thoroughness {
+    /// As it was configured.
+    Usual,
+    /// Everything that is dead goes, whatever has to be copied for it and however fast.
+    Full,
+}
 
 /// Collects the garbage of a space, one collection at a time. The clones are one.
 #[derive(Clone)]
@@ -39,6 +58,16 @@ pub struct CollectorFigures {
     pub copied_bytes: u64,
 }
 
+impl CollectorFigures {
+    fn add(&mut self, swept: Swept) {
+        self.collections += 1;
+        self.live_bytes = swept.live_bytes;
+        self.dead_bytes = swept.dead_bytes.saturating_sub(swept.freed_bytes);
+        self.freed_bytes += swept.freed_bytes;
+        self.copied_bytes += swept.copied_bytes;
+    }
+}
+
 impl fmt::Debug for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Collector").field("options", &self.0.options).finish_non_exhaustive()
@@ -52,25 +81,38 @@ impl Collector {
         Self(Arc::new(Inner { space, store, options, turn, figures }))
     }
 
-    /// Collects, or with `dry_run` says what that would do, after a collection under way.
+    /// Collects, or with `dry_run` says what that would do, once a collection under way is over.
     ///
     /// # Errors
     /// As [`Space::collect`].
-    pub async fn collect(&self, dry_run: bool) -> Result<Collected, BucketError> {
+    pub async fn collect(&self, dry_run: bool, how: Thoroughness) -> Result<Collected, BucketError> {
+        let Inner { space, store, options, turn, figures } = &*self.0;
+        let _turn = turn.lock().await;
+        let sweep = match how {
+            Thoroughness::Usual => options.sweep,
+            Thoroughness::Full => SweepOptions { dead_percent: 0, bytes_per_second: None },
+        };
+        let options = CollectOptions { dry_run, sweep, ..*options };
+        let collected = space.collect(&**store, options).await?;
+        if !dry_run {
+            figures.lock().add(collected.swept);
+        }
+        Ok(collected)
+    }
+
+    /// Erases a key from the past, too, once a collection under way is over; see [`Space::purge`].
+    ///
+    /// # Errors
+    /// As [`Space::purge`].
+    pub async fn purge(&self, bucket: &str, key: &str, dry_run: bool) -> Result<Purge, BucketError> {
         let Inner { space, store, options, turn, figures } = &*self.0;
         let _turn = turn.lock().await;
         let options = CollectOptions { dry_run, ..*options };
-        let collected = space.collect(&**store, options).await?;
+        let purge = space.purge(&**store, bucket, key, options).await?;
         if !dry_run {
-            let swept = collected.swept;
-            let figures = &mut *figures.lock();
-            figures.collections += 1;
-            figures.live_bytes = swept.live_bytes;
-            figures.dead_bytes = swept.dead_bytes.saturating_sub(swept.freed_bytes);
-            figures.freed_bytes += swept.freed_bytes;
-            figures.copied_bytes += swept.copied_bytes;
+            figures.lock().add(purge.collected.swept);
         }
-        Ok(collected)
+        Ok(purge)
     }
 
     /// What collections came to.
@@ -79,25 +121,42 @@ impl Collector {
         *self.0.figures.lock()
     }
 
-    /// Collects every `interval`, or less often where collections take long. Never returns; dropping it ends a collection
-    /// under way, of which nothing is lost.
+    /// Collects every `interval`, or less often where collections take long, and whenever the store has grown much. Never
+    /// returns; dropping it ends a collection under way, of which nothing is lost.
     pub async fn run(&self, interval: Duration) {
-        let mut pause = interval;
+        let (mut pause, mut rest) = (interval, Duration::ZERO);
+        let mut most = self.0.store.size() + LEAST_GROWTH;
         loop {
-            tokio::time::sleep(pause).await;
+            self.wait(pause, rest, most).await;
             let begun = Instant::now();
-            match self.collect(false).await {
-                Ok(Collected { swept, .. }) => tracing::info!(
-                    live = swept.live_bytes,
-                    dead = swept.dead_bytes,
-                    freed = swept.freed_bytes,
-                    copied = swept.copied_bytes,
-                    millis = begun.elapsed().as_millis(),
-                    "collected"
-                ),
-                Err(error) => tracing::error!(%error, "nothing can be collected"),
-            }
-            pause = interval.max(begun.elapsed().saturating_mul(REST));
+            let collected = self.collect(false, Thoroughness::Usual).await;
+            let took = begun.elapsed();
+            (pause, rest) = (interval.max(took.saturating_mul(REST)), took);
+            most = match collected {
+                Ok(Collected { swept, .. }) => {
+                    tracing::info!(
+                        live = swept.live_bytes,
+                        dead = swept.dead_bytes,
+                        freed = swept.freed_bytes,
+                        copied = swept.copied_bytes,
+                        millis = took.as_millis(),
+                        "collected"
+                    );
+                    self.0.store.size() + LEAST_GROWTH.max(swept.live_bytes / GROWTH)
+                }
+                Err(error) => {
+                    tracing::error!(%error, "nothing can be collected");
+                    u64::MAX
+                }
+            };
+        }
+    }
+
+    /// Waits that long, or at least `rest` until the store is larger than `most`.
+    async fn wait(&self, pause: Duration, rest: Duration, most: u64) {
+        let begun = Instant::now();
+        while begun.elapsed() < pause && (begun.elapsed() < rest || self.0.store.size() <= most) {
+            tokio::time::sleep(LOOK.min(pause.saturating_sub(begun.elapsed()))).await;
         }
     }
 }

@@ -19,7 +19,9 @@ use crate::history::SkipChain;
 use crate::named::{NamedSnapshot, Naming};
 use crate::pins::Pin;
 use crate::space::Inner;
-use crate::{BucketError, BucketInfo, DeleteOptions, Deleted, Precondition, Snapshot, Written, bases};
+use crate::{
+    BucketError, BucketInfo, DeleteOptions, Deleted, Precondition, Snapshot, Written, bases, retention,
+};
 
 /// The most operations in one group, and the most that wait for the next.
 const GROUP_LIMIT: usize = 1024;
@@ -347,7 +349,13 @@ impl Committer {
                 swaps.push(HeadSwap { name, expected: Some(uploads.root()), next: None });
             }
             swaps.extend(bases::forget(&*self.space.store, self.bucket.id).await?);
-            match self.space.store.commit(&[], &swaps).await {
+            // From now on its last state is a past one.
+            let session = self.space.store.session();
+            swaps.push(
+                retention::end(&*self.space.store, &*session, self.bucket.id, self.space.clock.wall())
+                    .await?,
+            );
+            match self.space.store.commit(&[&*session], &swaps).await {
                 Ok(()) => return Ok(()),
                 Err(StoreError::Conflict { .. }) => self.tip = None,
                 Err(other) => return Err(other.into()),

@@ -69,6 +69,12 @@ pub enum BucketError {
         /// The version.
         version: VersionName,
     },
+    /// Once there was an object, which was erased from the past, too.
+    #[error("{key:?} was purged from this state of the bucket")]
+    Purged {
+        /// The key.
+        key: String,
+    },
     /// The version is a delete marker, which has neither body nor tags nor retention.
     #[error("the version is a delete marker")]
     IsDeleteMarker(DeleteMarker),
@@ -180,6 +186,12 @@ impl BucketError {
     /// The tree of versions holds a key that is none.
     pub(crate) fn foreign_version() -> Self {
         let text: Box<dyn Error + Send + Sync> = "the tree of versions holds a foreign key".into();
+        Self::Damaged(Arc::from(text))
+    }
+
+    /// The list of purged keys holds a key that is none.
+    pub(crate) fn foreign_tombstone() -> Self {
+        let text: Box<dyn Error + Send + Sync> = "the list of purged keys holds a foreign key".into();
         Self::Damaged(Arc::from(text))
     }
 

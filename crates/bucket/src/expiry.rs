@@ -81,7 +81,7 @@ impl Bucket {
         Ok(ended)
     }
 
-    async fn expire(&self, expired: Vec<Expired>) -> Result<(), BucketError> {
+    pub(crate) async fn expire(&self, expired: Vec<Expired>) -> Result<(), BucketError> {
         let (reply, answer) = oneshot::channel();
         self.submit(Op::Expire { expired, reply }, answer).await
     }

@@ -38,6 +38,13 @@ impl Snapshot {
     }
 
     async fn export_to(&self, to: &mpsc::Sender<Result<Block, BucketError>>) -> Result<(), BucketError> {
+        // An export is whole or none.
+        let (trees, _) = self.unpurged().await?;
+        let (objects, versions) = (trees.objects.root(), trees.versions.as_ref().map(Tree::root));
+        if (objects, versions) != (self.commit().objects, self.commit().versions) {
+            let key = self.purged_keys().await?.into_iter().next().unwrap_or_default();
+            return Err(BucketError::Purged { key });
+        }
         let mut out = Out::new(to);
         let store = self.store();
         out.send(block(&**store, &self.cid()).await?).await;

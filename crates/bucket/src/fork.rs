@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use carob_block::{HeadSwap, Session, StoreError};
 use carob_commit::{BucketId, Commit, Config, Genesis, Unsigned};
 use carob_identity::Did;
+use carob_index::Tree;
 
 use crate::{BucketError, BucketInfo, Snapshot, Space, bases, lock, names};
 
@@ -13,11 +14,11 @@ use crate::{BucketError, BucketInfo, Snapshot, Space, bases, lock, names};
 const PRIVATE: (&str, &str) = ("ownership", "BucketOwnerEnforced");
 
 /// What a new bucket begins as.
-pub(crate) struct Fork<'a> {
+pub(crate) struct Fork {
     /// Whose objects, versions, versioning and object lock it has.
-    pub(crate) state: &'a Snapshot,
+    pub(crate) state: Snapshot,
     /// What it is called.
-    pub(crate) name: &'a str,
+    pub(crate) name: String,
     /// Who owns it.
     pub(crate) owner: Did,
     /// The bucket that it is to be merged with, if any.
@@ -28,9 +29,17 @@ pub(crate) struct Fork<'a> {
 
 impl Space {
     /// Makes the bucket, durable when it returns. Nothing is copied, whatever its size.
-    pub(crate) async fn fork(&self, fork: Fork<'_>) -> Result<BucketInfo, BucketError> {
+    ///
+    /// Goes on though the caller does not: as long as the commit is under way, what it is about to reach is held.
+    pub(crate) async fn fork(&self, fork: Fork) -> Result<BucketInfo, BucketError> {
+        let space = self.clone();
+        let made = self.inner.tasks.spawn(async move { space.make(fork).await });
+        made.await.unwrap_or_else(|_| Err(BucketError::closed()))
+    }
+
+    async fn make(&self, fork: Fork) -> Result<BucketInfo, BucketError> {
         let Fork { state, name, owner, with, session } = fork;
-        names::check(name)?;
+        names::check(&name)?;
         let Config { versioning, object_lock, .. } = Config::clone(state.config());
         let documents = BTreeMap::from([(PRIVATE.0.to_owned(), PRIVATE.1.into())]);
         let config = Config { versioning, object_lock, documents, ..Config::default() };
@@ -42,12 +51,13 @@ impl Space {
         let salt = state.tree().salt().0;
         let genesis = Genesis { id, space, owner, salt, created: time.timestamp() };
         let config = config.to_block()?;
+        let (trees, unpurged) = state.unpurged().await?;
         let first = Unsigned {
             space,
             bucket: id,
-            name: name.to_owned(),
-            objects: state.commit().objects,
-            versions: state.commit().versions,
+            name: name.clone(),
+            objects: trees.objects.root(),
+            versions: trees.versions.as_ref().map(Tree::root),
             config: config.as_ref().map(|block| *block.cid()),
             parents: Vec::new(),
             skip: None,
@@ -58,16 +68,16 @@ impl Space {
         let (_, commit) = first.sign(&*inner.signer)?;
         let genesis_block = genesis.to_block()?;
         let mut swaps = vec![
-            HeadSwap { name: Genesis::head(name), expected: None, next: Some(*genesis_block.cid()) },
+            HeadSwap { name: Genesis::head(&name), expected: None, next: Some(*genesis_block.cid()) },
             HeadSwap { name: Commit::head(id), expected: None, next: Some(*commit.cid()) },
         ];
         if let Some(with) = with {
             swaps.extend(bases::swaps(with, id, None, Some(state.cid())));
         }
-        session.put(config.into_iter().chain([commit, genesis_block]).collect()).await?;
+        session.put(unpurged.into_iter().chain(config).chain([commit, genesis_block]).collect()).await?;
         match inner.store.commit(&[&*session], &swaps).await {
-            Ok(()) => Ok(BucketInfo { name: name.to_owned(), id, owner, created: genesis.created }),
-            Err(StoreError::Conflict { .. }) => Err(BucketError::BucketExists(name.to_owned())),
+            Ok(()) => Ok(BucketInfo { name, id, owner, created: genesis.created }),
+            Err(StoreError::Conflict { .. }) => Err(BucketError::BucketExists(name)),
             Err(other) => Err(other.into()),
         }
     }

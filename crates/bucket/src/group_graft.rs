@@ -46,11 +46,23 @@ impl Builder<'_> {
                 _ => now.tree().splice(b"", None, past.tree()).await?.tree,
             };
             self.grafted = (tree.root() != now.tree().root()).then_some(tree);
+            for key in past.purged_keys().await?.iter().filter(|key| part.holds(key)) {
+                self.set_absent(key);
+            }
             return Ok(());
+        }
+        let purged = past.purged_keys().await?;
+        if let Portion::Key(key) = part
+            && purged.contains(key)
+        {
+            return Err(BucketError::Purged { key: key.clone() });
         }
         let mut changes = now.changes(past, part.clone());
         while let Some(change) = changes.next().await? {
-            self.take(&change.key, change.new.as_deref()).await?;
+            let new = change.new.filter(|_| !purged.contains(&change.key));
+            if new.is_some() || change.old.is_some() {
+                self.take(&change.key, new.as_deref()).await?;
+            }
         }
         Ok(())
     }

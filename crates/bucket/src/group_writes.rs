@@ -271,7 +271,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn set_absent(&mut self, key: &str) {
+    pub(crate) fn set_absent(&mut self, key: &str) {
         self.edits.insert(key_bytes(key), None);
         self.touched.insert(key.to_owned());
     }

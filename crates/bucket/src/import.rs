@@ -90,7 +90,7 @@ impl Import {
         // Everything that it links is there now, so it can be read like any other.
         let state = Snapshot::load(&store, &Arc::new(NodeCache::new(16 << 20)), root).await?;
         check_rules(&store, &state).await?;
-        let fork = Fork { state: &state, name, owner, with: None, session };
+        let fork = Fork { state, name: name.to_owned(), owner, with: None, session };
         let bucket = space.fork(fork).await?;
         let state = space.inner.snapshot(&bucket).await?;
         Ok(Imported { bucket, state, from: report.commit.cid() })

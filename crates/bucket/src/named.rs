@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::committer::{Committer, Op};
 use crate::snapshot::block;
+use crate::tombstones::Tombstones;
 use crate::{Bucket, BucketError, Snapshot};
 
 /// The longest name. Together with a bucket's name it must be able to stand in a host.
@@ -86,7 +87,8 @@ impl Bucket {
         if space.store.head(&head).await? != Some(at) {
             return Err(gone());
         }
-        Ok(Snapshot::load(&space.store, &space.nodes, commit).await?.held(pin))
+        let state = Snapshot::load(&space.store, &space.nodes, commit).await?.held(pin);
+        Ok(state.purged_by(Tombstones::of(&space.store, self.info().id).await?))
     }
 
     async fn name_commit(&self, name: &str, naming: Naming) -> Result<NamedSnapshot, BucketError> {

@@ -10,6 +10,7 @@ use carob_index::Tree;
 use crate::pins::Pin;
 use crate::snapshot::block;
 use crate::space::Inner;
+use crate::tombstones::Tombstones;
 use crate::{Bucket, BucketError, Moment, Snapshot};
 
 /// How many of the newest commits are looked through for one whose CID starts as asked.
@@ -46,7 +47,9 @@ impl Bucket {
             // Only what is kept after it is held is sure to be whole; what a collection took meanwhile is no damage.
             if space.store.head(&head).await? == kept {
                 let (commit, pin) = found?.map_err(none)?;
-                return Ok(space.state(commit).await?.held(pin));
+                let state = space.state(commit).await?.held(pin);
+                // Read after it is held: what is purged later is left to whoever holds it.
+                return Ok(state.purged_by(Tombstones::of(&space.store, self.info().id).await?));
             }
         }
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use carob_block::{Block, Cid, HeadSwap, Session, Store};
 use carob_commit::{BucketId, Commit, Config, HistoryRetention, Kept, KeptCommit};
-use carob_identity::Timestamp;
+use carob_identity::{Hlc, Timestamp};
 use carob_index::{Entry, NodeCache, Params, Tree};
 
 use crate::BucketError;
@@ -93,7 +93,7 @@ impl Candidate {
             Some(cid) => Some(Kept::from_block(&block(&**store, cid).await?)?),
             None => None,
         };
-        // The first collection that finds it so says when that was: later than it happened, never earlier.
+        // One that was deleted before this was noted counts from the first collection that finds it so.
         let ended = self.deleted.then(|| before.as_ref().and_then(|before| before.ended).unwrap_or(now));
         let rules = Rules::new(config.history, now.0);
         let mut list = List::open(store, session, &head, before.as_ref()).await?;
@@ -120,6 +120,25 @@ impl Candidate {
         judged.list = Some(next);
         Ok(judged)
     }
+}
+
+/// Notes in the list of what is kept when a bucket was deleted.
+pub(crate) async fn end(
+    store: &dyn Store,
+    session: &dyn Session,
+    id: BucketId,
+    now: Timestamp,
+) -> Result<HeadSwap, BucketError> {
+    let expected = store.head(&Kept::head(id)).await?;
+    let before = match &expected {
+        Some(cid) => Kept::from_block(&block(store, cid).await?)?,
+        // Nothing was judged yet, so that everything is whole.
+        None => Kept { upto: Hlc { millis: 0, counter: 0 }, seq: 0, ended: None, commits: None },
+    };
+    let list = Kept { ended: Some(now), ..before }.to_block()?;
+    let next = Some(*list.cid());
+    session.put(vec![list]).await?;
+    Ok(HeadSwap { name: Kept::head(id), expected, next })
 }
 
 /// The list of kept commits while it is brought up to date.

@@ -8,6 +8,7 @@ use carob_index::{NodeCache, Tree, Value};
 
 use crate::bucket::check_key;
 use crate::pins::Pin;
+use crate::tombstones::Tombstones;
 use crate::{BucketError, Object, versions};
 
 /// A bucket as of one commit. It never changes; cloning is cheap.
@@ -17,6 +18,8 @@ pub struct Snapshot {
     state: Arc<State>,
     /// Keeps the collector off while a reader has it. What the space remembers for the next reader has none.
     pin: Option<Pin>,
+    /// What was purged since, if it is a past state.
+    purged: Option<Tombstones>,
 }
 
 /// What objects take up together.
@@ -57,12 +60,32 @@ pub(crate) struct Trees {
 
 impl Snapshot {
     pub(crate) fn new(store: Arc<dyn Store>, commit: Commit, trees: Trees, config: Arc<Config>) -> Self {
-        Self { store, state: Arc::new(State { commit, trees, config }), pin: None }
+        Self { store, state: Arc::new(State { commit, trees, config }), pin: None, purged: None }
     }
 
     /// The same, held.
     pub(crate) fn held(self, pin: Pin) -> Self {
         Self { pin: Some(pin), ..self }
+    }
+
+    /// The same, without what was purged since.
+    pub(crate) fn purged_by(self, purged: Option<Tombstones>) -> Self {
+        Self { purged, ..self }
+    }
+
+    /// What was purged since.
+    pub(crate) fn purged(&self) -> Option<&Tombstones> {
+        self.purged.as_ref()
+    }
+
+    /// Fails for what was purged.
+    async fn check_purged(&self, key: &str, record: &Record) -> Result<(), BucketError> {
+        match &self.purged {
+            Some(purged) if purged.hide(key, record).await? => {
+                Err(BucketError::Purged { key: key.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads the commit `cid` and opens its trees.
@@ -130,11 +153,13 @@ impl Snapshot {
     /// The object under `key`.
     ///
     /// # Errors
-    /// [`BucketError::KeyLength`], [`BucketError::Damaged`], [`BucketError::Store`].
+    /// [`BucketError::KeyLength`]; [`BucketError::Purged`]; [`BucketError::Damaged`], [`BucketError::Store`].
     pub async fn get(&self, key: &str) -> Result<Option<Object>, BucketError> {
         check_key(key)?;
         let Some(entry) = self.tree().get(key.as_bytes()).await? else { return Ok(None) };
-        Ok(Some(self.object(self.record(&entry.value).await?)))
+        let record = self.record(&entry.value).await?;
+        self.check_purged(key, &record).await?;
+        Ok(Some(self.object(record)))
     }
 
     /// The version of `key` that has this name, or with `None`, what is under the key: the newest version.
@@ -154,7 +179,10 @@ impl Snapshot {
             (None, None) => None,
         };
         Ok(match found {
-            Some(Version::Object(record)) => Found::Object(self.object(Arc::new(*record))),
+            Some(Version::Object(record)) => {
+                self.check_purged(key, &record).await?;
+                Found::Object(self.object(Arc::new(*record)))
+            }
             Some(Version::DeleteMarker(marker)) => Found::DeleteMarker(marker),
             None => Found::Nothing,
         })

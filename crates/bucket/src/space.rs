@@ -55,7 +55,7 @@ pub(crate) struct Inner {
     geneses: Cache<Cid, Arc<Genesis>>,
     /// `None` once the space is closed.
     committers: Mutex<Option<HashMap<BucketId, mpsc::Sender<Op>>>>,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
     on_group: OnceLock<OnGroup>,
 }
 

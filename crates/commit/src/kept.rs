@@ -40,7 +40,7 @@ pub struct Kept {
     pub upto: Hlc,
     /// The number of that commit.
     pub seq: u64,
-    /// When the bucket was found deleted.
+    /// When the bucket was deleted.
     pub ended: Option<Timestamp>,
     /// The tree of the commits that are kept, by their time; `None` if there are none.
     pub commits: Option<Cid>,

@@ -59,6 +59,9 @@ pub enum VerifyError {
     /// More objects than are proven at once.
     #[error("more than {} objects: prove a longer prefix", crate::MAX_PROVEN)]
     TooMany,
+    /// A list of past commits or purged keys does not say what the block that it names says itself.
+    #[error("block {0} is not what it is listed as")]
+    Listed(Cid),
     /// A block is missing from the file.
     #[error("block {0} is missing from the file")]
     Missing(Cid),

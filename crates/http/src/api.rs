@@ -77,7 +77,7 @@ pub struct CreateSnapshot {
     pub locked_until: Option<String>,
 }
 
-/// What a collection did, or would do: `POST /_carob/gc?dry-run=`
+/// What a collection did, or would do: `POST /_carob/gc?dry-run=&full=`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {
     /// Whether it only says so.
@@ -111,6 +111,35 @@ pub struct CollectedBucket {
     pub dropped: u64,
     /// Incomplete uploads that were too old.
     pub uploads: u64,
+}
+
+/// What to erase from all states of a bucket: `POST /_carob/buckets/{bucket}/purge`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purge {
+    /// The key.
+    pub key: String,
+    /// Only say what would go.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purged {
+    /// Whether it only says so.
+    pub dry_run: bool,
+    /// Versions deleted from the present, delete markers included.
+    pub versions: u64,
+    /// Uploads to the key that were ended.
+    pub uploads: u64,
+    /// Past states that held the key.
+    pub states: u64,
+    /// Blocks erased.
+    pub erased: u64,
+    /// Blocks that stay because something else needs them.
+    pub shared: u64,
+    /// Bytes of disk given back by the collection.
+    pub freed_bytes: u64,
 }
 
 /// A page of keys: `GET /_carob/buckets/{bucket}/objects?prefix=&delimiter=&start-after=&token=&max=`

@@ -429,8 +429,8 @@ async fn retention_snapshots_and_collections_are_told_and_done() {
     put(&bucket, "k", b"new", PutOptions::default()).await;
     put(&bucket, "k", b"newest", PutOptions::default()).await;
 
-    let would = client.collect(true).await.unwrap();
-    let did = client.collect(false).await.unwrap();
+    let would = client.collect(true, false).await.unwrap();
+    let did = client.collect(false, true).await.unwrap();
     assert!(would.dry_run && !did.dry_run && did.dead_bytes > 0);
     assert_eq!((would.buckets, would.dead_bytes), (did.buckets.clone(), did.dead_bytes));
     // The first two have no name; the third has.

@@ -20,6 +20,8 @@ use crate::sweep;
 pub(crate) struct LocalCollection {
     pub(crate) shared: Arc<Shared>,
     pub(crate) live: Arc<Mutex<Live>>,
+    /// How much had been written when it began.
+    pub(crate) written: u64,
     _turn: Turn,
 }
 
@@ -32,6 +34,8 @@ pub(crate) struct Live {
     elsewhere: HashSet<Key>,
     /// Blocks that sessions rely on, or did since it began.
     pub(crate) pinned: HashSet<Key>,
+    /// Where there are blocks to be gone for good, by segment: their place in its index.
+    pub(crate) erased: BTreeMap<u32, Vec<(u32, Key)>>,
 }
 
 /// The marked blocks of a segment: a bit for each entry of its index.
@@ -60,6 +64,15 @@ impl Marks {
         self.bits
             .get(nth / u64::BITS as usize)
             .is_some_and(|word| word >> (nth % u64::BITS as usize) & 1 == 1)
+    }
+}
+
+impl Live {
+    /// Whether a segment holds a block that is to be gone for good, and is not live.
+    pub(crate) fn has_erased(&self, segment: u32) -> bool {
+        let Some(marks) = self.segments.get(&segment) else { return false };
+        let erased = self.erased.get(&segment).into_iter().flatten();
+        erased.into_iter().any(|(nth, key)| !marks.has(*nth as usize) && !self.pinned.contains(key))
     }
 }
 
@@ -98,8 +111,14 @@ impl Sweep for LocalStore {
         let segments = segments.await?;
         // What comes from now on goes to other segments.
         shared.pins.listen(&shared.sessions);
-        let live = Live { segments, elsewhere: HashSet::new(), pinned: HashSet::new() };
-        Ok(Box::new(LocalCollection { shared, live: Arc::new(Mutex::new(live)), _turn: turn }))
+        let live =
+            Live { segments, elsewhere: HashSet::new(), pinned: HashSet::new(), erased: BTreeMap::new() };
+        let (live, written) = (Arc::new(Mutex::new(live)), shared.counts.written());
+        Ok(Box::new(LocalCollection { shared, live, written, _turn: turn }))
+    }
+
+    fn size(&self) -> u64 {
+        self.stats().bytes
     }
 }
 
@@ -118,6 +137,21 @@ impl Collection for LocalCollection {
                 }
             }
             Ok(marked)
+        })
+        .await
+    }
+
+    async fn erase(&self, cids: &[Cid]) -> Result<(), StoreError> {
+        let (shared, live, cids) = (Arc::clone(&self.shared), Arc::clone(&self.live), cids.to_vec());
+        blocking(move || {
+            for key in cids.iter().filter_map(Key::of) {
+                for segment in shared.index.sealed(&key) {
+                    if let Found::Frame { nth, .. } = shared.segments.find(&key, segment, true)? {
+                        live.lock().erased.entry(segment).or_default().push((nth, key));
+                    }
+                }
+            }
+            Ok(())
         })
         .await
     }

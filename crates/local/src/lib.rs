@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+mod brake;
 mod check;
 mod checkpoint;
 mod collect;

@@ -38,6 +38,8 @@ pub(crate) struct Log {
     staged: Vec<u8>,
     /// Bytes in all segments before the open one.
     sealed_bytes: u64,
+    /// Bytes written since the log was opened.
+    written: u64,
     flushes: Arc<Flushes>,
     /// The blocks of the last segment; none if it has its index.
     entries: Option<Vec<Entry>>,
@@ -90,6 +92,7 @@ impl Log {
             tail,
             staged,
             sealed_bytes,
+            written: 0,
             flushes: Arc::default(),
             entries,
             sealed,
@@ -119,6 +122,11 @@ impl Log {
     /// How many bytes are written that are not known to be durable.
     pub(crate) fn unflushed(&self) -> u32 {
         self.tail.as_ref().map_or(0, |tail| tail.end.saturating_sub(self.durable.offset))
+    }
+
+    /// Bytes written since the log was opened.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Counts the flushes, for as long as anybody cares.
@@ -160,6 +168,7 @@ impl Log {
         let Some(tail) = self.tail.as_mut().filter(|_| !self.staged.is_empty()) else { return Ok(()) };
         tail.file.write_at(u64::from(tail.end), &self.staged)?;
         tail.end = length(tail.end, self.staged.len())?;
+        self.written += self.staged.len() as u64;
         self.staged.clear();
         Ok(())
     }

@@ -171,6 +171,7 @@ impl Session for LocalSession {
         if !self.shared.space.takes(&blocks) {
             return Err(StoreError::Full);
         }
+        self.shared.brake.wait(&blocks).await;
         // What is in the log already need not be written, what waits to be may yet fail to.
         let mut fresh = Vec::with_capacity(blocks.len());
         for block in blocks {

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use carob_block::{Cid, HeadSwap, Heads, Session, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
 
+use crate::brake::Brake;
 use crate::disk::{Disk, DiskLock};
 use crate::error::LocalError;
 use crate::flushes::Flushes;
@@ -85,6 +86,7 @@ pub(crate) struct Shared {
     pub(crate) index: Index,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) pins: Pins,
+    pub(crate) brake: Brake,
     pub(crate) queue: Queue,
     pub(crate) counts: Counts,
     pub(crate) flushes: Arc<Flushes>,
@@ -101,12 +103,19 @@ pub(crate) struct Shared {
 pub(crate) struct Counts {
     segments: AtomicU32,
     bytes: AtomicU64,
+    written: AtomicU64,
 }
 
 impl Counts {
-    pub(crate) fn publish(&self, segments: u32, bytes: u64) {
+    pub(crate) fn publish(&self, segments: u32, log: &Log) {
         self.segments.store(segments, Ordering::Relaxed);
-        self.bytes.store(bytes, Ordering::Relaxed);
+        self.bytes.store(log.bytes(), Ordering::Relaxed);
+        self.written.store(log.written(), Ordering::Relaxed);
+    }
+
+    /// Bytes written since the store was opened.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 }
 
@@ -146,6 +155,7 @@ impl LocalStore {
             index,
             sessions: Arc::default(),
             pins: Pins::default(),
+            brake: Brake::default(),
             collecting: AtomicBool::new(false),
             segment_size: size,
             space: Space::new(Arc::clone(&disk), dir.clone(), size),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use carob_block::{Block, Codec, StoreError, SweepOptions, Swept};
 use tokio::time::Instant;
 
+use crate::brake::Braking;
 use crate::collect::{Live, LocalCollection, blocking};
 use crate::index::Key;
 use crate::segments::Frame;
@@ -21,10 +22,13 @@ use crate::sidecar::Entry;
 use crate::store::Shared;
 
 /// How many bytes are copied at once.
-const CHUNK: usize = 1024 * 1024;
+const CHUNK: usize = 4 * 1024 * 1024;
 
 /// A segment filled to one part in so many, or less, is small: there is no use in many of them.
 const SMALL: u32 = 8;
+
+/// How often it is looked how much others write.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How many small segments are made into one.
 const MANY: usize = 8;
@@ -71,7 +75,7 @@ pub(crate) async fn plan(collection: &LocalCollection, options: &SweepOptions) -
             found.dead_bytes += census.dead_bytes;
             let share = census.dead_bytes * 100 >= u64::from(options.dead_percent) * u64::from(end);
             let victim = Victim { segment, end, live_bytes: census.live_bytes };
-            if census.live == 0 || census.dead > 0 && share {
+            if census.live == 0 || census.dead > 0 && share || live.lock().has_erased(segment) {
                 victims.push(victim);
             } else if end <= shared.segment_size / SMALL {
                 small.push(victim);
@@ -112,7 +116,14 @@ pub(crate) async fn sweep(collection: &LocalCollection, options: &SweepOptions) 
     let shared = &collection.shared;
     // No more than a segment's size is copied before something is given back, unless heads take more to write down.
     let most = u64::from(shared.segment_size).max(100 * shared.heads().len() as u64);
-    let pace = Pace { begun: Instant::now(), limit: options.bytes_per_second };
+    let pace = Pace {
+        begun: Instant::now(),
+        written: shared.counts.written(),
+        since_marked: shared.counts.written().saturating_sub(collection.written),
+        limit: options.bytes_per_second,
+        braking: shared.brake.begin(),
+        found,
+    };
     let mut batch: Vec<Victim> = Vec::new();
     for victim in victims {
         let copied: u64 = batch.iter().map(|victim| victim.live_bytes).sum();
@@ -126,18 +137,33 @@ pub(crate) async fn sweep(collection: &LocalCollection, options: &SweepOptions) 
     Ok(found)
 }
 
-/// How fast to go.
-struct Pace {
+/// How fast to go: as told, but twice as fast as others write, or the store would grow as long as they do.
+struct Pace<'a> {
     begun: Instant,
+    /// What was written by then.
+    written: u64,
+    /// How much of it since the collection began.
+    since_marked: u64,
     limit: Option<u64>,
+    /// Slows the others down if even so it falls behind.
+    braking: Braking<'a>,
+    found: Swept,
 }
 
-impl Pace {
-    /// Waits until so many bytes may have been copied.
-    async fn keep(&self, copied: u64) {
-        if let Some(limit) = self.limit {
-            let millis = copied.saturating_mul(1000) / limit.max(1);
-            tokio::time::sleep_until(self.begun + Duration::from_millis(millis)).await;
+impl Pace<'_> {
+    /// Waits until so many bytes may have been copied, when so many were given back.
+    async fn keep(&self, copied: u64, freed: u64, shared: &Shared) {
+        loop {
+            let others = shared.counts.written().saturating_sub(self.written).saturating_sub(copied);
+            let garbage = self.found.dead_bytes + self.since_marked + others + copied;
+            self.braking.set(&self.found, garbage.saturating_sub(freed));
+            let Some(limit) = self.limit else { return };
+            let millis = copied.saturating_sub(2 * others).saturating_mul(1000) / limit.max(1);
+            let due = self.begun + Duration::from_millis(millis);
+            if due <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(due.min(Instant::now() + LOOK)).await;
         }
     }
 }
@@ -146,11 +172,12 @@ impl Pace {
 async fn take(
     collection: &LocalCollection,
     batch: Vec<Victim>,
-    pace: &Pace,
+    pace: &Pace<'_>,
     swept: &mut Swept,
 ) -> Result<(), StoreError> {
     let (shared, live) = (&collection.shared, &collection.live);
-    let mut copier = Copier { shared, hold: shared.sessions.open(), pace, bytes: swept.copied_bytes };
+    let (bytes, freed) = (swept.copied_bytes, swept.freed_bytes);
+    let mut copier = Copier { shared, hold: shared.sessions.open(), pace, bytes, freed };
     let mut ready = Vec::new();
     for victim in batch {
         let (of, marked) = (Arc::clone(shared), Arc::clone(live));
@@ -223,9 +250,11 @@ struct Copier<'a> {
     shared: &'a Arc<Shared>,
     /// Tells whether they became durable.
     hold: Arc<Hold>,
-    pace: &'a Pace,
+    pace: &'a Pace<'a>,
     /// How many bytes were copied.
     bytes: u64,
+    /// How many were given back before.
+    freed: u64,
 }
 
 impl Copier<'_> {
@@ -259,7 +288,7 @@ impl Copier<'_> {
             }
             todo = later;
             self.shared.queue.copy(&self.hold, blocks).await?;
-            self.pace.keep(self.bytes).await;
+            self.pace.keep(self.bytes, self.freed, self.shared).await;
         }
         Ok(Some(others))
     }

@@ -354,6 +354,6 @@ impl Writer {
             self.shared.space.ask();
         }
         let segments = self.log.durable().segment - self.shared.segments.extents.gone_count();
-        self.shared.counts.publish(segments, self.log.bytes());
+        self.shared.counts.publish(segments, &self.log);
     }
 }

@@ -39,6 +39,12 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
             s3_error!(InvalidBucketName, "The specified bucket is not valid: {reason}.")
         }
         BucketError::NoSuchKey(_) => no_such_key(),
+        // Nothing that S3 knows: past states are ours.
+        BucketError::Purged { .. } => custom(
+            "ObjectPurged",
+            http::StatusCode::GONE,
+            "The object was erased from this state of the bucket.",
+        ),
         BucketError::NoSuchVersion { .. } => no_such_version(),
         BucketError::IsDeleteMarker(_) => method_not_allowed(),
         BucketError::Locked => {
@@ -234,6 +240,7 @@ mod tests {
             (BucketError::BucketNotEmpty(name()), "BucketNotEmpty", 409),
             (BucketError::InvalidBucketName(name(), "why"), "InvalidBucketName", 400),
             (BucketError::NoSuchKey(name()), "NoSuchKey", 404),
+            (BucketError::Purged { key: name() }, "ObjectPurged", 410),
             (BucketError::NoSuchVersion { key: name(), version: VersionName::Null }, "NoSuchVersion", 404),
             (BucketError::IsDeleteMarker(marker), "MethodNotAllowed", 405),
             (BucketError::Locked, "AccessDenied", 403),

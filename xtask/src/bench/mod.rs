@@ -1,4 +1,4 @@
-//! Throughput and latency: of S3 servers side by side, and of the index.
+//! Throughput and latency, of S3 servers side by side and of the index; and what disk objects take.
 
 mod compare;
 mod engine;
@@ -8,6 +8,7 @@ mod peer;
 mod process;
 mod report;
 mod row;
+mod space;
 mod turn;
 
 use std::os::unix::process::CommandExt;
@@ -27,23 +28,30 @@ pub(crate) enum Bench {
     S3(compare::CompareArgs),
     /// The index beside other ordered maps, in memory.
     Index(index::IndexArgs),
+    /// What disk a gateway takes for what is stored in it, under load and after a collection.
+    Space(space::SpaceArgs),
 }
 
 impl Bench {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
-            Self::S3(_) if cfg!(debug_assertions) => tokio::task::spawn_blocking(in_release).await?,
-            Self::S3(args) => {
-                let mut told = signal(SignalKind::terminate())?;
-                // Whatever is dropped here takes its servers with it.
-                tokio::select! {
-                    done = args.run() => done,
-                    _ = told.recv() => bail!("told to stop"),
-                    _ = tokio::signal::ctrl_c() => bail!("told to stop"),
-                }
+            Self::S3(_) | Self::Space(_) if cfg!(debug_assertions) => {
+                tokio::task::spawn_blocking(in_release).await?
             }
+            Self::S3(args) => until_told(args.run()).await,
+            Self::Space(args) => until_told(args.run()).await,
             Self::Index(args) => tokio::task::spawn_blocking(move || args.run()).await?,
         }
+    }
+}
+
+/// Whatever is dropped takes its servers with it.
+async fn until_told(job: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut told = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = job => done,
+        _ = told.recv() => bail!("told to stop"),
+        _ = tokio::signal::ctrl_c() => bail!("told to stop"),
     }
 }
 

@@ -129,7 +129,9 @@ impl ClientsArgs {
                 scripts => on_own_gateway(&binary, scripts, self.files, self.seed).await,
             };
             let verified = match self.client {
-                Client::Verifier | Client::All => verifier::run(&binary, &self.binary.resolve_admin()?).await,
+                Client::Verifier | Client::All => {
+                    verifier::run(&binary, &self.binary.resolve_admin(Profile::Dev)?).await
+                }
                 _ => Ok(()),
             };
             return ran.and(verified);

@@ -54,7 +54,7 @@ struct Status {
 impl VerifierArgs {
     pub(super) async fn run(self) -> Result<()> {
         let binary = self.binary.resolve(Profile::Dev)?;
-        run(&binary, &self.binary.resolve_admin()?).await
+        run(&binary, &self.binary.resolve_admin(Profile::Dev)?).await
     }
 }
 

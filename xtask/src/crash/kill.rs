@@ -32,7 +32,7 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn new(binary: &BinaryArgs) -> Result<Self> {
-        let admin = Admin::new(binary.resolve_admin()?);
+        let admin = Admin::new(binary.resolve_admin(Profile::Dev)?);
         let binary = binary.resolve(Profile::Dev)?;
         Ok(Self { binary, admin, scratch: cargo::temp_dir("crash-")?, running: None, collecting: None })
     }

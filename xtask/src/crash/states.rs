@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use carob_block::{Cid, Heads, ReadBlocks, Store, Sweep, SweepOptions};
-use carob_bucket::{Space, SpaceOptions};
+use carob_block::{Store, SweepOptions};
+use carob_bucket::{CollectOptions, HistoryRetention, Space, SpaceOptions};
 use carob_identity::{SeededEntropy, SpaceKey, SystemClock};
 use carob_local::sim::{Kept, Moment, SimDisk};
 use carob_local::{Disk, LocalOptions, LocalStore};
@@ -53,8 +53,19 @@ enum Op {
     Delete,
     Copy,
     Complete,
+    /// The collector that a gateway runs.
     Gc,
+    /// In no sequence of the run, but tried by a test.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test tries it"))]
+    Purge,
 }
+
+/// Every segment with anything dead in it is rewritten.
+const COLLECT: CollectOptions = CollectOptions {
+    dry_run: false,
+    sweep: SweepOptions { dead_percent: 0, bytes_per_second: None },
+    upload_age: None,
+};
 
 const OPS: [Op; 6] = [Op::Put, Op::Overwrite, Op::Delete, Op::Copy, Op::Complete, Op::Gc];
 
@@ -69,6 +80,8 @@ struct Figures {
     states: usize,
     /// Moments all of whose states were tried.
     exhausted: usize,
+    /// Segments that collections removed.
+    swept: u64,
 }
 
 impl CrashStatesArgs {
@@ -86,10 +99,11 @@ impl CrashStatesArgs {
             }
             base.run(sequence, self.samples, &mut rng, &mut figures).await?;
         }
-        let Figures { sequences: tried, moments, states, exhausted } = figures;
+        let Figures { sequences: tried, moments, states, exhausted, swept } = figures;
         println!(
             "crash states: {tried} of {} sequences of up to {} operations, {moments} moments ({exhausted} in every \
-             state), {states} states: each holds what was acknowledged, and no part of what was not ({} s)",
+             state), {swept} segments collected, {states} states: each holds what was acknowledged, and no part of what \
+             was not ({} s)",
             sequences.len(),
             self.length,
             begun.elapsed().as_secs(),
@@ -152,20 +166,13 @@ fn body(op: u64) -> Bytes {
     format!("written by operation {op};").into_bytes().repeat(300).into()
 }
 
-/// Marks what the heads reach, and takes the rest.
-async fn collect(store: &LocalStore) -> Result<()> {
-    let collection = store.collect().await?;
-    let mut todo: Vec<Cid> = store.heads("").await?.into_iter().map(|(_, cid)| cid).collect();
-    while !todo.is_empty() {
-        let marked = collection.mark(&todo).await?;
-        ensure!(marked.missing.is_empty(), "a head reaches {:?}, which is missing", marked.missing);
-        todo.clear();
-        for cid in marked.new {
-            let block = store.get(&cid).await?.context("marked and missing")?;
-            todo.extend(block.links()?);
-        }
-    }
-    collection.sweep(&SweepOptions { dead_percent: 0, bytes_per_second: None }).await?;
+/// The bucket keeps nothing but its newest state, so that there is something to collect.
+async fn keep_head_only(space: &Space) -> Result<()> {
+    let change = |config: &mut carob_bucket::Config| {
+        config.history = HistoryRetention::HEAD_ONLY;
+        Ok(())
+    };
+    space.bucket(BUCKET).await?.configure(change).await?;
     Ok(())
 }
 
@@ -175,6 +182,7 @@ impl Base {
         let (store, space) = open(Arc::new(disk.clone())).await?;
         let mut model = Model::new();
         Target::create_bucket(&space, BUCKET).await?;
+        keep_head_only(&space).await?;
         for (op, key) in [(1, "changed"), (2, "deleted"), (3, "source")] {
             space.put(&name(key), op, body(op), &Condition::None).await?;
             model.insert(key.into(), (op, body(op)));
@@ -195,7 +203,7 @@ impl Base {
         rng: &mut fastrand::Rng,
         figures: &mut Figures,
     ) -> Result<()> {
-        let (models, points) = self.record(sequence).await?;
+        let (models, points) = self.record(sequence, figures).await?;
         for (number, point) in points.iter().enumerate() {
             let changes = point.moment.changes();
             let (states, all) = states(changes, samples, rng);
@@ -225,14 +233,14 @@ impl Base {
     }
 
     /// The models before and after each operation, and the moments between.
-    async fn record(&self, sequence: &[Op]) -> Result<(Vec<Model>, Vec<Point>)> {
+    async fn record(&self, sequence: &[Op], figures: &mut Figures) -> Result<(Vec<Model>, Vec<Point>)> {
         let disk = self.disk.image();
         let (store, space) = open((self.seen)(Arc::new(disk.clone()))).await?;
         let (mut models, mut points) = (vec![self.model.clone()], Vec::new());
         disk.record();
         for (acknowledged, op) in sequence.iter().enumerate() {
             let mut model = models[acknowledged].clone();
-            perform(*op, 10 + acknowledged as u64, &store, &space, &mut model).await?;
+            figures.swept += perform(*op, 10 + acknowledged as u64, &store, &space, &mut model).await?;
             models.push(model);
             let moments = disk.moments().into_iter();
             points.extend(moments.map(|moment| Point { moment, acknowledged, under_way: true }));
@@ -243,7 +251,8 @@ impl Base {
     }
 }
 
-async fn perform(op: Op, number: u64, store: &LocalStore, space: &Space, model: &mut Model) -> Result<()> {
+/// Gives how many segments a collection removed.
+async fn perform(op: Op, number: u64, store: &LocalStore, space: &Space, model: &mut Model) -> Result<u64> {
     let mut write = |key: &str| model.insert(key.into(), (number, body(number)));
     match op {
         Op::Put => {
@@ -270,9 +279,13 @@ async fn perform(op: Op, number: u64, store: &LocalStore, space: &Space, model: 
             write("joined");
             space.complete(&upload, &[(1, &etag)], &Condition::None).await?;
         }
-        Op::Gc => collect(store).await?,
+        Op::Gc => return Ok(space.collect(store, COLLECT).await?.swept.segments),
+        Op::Purge => {
+            model.remove("deleted");
+            return Ok(space.purge(store, BUCKET, "deleted", COLLECT).await?.collected.swept.segments);
+        }
     }
-    Ok(())
+    Ok(0)
 }
 
 /// What the bucket holds after a power cut, all of it read.
@@ -330,11 +343,11 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         let base = Base::new(|disk| disk).await.unwrap();
         let mut figures = Figures::default();
-        for op in OPS {
+        for op in OPS.into_iter().chain([Op::Purge]) {
             base.run(&[op], 20, &mut rng, &mut figures).await.unwrap();
         }
         base.run(&[Op::Delete, Op::Gc, Op::Put], 20, &mut rng, &mut figures).await.unwrap();
-        assert!(figures.moments > 20 && figures.states > 200, "{figures:?}");
+        assert!(figures.moments > 20 && figures.states > 200 && figures.swept > 0, "{figures:?}");
     }
 
     #[tokio::test]

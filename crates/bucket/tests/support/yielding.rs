@@ -84,6 +84,10 @@ impl<S: Sweep> Sweep for Yielding<S> {
         self.pauses.pause().await;
         Ok(Box::new(YieldingCollection { inner: collection, pauses: self.pauses.clone() }))
     }
+
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
 }
 
 #[derive(Debug)]
@@ -123,6 +127,12 @@ impl Collection for YieldingCollection {
         let marked = self.inner.mark(cids).await;
         self.pauses.pause().await;
         marked
+    }
+
+    async fn erase(&self, cids: &[Cid]) -> Result<(), StoreError> {
+        let erased = self.inner.erase(cids).await;
+        self.pauses.pause().await;
+        erased
     }
 
     async fn survey(&self, options: &SweepOptions) -> Result<Swept, StoreError> {

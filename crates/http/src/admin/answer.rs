@@ -37,6 +37,7 @@ impl From<BucketError> for Refusal {
             | BucketError::NoSuchKey(_)
             | BucketError::NoSuchState { .. }
             | BucketError::NoSuchSnapshot(_) => StatusCode::NOT_FOUND,
+            BucketError::Purged { .. } => StatusCode::GONE,
             BucketError::BadToken
             | BucketError::InvalidBucketName(..)
             | BucketError::InvalidMoment(_)

@@ -1,12 +1,12 @@
 //! The admin API's retention, named snapshots and collections.
 
-use carob_bucket::{Config, HistoryRetention, NamedSnapshot};
+use carob_bucket::{Config, HistoryRetention, NamedSnapshot, Purge, Thoroughness};
 use carob_identity::{Action, Resource, Timestamp};
 use http::{Response, StatusCode};
 
 use super::State;
 use super::answer::{Refusal, json};
-use super::query::Query;
+use super::query::{Query, flag};
 use super::read_body;
 use crate::api::rfc3339;
 use crate::time::parse_rfc3339;
@@ -82,14 +82,11 @@ impl State {
     }
 
     pub(super) async fn collect(&self, query: Option<&str>) -> Result<Response<Body>, Refusal> {
-        let [dry_run] = Query::parse(query, ["dry-run"])?.into_values();
-        let dry_run = match dry_run.as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(Refusal::bad_request("dry-run is true or false")),
-        };
+        let [dry_run, full] = Query::parse(query, ["dry-run", "full"])?.into_values();
+        let (dry_run, full) = (flag("dry-run", dry_run)?, flag("full", full)?);
         self.allow(Action::COLLECT, Resource::Space).await?;
-        let collected = self.options.collector.collect(dry_run).await?;
+        let how = if full { Thoroughness::Full } else { Thoroughness::Usual };
+        let collected = self.options.collector.collect(dry_run, how).await?;
         let buckets = collected.buckets.into_iter().map(|bucket| api::CollectedBucket {
             name: bucket.name,
             id: bucket.id.to_string(),
@@ -108,6 +105,20 @@ impl State {
             segments: swept.segments,
             buckets: buckets.collect(),
         };
+        Ok(json(StatusCode::OK, &answer))
+    }
+}
+
+/// Erasing a key.
+impl State {
+    pub(super) async fn purge(&self, bucket: &str, body: Body) -> Result<Response<Body>, Refusal> {
+        let api::Purge { key, dry_run } = read_body(body).await?;
+        self.allow(Action::PURGE, Resource::Object { bucket, key: &key }).await?;
+        let purge = self.options.collector.purge(bucket, &key, dry_run).await?;
+        let Purge { versions, uploads, states, erased, shared, collected } = purge;
+        tracing::info!(bucket, key, dry_run, versions, states, erased, shared, "purged");
+        let freed_bytes = collected.swept.freed_bytes;
+        let answer = api::Purged { dry_run, versions, uploads, states, erased, shared, freed_bytes };
         Ok(json(StatusCode::OK, &answer))
     }
 }

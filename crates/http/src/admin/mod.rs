@@ -166,6 +166,7 @@ impl State {
             ["buckets", bucket, "branch"] => self.branch(bucket, body).await,
             ["buckets", bucket, "import"] => self.import(bucket, query, body).await,
             ["buckets", bucket, "merge"] => self.merge(bucket, body).await,
+            ["buckets", bucket, "purge"] => self.purge(bucket, body).await,
             _ => Ok(only_reads()),
         }
     }

@@ -47,6 +47,15 @@ pub(super) fn number(
         .ok_or_else(|| Refusal::bad_request(format!("{name} is not a number from 1 to {max}")))
 }
 
+/// Yes or no; no if not given.
+pub(super) fn flag(name: &str, value: Option<String>) -> Result<bool, Refusal> {
+    match value.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Refusal::bad_request(format!("{name} is true or false"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -419,12 +419,20 @@ impl Client {
         self.delete(format!("{}?name={}", route(bucket, "snapshots"), encode(name))).await
     }
 
+    /// Erases a key from all states of a bucket, or says what that would do.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn purge(&self, bucket: &str, purge: &api::Purge) -> Result<api::Purged, ClientError> {
+        self.post(&route(bucket, "purge"), purge).await
+    }
+
     /// Collects garbage, or says what that would do.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn collect(&self, dry_run: bool) -> Result<api::Collected, ClientError> {
-        self.post(&format!("/gc?dry-run={dry_run}"), &()).await
+    pub async fn collect(&self, dry_run: bool, full: bool) -> Result<api::Collected, ClientError> {
+        self.post(&format!("/gc?dry-run={dry_run}&full={full}"), &()).await
     }
 
     /// All accounts, the root's first.
