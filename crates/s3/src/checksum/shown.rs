@@ -80,21 +80,19 @@ pub(crate) trait ShowsChecksums {
 macro_rules! shows_checksums {
     ($($shown:ident $(with $kind:ident)?),+ $(,)?) => {
         $(impl ShowsChecksums for dto::$shown {
-            fn with_checksums(self, sums: ChecksumFields) -> Self {
-                Self {
-                    $($kind: sums.kind,)?
-                    checksum_crc32: sums.crc32,
-                    checksum_crc32c: sums.crc32c,
-                    checksum_crc64nvme: sums.crc64nvme,
-                    checksum_sha1: sums.sha1,
-                    checksum_sha256: sums.sha256,
-                    checksum_sha512: sums.sha512,
-                    checksum_md5: sums.md5,
-                    checksum_xxhash64: sums.xxhash64,
-                    checksum_xxhash3: sums.xxhash3,
-                    checksum_xxhash128: sums.xxhash128,
-                    ..self
-                }
+            fn with_checksums(mut self, sums: ChecksumFields) -> Self {
+                $(self.$kind = sums.kind;)?
+                self.checksum_crc32 = sums.crc32;
+                self.checksum_crc32c = sums.crc32c;
+                self.checksum_crc64nvme = sums.crc64nvme;
+                self.checksum_sha1 = sums.sha1;
+                self.checksum_sha256 = sums.sha256;
+                self.checksum_sha512 = sums.sha512;
+                self.checksum_md5 = sums.md5;
+                self.checksum_xxhash64 = sums.xxhash64;
+                self.checksum_xxhash3 = sums.xxhash3;
+                self.checksum_xxhash128 = sums.xxhash128;
+                self
             }
         })+
     };
