@@ -27,7 +27,7 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 #[derive(Clone, Debug)]
 pub(super) enum Target {
     Http(Box<Client>),
-    Engine(Engine),
+    Engine(Box<Engine>),
 }
 
 /// A turn to run.

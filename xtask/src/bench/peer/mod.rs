@@ -102,7 +102,7 @@ impl Server {
             }
             Peer::Engine => {
                 let engine = Engine::open(&dir.join("data"), !variant.other).await?;
-                (Target::Engine(engine.clone()), Running::Engine(engine))
+                (Target::Engine(Box::new(engine.clone())), Running::Engine(engine))
             }
             peer => {
                 let process = Process::start(peer, variant.other, programs.get(peer)?, dir)?;

@@ -99,14 +99,14 @@ impl SpaceArgs {
         let (limit, seed) = (Duration::from_secs(60 * self.minutes), self.seed);
         let mut bench = Bench { binary, admin, limit, seed, judged: self.gib >= JUDGED, beyond: Vec::new() };
         println!("{} GiB, seed {seed}; nothing but the newest state is kept", self.gib);
-        let bytes = (self.gib * GIB as f64) as u64;
+        let bytes = whole(self.gib * GIB as f64);
         for workload in [Workload::Large, Workload::Small, Workload::OneKey] {
             if !self.only.is_empty() && !self.only.contains(&workload) {
                 continue;
             }
             if workload == Workload::OneKey {
                 let million = (self.gib / JUDGED).min(1.0) * 1e6;
-                bench.one_key(self.overwrites.unwrap_or(million as u64)).await?;
+                bench.one_key(self.overwrites.unwrap_or(whole(million))).await?;
             } else {
                 bench.many_keys(workload, bytes / workload.size(), self.turnover).await?;
             }
@@ -114,6 +114,12 @@ impl SpaceArgs {
         ensure!(bench.beyond.is_empty(), "beyond their bounds: {}", bench.beyond.join("; "));
         Ok(())
     }
+}
+
+/// A count that an option gives as a fraction.
+#[expect(clippy::cast_sign_loss, reason = "whoever asks for less than nothing gets nothing")]
+fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 impl Bench {
@@ -144,7 +150,7 @@ impl Bench {
 
         let before = admin.status().await?;
         let peak = Peak::watch(gateway.data().join("store"));
-        let overwrites = (count as f64 * turnover) as u64;
+        let overwrites = whole(count as f64 * turnover);
         let begun = Instant::now();
         let seed = self.seed;
         let any = move |n: u64| {
