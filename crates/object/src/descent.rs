@@ -70,8 +70,8 @@ impl Descent {
         Self { store, runs: touched, current: None }
     }
 
-    /// The bytes of a leaf that lie in `range`, which it touches. Leaves come in order.
-    pub(crate) async fn read(&mut self, leaf: &Place, range: &Range<u64>) -> Option<Bytes> {
+    /// The part of a leaf that lies in `range`, which it touches. Leaves come in order.
+    pub(crate) async fn part(&mut self, leaf: &Place, range: &Range<u64>) -> Option<Part> {
         while self.current.as_ref().is_none_or(|tree| tree.body.end <= leaf.span.start) {
             let (start, run) = self.runs.pop()?;
             self.current = Some(Tree::new(&*self.store, start, run).await?);
@@ -91,8 +91,7 @@ impl Descent {
                     ..usize::try_from(of.end.checked_sub(base)?).ok()?,
             )
         };
-        let place = inside(&read, span.start)?;
-        let cut = inside(&wanted, read.start)?;
+        let (place, cut) = (inside(&read, span.start)?, inside(&wanted, read.start)?);
         let check: Check = Arc::new(move |bytes| {
             let holds = |piece: &Subtree| {
                 let bytes = inside(&piece.span, read.start).and_then(|place| bytes.get(place));
@@ -100,8 +99,24 @@ impl Descent {
             };
             pieces.iter().all(holds)
         });
-        let bytes = self.store.get_part(&leaf.cid, place, check).await.ok()??;
-        (cut.end <= bytes.len()).then(|| bytes.slice(cut))
+        Some(Part { place, check, cut })
+    }
+}
+
+/// A part of a leaf that can be verified without the rest.
+pub(crate) struct Part {
+    /// The groups that hold it, in the leaf.
+    place: Range<usize>,
+    check: Check,
+    /// Where in those it lies.
+    cut: Range<usize>,
+}
+
+impl Part {
+    /// Its bytes, if the leaf `cid` has them.
+    pub(crate) async fn read(self, store: &dyn ReadBlocks, cid: &Cid) -> Option<Bytes> {
+        let bytes = store.get_part(cid, self.place, self.check).await.ok()??;
+        (self.cut.end <= bytes.len()).then(|| bytes.slice(self.cut))
     }
 }
 

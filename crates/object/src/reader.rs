@@ -7,18 +7,21 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use carob_block::{Block, Cid, ReadBlocks};
-use futures::Stream;
-use futures::stream::{BoxStream, try_unfold};
+use futures::stream::{BoxStream, FuturesOrdered, try_unfold};
+use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::budget::{Budget, Share};
-use crate::descent::Descent;
-use crate::walk::Walk;
+use crate::descent::{Descent, Part};
+use crate::walk::{Place, Walk};
 use crate::{LEAF_SIZE, ObjectError};
 
-/// Leaves that are fetched before the consumer asks.
+/// Leaves that wait for the consumer.
 const READ_AHEAD: usize = 1;
+
+/// Leaves that are read and verified at once, where there is memory: one core verifies less than a connection may take.
+const AT_ONCE: usize = 2;
 
 /// A body to read.
 #[derive(Debug, Clone)]
@@ -99,7 +102,7 @@ fn start(
 
 /// The bytes of a body, or of a range of it, as a stream. Made by [`read`] and [`crate::read_sealed`].
 ///
-/// Fetches a leaf ahead of its consumer; dropping it stops that.
+/// Fetches leaves ahead of its consumer; dropping it stops that.
 #[derive(Debug)]
 pub struct ObjectReader {
     leaves: mpsc::Receiver<Result<Bytes, ObjectError>>,
@@ -165,6 +168,11 @@ impl Shares {
             None => self.budget.take(self.each).await,
         }
     }
+
+    /// A share, if nobody needs to wait for it.
+    fn next_at_hand(&mut self) -> Option<Share> {
+        self.first.take().or_else(|| self.budget.try_take(self.each))
+    }
 }
 
 /// The leaves of a body in order, as far as they lie in a range.
@@ -185,14 +193,48 @@ impl Leaves {
     }
 
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ObjectError> {
+        match self.next_leaf().await? {
+            Some(leaf) => leaf.read().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The next leaf, to be read whenever its reader likes.
+    async fn next_leaf(&mut self) -> Result<Option<Leaf>, ObjectError> {
         let Some(place) = self.walk.next_place().await? else { return Ok(None) };
-        if let Some(descent) = &mut self.descent {
-            if let Some(bytes) = descent.read(&place, &self.range).await {
-                return Ok(Some(bytes));
-            }
+        let part = match &mut self.descent {
+            Some(descent) => descent.part(&place, &self.range).await,
+            None => None,
+        };
+        if part.is_none() {
             self.descent = None;
         }
-        place.read(&*self.store, &self.range).await.map(Some)
+        Ok(Some(Leaf { store: Arc::clone(&self.store), place, part, range: self.range.clone() }))
+    }
+}
+
+/// A leaf that is not read yet.
+struct Leaf {
+    store: Arc<dyn ReadBlocks>,
+    place: Place,
+    /// How to verify what the range touches of it, without the rest.
+    part: Option<Part>,
+    range: Range<u64>,
+}
+
+impl Leaf {
+    /// How many bytes it gives.
+    fn len(&self) -> u64 {
+        self.place.span.end.min(self.range.end).saturating_sub(self.place.span.start.max(self.range.start))
+    }
+
+    async fn read(self) -> Result<Bytes, ObjectError> {
+        if let Some(part) = self.part
+            && let Some(bytes) = part.read(&*self.store, &self.place.cid).await
+        {
+            return Ok(bytes);
+        }
+        self.place.read(&*self.store, &self.range).await
     }
 }
 
@@ -201,20 +243,36 @@ async fn fetch(
     mut shares: Option<Shares>,
     leaves: mpsc::Sender<Result<Bytes, ObjectError>>,
 ) {
-    let mut left = body.range.end.saturating_sub(body.range.start);
-    while left > 0 {
+    let mut unread = body.range.end.saturating_sub(body.range.start);
+    let mut reading = FuturesOrdered::new();
+    while unread > 0 || !reading.is_empty() {
         // A place first: nothing is held for a consumer that takes nothing.
         let Ok(place) = leaves.reserve().await else { return };
-        let share = match &mut shares {
-            Some(shares) => Some(shares.next().await),
-            None => None,
-        };
-        let Some(item) = body.next().await.transpose() else { return };
-        left = item.as_ref().map_or(0, |bytes| left.saturating_sub(bytes.len() as u64));
-        place.send(item.map(|bytes| match share {
-            Some(share) => share.of(bytes),
-            None => bytes,
-        }));
+        while unread > 0 && reading.len() < AT_ONCE {
+            let share = match &mut shares {
+                Some(shares) if reading.is_empty() => Some(shares.next().await),
+                Some(shares) => match shares.next_at_hand() {
+                    Some(share) => Some(share),
+                    None => break,
+                },
+                None => None,
+            };
+            let Some(leaf) = body.next_leaf().await.transpose() else { return };
+            unread = leaf.as_ref().map_or(0, |leaf| unread.saturating_sub(leaf.len()));
+            reading.push_back(async move {
+                let bytes = leaf?.read().await?;
+                Ok(match share {
+                    Some(share) => share.of(bytes),
+                    None => bytes,
+                })
+            });
+        }
+        match reading.next().await {
+            Some(Ok(bytes)) => place.send(Ok(bytes)),
+            // Nothing follows.
+            Some(error) => return place.send(error),
+            None => return,
+        }
     }
 }
 
