@@ -35,6 +35,7 @@
 //! ```
 
 mod brake;
+mod buffers;
 mod check;
 mod checkpoint;
 mod collect;

@@ -9,6 +9,7 @@ use carob_car::FrameStart;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
+use crate::buffers::Buffers;
 use crate::disk::{Disk, DiskFile, fill};
 use crate::extents::Extents;
 use crate::index::{Key, Place};
@@ -37,6 +38,7 @@ pub(crate) struct Segments {
     files: Cache<u32, Arc<dyn DiskFile>>,
     sidecars: Cache<u32, Arc<Sidecar>>,
     pub(crate) extents: Extents,
+    buffers: Buffers,
     /// Held while an index is made anew.
     mending: Mutex<()>,
 }
@@ -62,7 +64,8 @@ impl Frame {
 impl Segments {
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, log: LogId, extents: Extents) -> Self {
         let (files, sidecars) = (Cache::new(OPEN_FILES), Cache::new(OPEN_FILES));
-        Self { disk, dir, log, files, sidecars, extents, mending: Mutex::new(()) }
+        let buffers = Buffers::default();
+        Self { disk, dir, log, files, sidecars, extents, buffers, mending: Mutex::new(()) }
     }
 
     fn file(&self, segment: u32) -> io::Result<Arc<dyn DiskFile>> {
@@ -72,10 +75,9 @@ impl Segments {
 
     /// The bytes at `place`, or fewer if the file ends before. Blocking.
     pub(crate) fn read(&self, place: Place) -> io::Result<Bytes> {
-        let mut data = vec![0; place.len as usize];
-        let read = fill(&*self.file(place.at.segment)?, place.at.offset.into(), &mut data)?;
-        data.truncate(read);
-        Ok(data.into())
+        let mut data = self.buffers.take(place.len as usize);
+        let read = fill(&*self.file(place.at.segment)?, place.at.offset.into(), data.bytes_mut())?;
+        Ok(data.freeze(read))
     }
 
     /// The bytes at `place`, if that takes no waiting.
