@@ -320,9 +320,9 @@ fn positive(option: &str, seconds: u32) -> anyhow::Result<Duration> {
     }
 }
 
-/// A third dead: so what is dead takes at most half as much again as what lives, and each byte that is given back costs
-/// copying two at the most.
-const DEAD_PERCENT: u8 = 33;
+/// How much of the store may stay dead. Where everything is overwritten at random, each byte that is given back then costs
+/// copying about one.
+const DEAD_PERCENT: u8 = 15;
 
 fn collect(mib: Option<u32>, upload_days: Option<u32>) -> CollectOptions {
     let bytes = u64::from(mib.unwrap_or(32)) << 20;

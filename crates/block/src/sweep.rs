@@ -71,10 +71,11 @@ pub struct Marked {
 /// How thorough a sweep is, and how fast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SweepOptions {
-    /// How many percent of a segment's bytes must be dead for it to be rewritten; 0 rewrites wherever there are any.
+    /// How many percent of the store's bytes may stay dead, at most; with 0 none do. What takes little goes all the same.
     pub dead_percent: u8,
     /// The most bytes to copy in a second, so that writers keep the disk; `None` for no limit. A store may copy twice as
-    /// much as is written meanwhile, whatever this says: otherwise it would grow as long as somebody writes.
+    /// much as is written meanwhile, or as fast as it can, whatever this says: otherwise it would grow as long as
+    /// somebody writes.
     pub bytes_per_second: Option<u64>,
 }
 

@@ -131,7 +131,10 @@ impl Collector {
             let begun = Instant::now();
             let collected = self.collect(false, Thoroughness::Usual).await;
             let took = begun.elapsed();
-            (pause, rest) = (interval.max(took.saturating_mul(REST)), took);
+            // One that gave something back took as long as that needed, and what grew meanwhile waits for the next.
+            let idle = collected.as_ref().is_ok_and(|collected| collected.swept.freed_bytes == 0);
+            (pause, rest) =
+                (interval.max(took.saturating_mul(REST)), if idle { took } else { Duration::ZERO });
             most = match collected {
                 Ok(Collected { swept, .. }) => {
                     tracing::info!(

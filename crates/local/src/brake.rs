@@ -37,9 +37,12 @@ impl Brake {
 }
 
 impl Braking<'_> {
-    /// Brakes as hard as it takes: `found` is what a sweep has found, `garbage` how much of the store may be dead now.
-    pub(crate) fn set(&self, found: &Swept, garbage: u64) {
-        self.0.0.store(wait(found, garbage).as_micros() as u64, Ordering::Relaxed);
+    /// Brakes as hard as it takes, and tells whether at all: `found` is what a sweep has found, `garbage` how much of the
+    /// store may be dead now.
+    pub(crate) fn set(&self, found: &Swept, garbage: u64) -> bool {
+        let wait = wait(found, garbage);
+        self.0.0.store(wait.as_micros() as u64, Ordering::Relaxed);
+        !wait.is_zero()
     }
 }
 
@@ -49,13 +52,13 @@ impl Drop for Braking<'_> {
     }
 }
 
-/// Nothing up to a fifth of what lives, and then ever longer.
+/// Nothing up to a quarter of what lives, and then ever longer.
 fn wait(found: &Swept, garbage: u64) -> Duration {
     let live = found.live_bytes;
     if found.dead_bytes < live / WORTH {
         return Duration::ZERO;
     }
-    let (soft, span) = (live / 5 + USUAL, live / 16 + USUAL / 3);
+    let (soft, span) = (live / 4 + USUAL, live / 16 + USUAL / 3);
     let excess = garbage.saturating_sub(soft).min(span);
     LONGEST.mul_f64(excess as f64 / span as f64)
 }
@@ -69,8 +72,8 @@ mod tests {
     #[test]
     fn a_put_waits_the_longer_the_more_garbage_there_is() {
         let found = Swept { live_bytes: 4 * GIB, dead_bytes: GIB, ..Swept::default() };
-        assert_eq!(wait(&found, GIB / 10 * 9), Duration::ZERO, "not before it is too much");
-        let waits = [GIB, GIB + GIB / 8, GIB + GIB / 4].map(|garbage| wait(&found, garbage));
+        assert_eq!(wait(&found, GIB), Duration::ZERO, "not before it is too much");
+        let waits = [GIB + GIB / 4, GIB + GIB / 3, GIB + GIB / 2].map(|garbage| wait(&found, garbage));
         assert!(waits.is_sorted() && waits[0] < waits[1], "{waits:?}");
         assert_eq!(wait(&found, 2 * GIB), LONGEST);
     }
@@ -94,7 +97,8 @@ mod tests {
             }
         };
         let braking = brake.begin();
-        braking.set(&Swept { live_bytes: 8, dead_bytes: 8, ..Swept::default() }, GIB);
+        let found = Swept { live_bytes: 8, dead_bytes: 8, ..Swept::default() };
+        assert!(!braking.set(&found, 8) && braking.set(&found, GIB));
         assert!(waits(&body).await && !waits(&node).await);
         drop(braking);
         assert!(!waits(&body).await);

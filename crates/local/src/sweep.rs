@@ -1,4 +1,4 @@
-//! Sweeping: live blocks are copied out of segments that are mostly dead, and the segments removed.
+//! Sweeping: live blocks are copied out of the segments that have most dead ones, and the segments removed.
 //!
 //! For each batch of segments: their live blocks are written anew, bodies first, then the rest, and flushed; each
 //! segment is retired, which means that nobody looks into it any more; a record says that they are gone, and where all
@@ -26,6 +26,9 @@ const CHUNK: usize = 4 * 1024 * 1024;
 
 /// A segment filled to one part in so many, or less, is small: there is no use in many of them.
 const SMALL: u32 = 8;
+
+/// A segment with so many dead bytes in a thousand goes, however few there are in the whole store: that takes little.
+const MUCH: u64 = 500;
 
 /// How often it is looked how much others write.
 const LOOK: Duration = Duration::from_millis(100);
@@ -59,6 +62,14 @@ struct Census {
     dead_bytes: u64,
 }
 
+impl Census {
+    fn dead_per_mille(&self) -> u64 {
+        1000 * self.dead_bytes / (self.live_bytes + self.dead_bytes).max(1)
+    }
+}
+
+/// Segments go that have most dead bytes, until few enough are left in the whole store. Where everything is overwritten at
+/// random, that copies half of what a bound for each segment does, which all of them reach at once.
 pub(crate) async fn plan(collection: &LocalCollection, options: &SweepOptions) -> Result<Plan, StoreError> {
     let (shared, live, options) = (Arc::clone(&collection.shared), Arc::clone(&collection.live), *options);
     blocking(move || {
@@ -68,16 +79,23 @@ pub(crate) async fn plan(collection: &LocalCollection, options: &SweepOptions) -
             pinned.extend(shared.pins.news());
             segments.iter().map(|(segment, marks)| (*segment, marks.end)).collect()
         };
-        let (mut found, mut victims, mut small) = (Swept::default(), Vec::new(), Vec::new());
+        let mut found = Swept::default();
+        let mut counted = Vec::new();
         for (segment, end) in segments {
             let census = census(&shared.segments.entries(segment)?, segment, end, &live.lock());
             found.live_bytes += census.live_bytes;
             found.dead_bytes += census.dead_bytes;
-            let share = census.dead_bytes * 100 >= u64::from(options.dead_percent) * u64::from(end);
-            let victim = Victim { segment, end, live_bytes: census.live_bytes };
-            if census.live == 0 || census.dead > 0 && share || live.lock().has_erased(segment) {
+            counted.push((Victim { segment, end, live_bytes: census.live_bytes }, census));
+        }
+        counted.sort_by_key(|(_, census)| std::cmp::Reverse(census.dead_per_mille()));
+        let most = (found.live_bytes + found.dead_bytes) * u64::from(options.dead_percent) / 100;
+        let (mut victims, mut small, mut left) = (Vec::new(), Vec::new(), found.dead_bytes);
+        for (victim, census) in counted {
+            let worthwhile = census.dead > 0 && (left > most || census.dead_per_mille() >= MUCH);
+            if census.live == 0 || worthwhile || live.lock().has_erased(victim.segment) {
+                left -= census.dead_bytes;
                 victims.push(victim);
-            } else if end <= shared.segment_size / SMALL {
+            } else if victim.end <= shared.segment_size / SMALL {
                 small.push(victim);
             }
         }
@@ -137,7 +155,8 @@ pub(crate) async fn sweep(collection: &LocalCollection, options: &SweepOptions) 
     Ok(found)
 }
 
-/// How fast to go: as told, but twice as fast as others write, or the store would grow as long as they do.
+/// How fast to go: as told, but twice as fast as others write, or the store would grow as long as they do; and as fast as
+/// can be once that is not enough.
 struct Pace<'a> {
     begun: Instant,
     /// What was written by then.
@@ -156,8 +175,8 @@ impl Pace<'_> {
         loop {
             let others = shared.counts.written().saturating_sub(self.written).saturating_sub(copied);
             let garbage = self.found.dead_bytes + self.since_marked + others + copied;
-            self.braking.set(&self.found, garbage.saturating_sub(freed));
-            let Some(limit) = self.limit else { return };
+            let brakes = self.braking.set(&self.found, garbage.saturating_sub(freed));
+            let Some(limit) = self.limit.filter(|_| !brakes) else { return };
             let millis = copied.saturating_sub(2 * others).saturating_mul(1000) / limit.max(1);
             let due = self.begun + Duration::from_millis(millis);
             if due <= Instant::now() {
