@@ -84,7 +84,7 @@ pub(crate) fn split(
     names: Names<'_>,
     owners: Option<&Owners<'_>>,
 ) -> (Vec<Object>, Vec<CommonPrefix>) {
-    let (mut objects, mut prefixes) = (Vec::new(), Vec::new());
+    let (mut objects, mut prefixes) = (Vec::with_capacity(page.len()), Vec::new());
     for entry in page {
         match entry {
             ListEntry::Object { key, record } => objects.push(object(&key, &record, names, owners)),
