@@ -200,7 +200,9 @@ def checksums():
         head = s3.head_object(Bucket=BUCKET, Key=f"{key}/parts", ChecksumMode="ENABLED")
         if head["ChecksumType"] == "COMPOSITE":
             parts = [digest(part) for part in cut(body, 8 * MIB)]
-            want = f"{base64.b64encode(digest(b''.join(parts))).decode()}-{len(parts)}"
+            whole, want = want, f"{base64.b64encode(digest(b''.join(parts))).decode()}-{len(parts)}"
+            copy = s3.copy_object(Bucket=OTHER, Key=f"{key}/copy", CopySource=f"{BUCKET}/{key}/parts")
+            equal(f"{field} of the copy", copy["CopyObjectResult"][field], whole)
         equal(f"{field} of parts", head[field], want)
         # The client verifies it while it reads.
         answer = s3.get_object(Bucket=BUCKET, Key=f"{key}/parts", ChecksumMode="ENABLED")
