@@ -109,6 +109,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "x-amz-tagging-directive",
         "x-amz-website-redirect-location",
     ]),
+    on(Scope::Object, "RenameObject", Action::PUT_OBJECT)
+        .subresources(&["renameObject"])
+        .headers(&["x-amz-client-token", "x-amz-rename-source"]),
     on(Scope::Object, "GetObjectAttributes", Action::GET_OBJECT)
         .of_version(Action::GET_OBJECT_VERSION)
         .subresources(&["attributes", "versionId"])

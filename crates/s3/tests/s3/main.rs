@@ -37,6 +37,7 @@ mod put_object;
 mod rate_limits;
 mod raw;
 mod refusals;
+mod rename_object;
 mod server;
 mod signer;
 mod tagging;
