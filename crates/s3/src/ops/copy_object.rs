@@ -69,9 +69,9 @@ pub(crate) async fn run(
     let wanted = carob.encryption.wanted(asked, &bucket).await?;
     carob.encryption.admit(&source, source_customer.as_ref())?;
     if !replace {
-        // The redirect is the one header that is not copied.
-        let website_redirect_location = kept.headers.website_redirect_location.take();
-        let headers = ObjectHeaders { website_redirect_location, ..record.headers.clone() };
+        // Redirect and storage class are not copied.
+        let ObjectHeaders { website_redirect_location, storage_class, .. } = kept.headers;
+        let headers = ObjectHeaders { website_redirect_location, storage_class, ..record.headers.clone() };
         kept = Kept { headers, metadata: record.metadata.clone(), ..kept };
     }
     if !replace_tags {

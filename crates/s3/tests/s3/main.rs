@@ -40,6 +40,7 @@ mod refusals;
 mod rename_object;
 mod server;
 mod signer;
+mod storage_classes;
 mod tagging;
 mod tenants;
 mod verified;
