@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import zlib
+from urllib.parse import quote
 
 import boto3
 import corpus
@@ -75,6 +76,24 @@ def managed_copy():
         s3.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
         s3.copy_object(Bucket=OTHER, Key=key, CopySource={"Bucket": BUCKET, "Key": key})
         equal(f"copy of {key!r}", read(Bucket=OTHER, Key=key), key.encode())
+
+
+def renamed():
+    """RenameObject, which Amazon S3 has in directory buckets; botocore sends a client token by itself."""
+    s3.put_object(Bucket=BUCKET, Key="old name/ü", Body=b"renamed", Metadata={"a": "b"}, StorageClass="STANDARD_IA")
+    before = s3.head_object(Bucket=BUCKET, Key="old name/ü")
+    source = quote("old name/ü")
+    s3.rename_object(Bucket=BUCKET, Key="new name", RenameSource=source, SourceIfMatch=before["ETag"])
+    after = s3.head_object(Bucket=BUCKET, Key="new name")
+    for field in ("ETag", "LastModified", "Metadata", "StorageClass"):
+        equal(field, after[field], before[field])
+    equal("body", read(Bucket=BUCKET, Key="new name"), b"renamed")
+    refused("404", 404, s3.head_object, Bucket=BUCKET, Key="old name/ü")
+    refused("NoSuchKey", 404, s3.rename_object, Bucket=BUCKET, Key="other", RenameSource=source)
+    taken = {"Bucket": BUCKET, "Key": BIG.name, "RenameSource": quote("new name")}
+    refused("PreconditionFailed", 412, s3.rename_object, **taken, DestinationIfNoneMatch="*")
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix="new name")["Contents"]
+    equal("class in a listing", listed[0]["StorageClass"], "STANDARD_IA")
 
 
 def parts_from_everywhere():
@@ -200,7 +219,9 @@ def checksums():
         head = s3.head_object(Bucket=BUCKET, Key=f"{key}/parts", ChecksumMode="ENABLED")
         if head["ChecksumType"] == "COMPOSITE":
             parts = [digest(part) for part in cut(body, 8 * MIB)]
-            want = f"{base64.b64encode(digest(b''.join(parts))).decode()}-{len(parts)}"
+            whole, want = want, f"{base64.b64encode(digest(b''.join(parts))).decode()}-{len(parts)}"
+            copy = s3.copy_object(Bucket=OTHER, Key=f"{key}/copy", CopySource=f"{BUCKET}/{key}/parts")
+            equal(f"{field} of the copy", copy["CopyObjectResult"][field], whole)
         equal(f"{field} of parts", head[field], want)
         # The client verifies it while it reads.
         answer = s3.get_object(Bucket=BUCKET, Key=f"{key}/parts", ChecksumMode="ENABLED")
@@ -230,6 +251,6 @@ def remove():
 
 
 run(
-    managed_upload, parts_are_read_one_by_one, managed_copy, parts_from_everywhere, uploads_are_listed_and_aborted,
+    managed_upload, parts_are_read_one_by_one, managed_copy, renamed, parts_from_everywhere, uploads_are_listed_and_aborted,
     presigned, presigned_with_version_2, presigned_parts, checksums, conditional_completion, remove,
 )  # fmt: skip

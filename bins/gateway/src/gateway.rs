@@ -116,6 +116,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         store: figures(&local, &collector),
         collector: collector.clone(),
     });
+    let admin = monitoring::write_down_operator(admin, audit.as_ref());
 
     let s3 = s3.serving(Arc::new(History(admin.remote())));
     let lifecycle = Lifecycle::new(space.clone(), Arc::new(SystemClock)).with_day(settings.lifecycle_day);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carob_audit::{AuditLog, Deed, Touched};
 use carob_bucket::{Budget, CacheFigures, Collector, CollectorFigures, Space};
-use carob_http::{Connections, Figure, FigureKind, Metrics, Readiness, Served};
+use carob_http::{Admin, Connections, Figure, FigureKind, Metrics, OperatorDeed, Readiness, Served};
 use carob_local::{LocalStats, LocalStore};
 use carob_s3::{Exchange, Lifecycle, Observer, Removal};
 
@@ -47,10 +47,12 @@ fn deed(exchange: &Exchange<'_>) -> Deed {
         method: exchange.method.to_string(),
         path: exchange.path.to_owned(),
         bucket: exchange.bucket.map(str::to_owned),
+        decision: exchange.decision.map(str::to_owned),
         status: Some(exchange.status),
         code: exchange.code.map(str::to_owned),
         received: exchange.received,
         keys: exchange.keys.iter().map(touched).collect(),
+        ..Deed::default()
     }
 }
 
@@ -67,6 +69,23 @@ pub(crate) fn write_down(lifecycle: Lifecycle, audit: Option<&Arc<AuditLog>>) ->
             operation: removal.operation.to_owned(),
             bucket: Some(removal.bucket.to_owned()),
             keys: vec![Touched { key: removal.key.to_owned(), version: removal.version.clone(), code: None }],
+            ..Deed::default()
+        });
+    })
+}
+
+/// Has what the operator does written down, too.
+pub(crate) fn write_down_operator(admin: Admin, audit: Option<&Arc<AuditLog>>) -> Admin {
+    let Some(audit) = audit.cloned() else { return admin };
+    admin.telling(move |deed: &OperatorDeed<'_>| {
+        audit.record(Deed {
+            by: Some("operator".to_owned()),
+            operation: deed.operation.to_owned(),
+            method: deed.method.to_string(),
+            path: deed.path.to_owned(),
+            bucket: deed.bucket.map(str::to_owned),
+            subject: deed.subject.map(str::to_owned),
+            status: deed.status,
             ..Deed::default()
         });
     })

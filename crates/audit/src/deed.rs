@@ -15,6 +15,9 @@ pub struct Deed {
     /// The access key that it was signed with, if the signature was good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Who did it, where it was not done by an access key: `operator`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// What it asked for; `-` if it was refused before that was known.
     pub operation: String,
     /// The method of HTTP.
@@ -26,6 +29,12 @@ pub struct Deed {
     /// The bucket, if the request came as far as one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
+    /// What it was about that the path does not name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Why it was let in or not, where rules of the bucket decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
     /// What it was answered; nothing, if nobody asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

@@ -197,7 +197,8 @@ impl Bucket {
     }
 
     /// Puts a copy of an object, of this bucket or another of the space, under `key`. No body is read: the copy
-    /// shares its blocks, and keeps entity tag, parts, and (unless `options` has another) checksum.
+    /// shares its blocks, and keeps entity tag, parts, and (unless `options` has another) checksum. Those of the parts go
+    /// with one of another algorithm.
     ///
     /// # Errors
     /// As [`Bucket::put`].
@@ -210,15 +211,22 @@ impl Bucket {
         check_key(key)?;
         check_metadata(&options.metadata)?;
         let PutOptions { headers, metadata, checksum, tags, lock, access, resealed, precondition } = options;
-        let (pin, source) = (source.pin.clone(), source.record());
+        let (object, pin, source) = (source, source.pin.clone(), source.record());
+        let session: Arc<dyn Session> = Arc::from(self.space.store.session());
         let mut record = Record { headers, metadata, tags, lock, access, ..source.clone() };
-        if checksum.is_some() {
-            (record.checksum, record.checksum_type) = (checksum, ChecksumType::FullObject);
+        if let Some(checksum) = checksum {
+            if source.checksum.as_ref().is_none_or(|present| present.algorithm != checksum.algorithm)
+                && let Some(parts) = object.parts().await?
+            {
+                let parts = parts.without_checksums().to_block()?;
+                record.parts = Some(*parts.cid());
+                session.put(vec![parts]).await?;
+            }
+            (record.checksum, record.checksum_type) = (Some(checksum), ChecksumType::FullObject);
         }
         if let (Some(sealed), Some(encryption)) = (&mut record.sealed, resealed) {
             sealed.encryption = encryption;
         }
-        let session: Arc<dyn Session> = Arc::from(self.space.store.session());
         let outboard = source.blake3.as_ref().and_then(|blake3| blake3.outboard);
         let needed: Vec<Cid> = [Some(source.content), source.parts, outboard].into_iter().flatten().collect();
         if let Some(missing) = session.missing(&needed).await?.first() {

@@ -20,7 +20,8 @@ use crate::named::{NamedSnapshot, Naming};
 use crate::pins::Pin;
 use crate::space::Inner;
 use crate::{
-    BucketError, BucketInfo, DeleteOptions, Deleted, Precondition, Snapshot, Written, bases, retention,
+    BucketError, BucketInfo, DeleteOptions, Deleted, Precondition, RenameOptions, Snapshot, Written, bases,
+    retention,
 };
 
 /// The most operations in one group, and the most that wait for the next.
@@ -50,6 +51,8 @@ pub(crate) enum Op {
     Delete { keys: Vec<(String, DeleteOptions)>, reply: Reply<DeletedKeys> },
     /// Changes what goes with a version.
     Amend { key: String, version: Option<VersionName>, amendment: Amendment, reply: Reply<Written> },
+    /// Puts what is under one key under another.
+    Rename { from: String, to: String, options: RenameOptions, reply: Reply<Written> },
     /// Changes the configuration.
     Configure { change: ConfigChange, reply: Reply<Cid> },
     /// Begins a multipart upload.
@@ -91,6 +94,7 @@ impl Op {
             }
             Self::Delete { .. }
             | Self::Amend { .. }
+            | Self::Rename { .. }
             | Self::Configure { .. }
             | Self::Begin { .. }
             | Self::Abort { .. }
@@ -109,7 +113,9 @@ impl Op {
     pub(crate) fn fail(self, error: BucketError) {
         // A caller that has gone away needs no answer.
         match self {
-            Self::Put { reply, .. } | Self::Amend { reply, .. } => _ = reply.send(Err(error)),
+            Self::Put { reply, .. } | Self::Amend { reply, .. } | Self::Rename { reply, .. } => {
+                _ = reply.send(Err(error));
+            }
             Self::Configure { reply, .. } => _ = reply.send(Err(error)),
             Self::Graft { reply, .. } => _ = reply.send(Err(error)),
             Self::Delete { reply, .. } => _ = reply.send(Err(error)),

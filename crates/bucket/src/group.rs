@@ -108,6 +108,9 @@ impl Group {
                 Op::Amend { key, version, amendment, .. } => {
                     outcomes.push(Outcome::Amend(builder.amend(key, *version, amendment).await?));
                 }
+                Op::Rename { from, to, options, .. } => {
+                    outcomes.push(Outcome::Put(builder.rename(from, to, options).await?));
+                }
                 Op::Configure { change, .. } => {
                     outcomes.push(Outcome::Configure(builder.configure(change).await?));
                 }
@@ -141,7 +144,7 @@ impl Group {
         let commit = |number: usize| commits.get(number).copied().unwrap_or_else(|| tip.snapshot.cid());
         for (op, outcome) in ops.into_iter().zip(outcomes) {
             match (op, outcome) {
-                (Op::Put { reply, .. }, Outcome::Put(result))
+                (Op::Put { reply, .. } | Op::Rename { reply, .. }, Outcome::Put(result))
                 | (Op::Amend { reply, .. }, Outcome::Amend(result)) => {
                     _ = reply.send(result.map(|(record, at)| Written { record, commit: commit(at) }));
                 }

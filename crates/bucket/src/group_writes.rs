@@ -286,11 +286,11 @@ impl Builder<'_> {
     }
 
     /// A second write of a key in one commit would hide the first: it starts another.
-    async fn seal_before(&mut self, key: &str) -> Result<(), BucketError> {
+    pub(crate) async fn seal_before(&mut self, key: &str) -> Result<(), BucketError> {
         if self.touched.contains(key) { self.seal().await } else { Ok(()) }
     }
 
-    async fn current(&self, key: &str) -> Result<Option<Arc<Record>>, BucketError> {
+    pub(crate) async fn current(&self, key: &str) -> Result<Option<Arc<Record>>, BucketError> {
         Ok(self.tip.snapshot.get(key).await?.map(|object| object.record))
     }
 
@@ -300,7 +300,7 @@ impl Builder<'_> {
         VersionId::new(self.time, random)
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.time.timestamp()
     }
 

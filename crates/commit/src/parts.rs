@@ -90,6 +90,12 @@ impl PartList {
         }
     }
 
+    /// The same for a record whose checksum is of another algorithm than the parts'.
+    #[must_use]
+    pub fn without_checksums(self) -> Self {
+        Self(self.0.into_iter().map(|part| Part { checksum: None, ..part }).collect())
+    }
+
     /// The sum of the parts' sizes.
     pub fn size(&self) -> u64 {
         self.0.iter().fold(0, |sum, part| sum.saturating_add(part.size))

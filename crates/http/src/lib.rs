@@ -53,7 +53,7 @@ mod serve;
 mod tls;
 
 #[cfg(feature = "server")]
-pub use admin::{Admin, AdminOptions, Caller, Remote, SocketError, bind};
+pub use admin::{Admin, AdminOptions, Caller, OperatorDeed, Remote, SocketError, bind};
 #[cfg(feature = "server")]
 pub use body::{Body, BoxError};
 #[cfg(feature = "server")]

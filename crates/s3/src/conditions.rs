@@ -22,20 +22,30 @@ pub(crate) const HEADERS: [HeaderName; 6] = [
     header::RANGE,
 ];
 
-/// Those of [`SourceConditional`].
-pub(crate) const SOURCE_HEADERS: [HeaderName; 4] = [
+/// Those of [`SourceConditional`], behind the header that names the source.
+const SOURCE_HEADERS: [(&str, [HeaderName; 4]); 2] =
+    [("x-amz-copy-source", COPY_HEADERS), ("x-amz-rename-source", RENAME_HEADERS)];
+
+pub(crate) const COPY_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-amz-copy-source-if-match"),
     HeaderName::from_static("x-amz-copy-source-if-none-match"),
     HeaderName::from_static("x-amz-copy-source-if-modified-since"),
     HeaderName::from_static("x-amz-copy-source-if-unmodified-since"),
 ];
 
-/// What a copy asks of its source.
-#[derive(Debug, Clone, Default)]
+const RENAME_HEADERS: [HeaderName; 4] = [
+    HeaderName::from_static("x-amz-rename-source-if-match"),
+    HeaderName::from_static("x-amz-rename-source-if-none-match"),
+    HeaderName::from_static("x-amz-rename-source-if-modified-since"),
+    HeaderName::from_static("x-amz-rename-source-if-unmodified-since"),
+];
+
+/// What a copy or a renaming asks of its source.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct SourceConditional(Conditional);
 
 /// The conditions and the range of one request.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Conditional {
     if_match: Option<TagList>,
     if_none_match: Option<TagList>,
@@ -68,19 +78,18 @@ struct Tag {
     value: String,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 enum IfRange {
     Tag(Tag),
     Date(SystemTime),
 }
 
 impl SourceConditional {
-    /// Takes the headers off a request that copies; off another they are left for it to refuse.
+    /// Takes the headers off a request that copies or renames; off another they are left for it to refuse.
     pub(crate) fn take(headers: &mut HeaderMap) -> Self {
-        if !headers.contains_key("x-amz-copy-source") {
-            return Self::default();
-        }
-        let [tag, no_tag, since, until] = SOURCE_HEADERS;
+        let named = SOURCE_HEADERS.into_iter().find(|(source, _)| headers.contains_key(*source));
+        let Some((_, names)) = named else { return Self::default() };
+        let [tag, no_tag, since, until] = names.clone();
         let conditional = Conditional {
             if_match: joined(headers, tag).map(|value| TagList::parse(&value)),
             if_none_match: joined(headers, no_tag).map(|value| TagList::parse(&value)),
@@ -88,13 +97,13 @@ impl SourceConditional {
             if_unmodified_since: date(headers, until),
             ..Conditional::default()
         };
-        for name in &SOURCE_HEADERS {
+        for name in &names {
             headers.remove(name);
         }
         Self(conditional)
     }
 
-    /// Whether `record` is what shall be copied.
+    /// Whether `record` is what shall be copied or renamed.
     pub(crate) fn holds(&self, record: &Record) -> bool {
         self.0.verdict(record) == Verdict::Proceed
     }
@@ -151,6 +160,24 @@ impl Conditional {
         Precondition {
             if_match: self.if_match.as_ref().map(TagList::strong),
             if_none_match: self.if_none_match.as_ref().map(TagList::weak),
+        }
+    }
+
+    /// Whether a write asks when the object that it replaces was written, which it does not where it names entity tags.
+    pub(crate) fn asks_when(&self) -> bool {
+        (self.if_modified_since.is_some() && self.if_none_match.is_none())
+            || (self.if_unmodified_since.is_some() && self.if_match.is_none())
+    }
+
+    /// Whether that is so of what is there now. What is not there was not modified.
+    pub(crate) fn replaces_then(&self, present: Option<&Record>) -> bool {
+        let since = self.if_modified_since.filter(|_| self.if_none_match.is_none());
+        let until = self.if_unmodified_since.filter(|_| self.if_match.is_none());
+        match present.map(modified) {
+            Some(modified) => {
+                since.is_none_or(|since| modified > since) && until.is_none_or(|until| modified <= until)
+            }
+            None => since.is_none(),
         }
     }
 

@@ -14,7 +14,7 @@ use s3s::dto::{
 use s3s::xml::{Deserialize, DeserializeContent, Deserializer, SerializeContent};
 
 use crate::checksum::Declared;
-use crate::conditions::{Conditional, SOURCE_HEADERS, SourceConditional};
+use crate::conditions::{COPY_HEADERS, Conditional, SourceConditional};
 use crate::lifecycle::Rules;
 use crate::range::ByteRange;
 use crate::tags::{self, Tagged};
@@ -69,7 +69,7 @@ pub fn headers(bytes: &[u8]) {
     assert_eq!(asked, !conditional.for_put().is_none(), "a condition is never dropped: {headers:?}");
     let copies = headers.contains_key("x-amz-copy-source");
     let _ = SourceConditional::take(&mut headers);
-    let left = SOURCE_HEADERS.iter().any(|name| headers.contains_key(name));
+    let left = COPY_HEADERS.iter().any(|name| headers.contains_key(name));
     assert!(!(copies && left), "conditions on a source are taken off");
     version2::claimed(&uri, &headers);
     let _ = date::complete(&mut headers);

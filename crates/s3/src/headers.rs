@@ -23,21 +23,15 @@ pub(crate) const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
 
 const STANDARD: &str = "STANDARD";
 
-/// Amazon's other storage classes: real, but not ours.
-const OTHER_STORAGE_CLASSES: [&str; 12] = [
-    "DEEP_ARCHIVE",
-    "EXPRESS_ONEZONE",
-    "FSX_ONTAP",
-    "FSX_OPENZFS",
-    "GLACIER",
-    "GLACIER_IR",
-    "INTELLIGENT_TIERING",
-    "ONEZONE_IA",
-    "OUTPOSTS",
-    "REDUCED_REDUNDANCY",
-    "SNOW",
-    "STANDARD_IA",
-];
+/// Amazon's other storage classes that an object is read from as from STANDARD: kept with it and shown, and stored no
+/// other way.
+const READ_AT_ONCE: [&str; 5] =
+    ["GLACIER_IR", "INTELLIGENT_TIERING", "ONEZONE_IA", "REDUCED_REDUNDANCY", "STANDARD_IA"];
+
+/// The rest of them: archives, out of which an object must be restored before it can be read, and classes that no bucket
+/// of ours could have.
+const OTHER_STORAGE_CLASSES: [&str; 7] =
+    ["DEEP_ARCHIVE", "EXPRESS_ONEZONE", "FSX_ONTAP", "FSX_OPENZFS", "GLACIER", "OUTPOSTS", "SNOW"];
 
 /// The headers of an object as a request gives them.
 #[derive(Debug, Default)]
@@ -98,14 +92,7 @@ impl Given {
         let Self { storage_class, mut headers, metadata, tagging, lock_mode, lock_until, legal_hold } = self;
         let tags = tagging.as_deref().map(tags::from_header).transpose()?.unwrap_or_default();
         let lock = protection::from_headers(lock_mode.as_ref(), lock_until.as_ref(), legal_hold.as_ref())?;
-        if let Some(class) = storage_class {
-            if OTHER_STORAGE_CLASSES.contains(&class.as_str()) {
-                return Err(not_implemented("x-amz-storage-class other than STANDARD"));
-            }
-            if class.as_str() != STANDARD {
-                return Err(s3_error!(InvalidStorageClass, "The storage class you specified is not valid"));
-            }
-        }
+        headers.storage_class = storage_class.as_ref().map(checked_class).transpose()?.flatten();
         if let Some(location) = &headers.website_redirect_location
             && !["/", "http://", "https://"].iter().any(|start| location.starts_with(start))
         {
@@ -150,6 +137,26 @@ impl Kept {
         let access = Ownable { asker, here, key }.access(headers, &carob.gatekeeper)?;
         Ok(Self { access, ..self })
     }
+}
+
+/// The class to keep; none for STANDARD.
+///
+/// # Errors
+/// NotImplemented, InvalidStorageClass.
+fn checked_class(class: &dto::StorageClass) -> S3Result<Option<String>> {
+    match class.as_str() {
+        STANDARD => Ok(None),
+        class if READ_AT_ONCE.contains(&class) => Ok(Some(class.to_owned())),
+        class if OTHER_STORAGE_CLASSES.contains(&class) => {
+            Err(not_implemented(&format!("x-amz-storage-class: {class}")))
+        }
+        _ => Err(s3_error!(InvalidStorageClass, "The storage class you specified is not valid")),
+    }
+}
+
+/// The storage class that was kept, where S3 names each.
+pub(crate) fn storage_class(kept: &ObjectHeaders) -> String {
+    kept.storage_class.clone().unwrap_or_else(|| STANDARD.to_owned())
 }
 
 /// `aws-chunked` says how the request was sent, not what the object is.

@@ -93,6 +93,7 @@ mod protection;
 mod range;
 mod refuse;
 mod remote;
+mod renames;
 mod table;
 mod tags;
 mod target;

@@ -120,6 +120,7 @@ impl Drop for Logged {
             path: &self.path,
             access_key: self.context.access_key(),
             bucket: self.context.bucket(),
+            decision: self.context.decision(),
             operation: self.context.operation().map_or("-", |operation| operation.name),
             status: self.status,
             code,

@@ -29,6 +29,8 @@ pub struct Exchange<'a> {
     pub access_key: Option<&'a str>,
     /// The bucket, if it came as far as one.
     pub bucket: Option<&'a str>,
+    /// Why it was let in or not, where a policy or a list of the bucket decided.
+    pub decision: Option<&'a str>,
     /// S3's name of the operation; `-` if it was refused before that was known.
     pub operation: &'static str,
     /// The status; [`GONE`] if the client went away before there was one.

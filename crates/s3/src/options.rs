@@ -23,6 +23,7 @@ use crate::frontend::{S3Frontend, Takers};
 use crate::gate::Gate;
 use crate::host::Domains;
 use crate::remote::Routes;
+use crate::renames::Renames;
 use crate::table::Carob;
 use crate::version2::Version2;
 
@@ -145,6 +146,7 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
         scheme,
         bodies: bodies.clone(),
         access_logs: Arc::clone(&access_logs),
+        renames: Renames::default(),
     };
     let mut inner = S3ServiceBuilder::new(carob);
     inner.set_config(config.clone());

@@ -14,6 +14,7 @@ use crate::context::RequestContext;
 use crate::encryption::Encrypter;
 use crate::error::access_denied;
 use crate::ops::{self, unset};
+use crate::renames::Renames;
 
 /// What the operations work on.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct Carob {
     pub(crate) scheme: &'static str,
     pub(crate) bodies: Budget,
     pub(crate) access_logs: Arc<AccessLogs>,
+    pub(crate) renames: Renames,
 }
 
 type Answer<T> = S3Result<S3Response<T>>;
@@ -78,6 +80,7 @@ table! {
         list_parts(ListPartsInput) -> ListPartsOutput;
         list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput;
         copy_object(CopyObjectInput) -> CopyObjectOutput;
+        rename_object(RenameObjectInput) -> RenameObjectOutput;
         get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput;
         get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
         put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput;

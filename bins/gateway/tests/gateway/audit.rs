@@ -57,3 +57,85 @@ fn without_an_audit_log_there_is_none() {
     gateway.stop(Signal::TERM);
     assert!(!dir.path().join("audit").exists());
 }
+
+#[test]
+fn what_the_operator_changes_is_written_down_with_what_it_was_about() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(dir.path());
+    let s3 = S3::of(&gateway, dir.path());
+    assert_eq!(s3.send("PUT", "/garden", b"").status, 200);
+    assert_eq!(s3.send("PUT", "/garden/rose", b"petals").status, 200);
+    let ask = |method: &str, path: &str, body: &str| {
+        let socket = dir.path().join("admin.sock");
+        let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
+        let length = body.len();
+        let request = format!(
+            "{method} /_carob{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+    };
+    let account = r#"{"name": "ada", "access_key": "ADASKEY00", "secret_key": "adas-secret-of-some-length"}"#;
+    for (method, path, body, status) in [
+        ("POST", "/accounts", account, 200),
+        ("POST", "/accounts", account, 409),
+        ("DELETE", "/keys?id=ADASKEY00", "", 200),
+        ("POST", "/encryption-keys", r#"{"name": "vault"}"#, 200),
+        ("POST", "/buckets/garden/snapshots", r#"{"name": "spring"}"#, 200),
+        ("DELETE", "/buckets/garden/snapshots?name=spring", "", 200),
+        ("POST", "/buckets/garden/purge", r#"{"key": "rose", "dry_run": true}"#, 200),
+        ("POST", "/buckets/garden/purge", r#"{"key": "rose", "dry_run": false}"#, 200),
+        ("GET", "/accounts", "", 200),
+        ("POST", "/gc?dry-run=true", "", 200),
+    ] {
+        assert_eq!(ask(method, path, body), status, "{method} {path} {body}");
+    }
+    gateway.stop(Signal::TERM);
+
+    verify(&dir.path().join("audit").join(FILE), Some(&Link::default())).unwrap();
+    let text = text(dir.path());
+    let by_operator: Vec<&str> = text.lines().filter(|line| line.contains("\"by\":\"operator\"")).collect();
+    let expected = [
+        ("carob:CreateAccount", "ada", 200),
+        ("carob:CreateAccount", "ada", 409),
+        ("carob:RevokeKey", "ADASKEY00", 200),
+        ("carob:CreateEncryptionKey", "vault", 200),
+        ("carob:CreateSnapshot", "spring", 200),
+        ("carob:RemoveSnapshot", "spring", 200),
+        ("carob:Purge", "rose", 200),
+    ];
+    assert_eq!(by_operator.len(), expected.len(), "{text}");
+    for (line, (operation, subject, status)) in by_operator.iter().zip(expected) {
+        for told in [
+            format!("\"operation\":\"{operation}\""),
+            format!("\"subject\":\"{subject}\""),
+            format!("\"status\":{status}"),
+        ] {
+            assert!(line.contains(&told), "{told} in {line}");
+        }
+        assert_eq!(
+            line.contains("\"bucket\":\"garden\""),
+            operation.contains("Snapshot") || operation.contains("Purge")
+        );
+    }
+    assert!(!text.contains("adas-secret"), "{text}");
+}
+
+#[test]
+fn what_a_policy_decided_is_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(dir.path());
+    let s3 = S3::of(&gateway, dir.path());
+    assert_eq!(s3.send("PUT", "/garden", b"").status, 200);
+    let policy =
+        br#"{"Version": "2012-10-17", "Statement": [{"Sid": "NoWriting", "Effect": "Deny", "Principal": "*",
+        "Action": "s3:PutObject", "Resource": "arn:aws:s3:::garden/*"}]}"#;
+    assert_eq!(s3.send("PUT", "/garden?policy", policy).status, 204);
+    assert!(gateway.get("/garden/rose").0.contains(" 403 "));
+    gateway.stop(Signal::TERM);
+    let text = text(dir.path());
+    let denied = text.lines().last().unwrap();
+    assert!(denied.contains("\"decision\":\"deny s3:GetObject: "), "{denied}");
+}

@@ -32,6 +32,7 @@ impl State {
     pub(super) async fn create_account(&self, body: Body) -> Result<Response<Body>, Refusal> {
         self.allow(Action::MANAGE_ACCOUNTS, Resource::Space).await?;
         let api::CreateAccount { name, access_key, secret_key } = read(body).await?;
+        self.told.about(&name);
         let chosen = match (access_key, secret_key) {
             (None, None) => None,
             (Some(id), Some(secret)) => Some(Credentials::parse(&id, &secret)?),
@@ -46,6 +47,7 @@ impl State {
     pub(super) async fn remove_account(&self, query: Option<&str>) -> Result<Response<Body>, Refusal> {
         let [name] = Query::parse(query, ["name"])?.into_values();
         let name = name.ok_or_else(|| Refusal::bad_request("name is missing"))?;
+        self.told.about(&name);
         self.allow(Action::MANAGE_ACCOUNTS, Resource::Space).await?;
         let account = self.options.system.remove_account(&name).await?;
         tracing::info!(account = %account.name, id = %account.id, "account removed");
@@ -69,6 +71,7 @@ impl State {
         let now = self.options.clock.now().millis();
         let expires = expires_in_seconds.map(|s| Timestamp(now.saturating_add(s.saturating_mul(1000))));
         let scope = Scope { buckets, prefix, read, write };
+        self.told.about(&account);
         let key = self.options.system.create_key(&account, scope, expires, None).await?;
         tracing::info!(%account, key = %key.grant.key, "access key created");
         Ok(json(StatusCode::OK, &self.shown_new(key)))
@@ -77,6 +80,7 @@ impl State {
     pub(super) async fn revoke_key(&self, query: Option<&str>) -> Result<Response<Body>, Refusal> {
         let [id] = Query::parse(query, ["id"])?.into_values();
         let id = id.ok_or_else(|| Refusal::bad_request("id is missing"))?;
+        self.told.about(&id);
         self.allow(Action::MANAGE_ACCOUNTS, Resource::Space).await?;
         let grant = self.options.system.revoke_key(id.parse()?).await?;
         tracing::info!(key = %grant.key, "access key revoked");

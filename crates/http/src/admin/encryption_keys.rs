@@ -21,6 +21,7 @@ impl State {
     pub(super) async fn create_encryption_key(&self, body: Body) -> Result<Response<Body>, Refusal> {
         self.allow(Action::MANAGE_ACCOUNTS, Resource::Space).await?;
         let api::NamesEncryptionKey { name } = read(body).await?;
+        self.told.about(&name);
         let name: KeyName = name.parse()?;
         let key = self.options.system.create_encryption_key(&name).await?;
         tracing::info!(key = %key.name, "encryption key created");
@@ -34,6 +35,7 @@ impl State {
     ) -> Result<Response<Body>, Refusal> {
         self.allow(Action::MANAGE_ACCOUNTS, Resource::Space).await?;
         let api::NamesEncryptionKey { name } = read(body).await?;
+        self.told.about(&name);
         let name: KeyName = name.parse()?;
         let key = self.options.system.disable_encryption_key(&name, disabled).await?;
         tracing::info!(key = %key.name, disabled, "encryption key changed");

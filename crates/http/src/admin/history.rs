@@ -61,6 +61,7 @@ impl State {
 
     pub(super) async fn restore(&self, bucket: &str, body: Body) -> Result<Response<Body>, Refusal> {
         let api::Restore { at, prefix, key } = read_body(body).await?;
+        self.told.about(&at);
         let portion = portion(prefix, key)?;
         let moment: Moment = at.parse()?;
         self.allow(Action::READ_HISTORY, Resource::Bucket(bucket)).await?;
@@ -76,6 +77,7 @@ impl State {
 
     pub(super) async fn branch(&self, bucket: &str, body: Body) -> Result<Response<Body>, Refusal> {
         let api::Branch { name, at, owner } = read_body(body).await?;
+        self.told.about(&name);
         // It shows everything that there was to whoever owns it.
         self.allow(Action::EXPORT, Resource::Bucket(bucket)).await?;
         self.allow(Action::CREATE_BUCKET, Resource::Bucket(&name)).await?;
@@ -104,6 +106,7 @@ impl State {
 
     pub(super) async fn merge(&self, bucket: &str, body: Body) -> Result<Response<Body>, Refusal> {
         let api::Merge { from, rule } = read_body(body).await?;
+        self.told.about(&from);
         let rule = match rule {
             api::MergeRule::Ours => MergeRule::Ours,
             api::MergeRule::Theirs => MergeRule::Theirs,

@@ -51,6 +51,7 @@ impl State {
     pub(super) async fn create_snapshot(&self, bucket: &str, body: Body) -> Result<Response<Body>, Refusal> {
         self.allow(Action::MANAGE_SNAPSHOTS, Resource::Bucket(bucket)).await?;
         let api::CreateSnapshot { name, locked_until } = read_body(body).await?;
+        self.told.about(&name);
         let locked_until = match locked_until {
             None => None,
             Some(text) => {
@@ -75,6 +76,7 @@ impl State {
     ) -> Result<Response<Body>, Refusal> {
         let [name] = Query::parse(query, ["name"])?.into_values();
         let name = name.ok_or_else(|| Refusal::bad_request("name is missing"))?;
+        self.told.about(&name);
         self.allow(Action::MANAGE_SNAPSHOTS, Resource::Bucket(bucket)).await?;
         let removed = self.bucket(bucket).await?.remove_snapshot(&name).await?;
         tracing::info!(bucket, snapshot = %removed.name, commit = %removed.commit, "snapshot removed");
@@ -84,6 +86,7 @@ impl State {
     pub(super) async fn collect(&self, query: Option<&str>) -> Result<Response<Body>, Refusal> {
         let [dry_run, full] = Query::parse(query, ["dry-run", "full"])?.into_values();
         let (dry_run, full) = (flag("dry-run", dry_run)?, flag("full", full)?);
+        self.told.dry_run(dry_run);
         self.allow(Action::COLLECT, Resource::Space).await?;
         let how = if full { Thoroughness::Full } else { Thoroughness::Usual };
         let collected = self.options.collector.collect(dry_run, how).await?;
@@ -113,6 +116,8 @@ impl State {
 impl State {
     pub(super) async fn purge(&self, bucket: &str, body: Body) -> Result<Response<Body>, Refusal> {
         let api::Purge { key, dry_run } = read_body(body).await?;
+        self.told.about(&key);
+        self.told.dry_run(dry_run);
         self.allow(Action::PURGE, Resource::Object { bucket, key: &key }).await?;
         let purge = self.options.collector.purge(bucket, &key, dry_run).await?;
         let Purge { versions, uploads, states, erased, shared, collected } = purge;

@@ -18,10 +18,13 @@ use crate::{Body, PREFIX};
 use accounts::read as read_body;
 use answer::Refusal;
 use caller::Operator;
+use deeds::{Deed, Listener};
+use told::Told;
 
 mod accounts;
 mod answer;
 mod caller;
+mod deeds;
 mod encryption_keys;
 mod export;
 mod history;
@@ -32,8 +35,10 @@ mod read;
 mod remote;
 mod slices;
 mod socket;
+mod told;
 
 pub use caller::Caller;
+pub use deeds::OperatorDeed;
 pub use remote::Remote;
 pub use socket::{SocketError, bind};
 
@@ -63,7 +68,10 @@ impl fmt::Debug for AdminOptions {
 
 /// Answers the admin API to whoever could connect, as [`Identity::Operator`]: for the private socket alone.
 #[derive(Debug, Clone)]
-pub struct Admin(Arc<Shared>);
+pub struct Admin {
+    shared: Arc<Shared>,
+    listener: Option<Listener>,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -76,6 +84,7 @@ struct Shared {
 struct State {
     shared: Arc<Shared>,
     caller: Arc<dyn Caller>,
+    told: Told,
 }
 
 impl Deref for State {
@@ -90,12 +99,18 @@ impl Admin {
     /// Uptime counts from here.
     pub fn new(options: AdminOptions) -> Self {
         let started = options.clock.now();
-        Self(Arc::new(Shared { options, started }))
+        Self { shared: Arc::new(Shared { options, started }), listener: None }
+    }
+
+    /// Tells of everything that the operator has changed, or was denied.
+    #[must_use]
+    pub fn telling(self, listener: impl Fn(&OperatorDeed<'_>) + Send + Sync + 'static) -> Self {
+        Self { listener: Some(Listener::new(listener)), ..self }
     }
 
     /// The part of it that callers on the network can ask.
     pub fn remote(&self) -> Remote {
-        Remote(Arc::clone(&self.0))
+        Remote(Arc::clone(&self.shared))
     }
 }
 
@@ -105,11 +120,13 @@ impl Service<Request<Body>> for Admin {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Body>) -> Self::Future {
-        let AdminOptions { space, authorizer, clock, .. } = &self.0.options;
+        let AdminOptions { space, authorizer, clock, .. } = &self.shared.options;
         let caller =
             Operator { space: space.clone(), authorizer: Arc::clone(authorizer), clock: Arc::clone(clock) };
-        let state = State { shared: Arc::clone(&self.0), caller: Arc::new(caller) };
-        Box::pin(async move { Ok(state.respond(request).await.unwrap_or_else(Refusal::into_response)) })
+        let state =
+            State { shared: Arc::clone(&self.shared), caller: Arc::new(caller), told: Told::default() };
+        let deed = Deed::of(state, self.listener.clone(), &request);
+        Box::pin(async move { Ok(deed.answer(request).await) })
     }
 }
 

@@ -6,6 +6,7 @@ use http::{Method, Request, Response, StatusCode};
 
 use super::answer::Refusal;
 use super::caller::Caller;
+use super::told::Told;
 use super::{Shared, State, segments};
 use crate::Body;
 use crate::body::{BoxError, boxed};
@@ -26,7 +27,7 @@ impl Remote {
         if !is_open(&head.method, head.uri.path()) {
             return Refusal::new(StatusCode::FORBIDDEN, "access denied").into_response();
         }
-        let state = State { shared: Arc::clone(&self.0), caller };
+        let state = State { shared: Arc::clone(&self.0), caller, told: Told::default() };
         let answered = state.respond(Request::from_parts(head, boxed(body))).await;
         answered.unwrap_or_else(Refusal::into_response)
     }

@@ -127,7 +127,7 @@ fn rule(document: &LifecycleRule) -> S3Result<Rule> {
         return Err(custom(
             "NotImplemented",
             StatusCode::NOT_IMPLEMENTED,
-            "Transitions are not implemented: STANDARD is the only storage class.",
+            "Transitions are not implemented: an object keeps the storage class that it was put with.",
         ));
     }
     let filter = match (&document.filter, &document.prefix) {

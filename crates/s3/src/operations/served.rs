@@ -109,6 +109,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "x-amz-tagging-directive",
         "x-amz-website-redirect-location",
     ]),
+    on(Scope::Object, "RenameObject", Action::PUT_OBJECT)
+        .subresources(&["renameObject"])
+        .headers(&["x-amz-client-token", "x-amz-rename-source"]),
     on(Scope::Object, "GetObjectAttributes", Action::GET_OBJECT)
         .of_version(Action::GET_OBJECT_VERSION)
         .subresources(&["attributes", "versionId"])
@@ -126,7 +129,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     configuration("DeleteBucketCors", "s3:PutBucketCORS", &["cors"]),
     configuration("GetBucketEncryption", "s3:GetEncryptionConfiguration", &["encryption"]),
     configuration("GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration", &["lifecycle"]),
-    // The objects that the header asks to spare are too small to be moved to another storage class; there is none.
+    // The objects that the header asks to spare are too small to be moved to another storage class; none is.
     configuration("PutBucketLifecycleConfiguration", "s3:PutLifecycleConfiguration", &["lifecycle"])
         .headers(&["x-amz-transition-default-minimum-object-size"]),
     configuration("DeleteBucketLifecycle", "s3:PutLifecycleConfiguration", &["lifecycle"]),

@@ -1,6 +1,8 @@
 //! Amazon S3 API reference, CopyObject.
 
-use carob_bucket::{Bucket, ChecksumAlgorithm, Object, ObjectHeaders, PutOptions, Record, Written};
+use carob_bucket::{
+    Bucket, ChecksumAlgorithm, ChecksumType, Object, ObjectHeaders, PutOptions, Record, Written,
+};
 use carob_identity::Action;
 use http::Extensions;
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource};
@@ -67,9 +69,9 @@ pub(crate) async fn run(
     let wanted = carob.encryption.wanted(asked, &bucket).await?;
     carob.encryption.admit(&source, source_customer.as_ref())?;
     if !replace {
-        // The redirect is the one header that is not copied.
-        let website_redirect_location = kept.headers.website_redirect_location.take();
-        let headers = ObjectHeaders { website_redirect_location, ..record.headers.clone() };
+        // Redirect and storage class are not copied.
+        let ObjectHeaders { website_redirect_location, storage_class, .. } = kept.headers;
+        let headers = ObjectHeaders { website_redirect_location, storage_class, ..record.headers.clone() };
         kept = Kept { headers, metadata: record.metadata.clone(), ..kept };
     }
     if !replace_tags {
@@ -115,7 +117,11 @@ impl Copy {
         let encryption = record.sealed.as_ref().map(|sealed| &sealed.encryption);
         let written = if by_reference(encryption, wanted.as_ref()) {
             options.resealed = carob.encryption.reseal(encryption, customer, wanted.as_ref()).await?;
-            let unknown = algorithm.filter(|algorithm| kept != Some(*algorithm));
+            let unknown = match record.checksum_type {
+                ChecksumType::FullObject => algorithm.filter(|algorithm| kept != Some(*algorithm)),
+                // What is copied is one object, not parts: Amazon S3 gives it a checksum of the whole.
+                ChecksumType::Composite => algorithm.or(kept),
+            };
             let (source, body) = match unknown {
                 Some(algorithm) => {
                     let source = carob.encryption.open(source, customer).await?;

@@ -53,8 +53,7 @@ pub(crate) async fn run(
             .then(|| Checksum::default().with_checksums(ChecksumFields::attributes_of(record))),
         object_parts,
         object_size: wants("ObjectSize").then(|| headers::size(record.size)),
-        storage_class: wants("StorageClass")
-            .then(|| dto::StorageClass::from_static(dto::StorageClass::STANDARD)),
+        storage_class: wants("StorageClass").then(|| headers::storage_class(&record.headers).into()),
         last_modified: Some(headers::timestamp(record.modified)),
         version_id: selected.version_id.clone(),
         ..GetObjectAttributesOutput::default()

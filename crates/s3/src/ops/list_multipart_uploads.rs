@@ -1,7 +1,7 @@
 //! Amazon S3 API reference, ListMultipartUploads.
 
 use carob_bucket::{UploadsEntry, UploadsPage, UploadsQuery};
-use s3s::dto::{self, CommonPrefix, ListMultipartUploadsInput, ListMultipartUploadsOutput, MultipartUpload};
+use s3s::dto::{CommonPrefix, ListMultipartUploadsInput, ListMultipartUploadsOutput, MultipartUpload};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::error::from_bucket;
@@ -47,7 +47,7 @@ pub(crate) async fn run(
                     initiated: Some(headers::timestamp(state.initiated)),
                     initiator: Some(listing::initiator(&owner)),
                     owner: Some(owner),
-                    storage_class: Some(dto::StorageClass::from_static(dto::StorageClass::STANDARD)),
+                    storage_class: Some(headers::storage_class(&state.headers).into()),
                     checksum_algorithm: state.checksum.map(|checksum| algorithm(checksum.algorithm)),
                     checksum_type: state.checksum.map(|checksum| headers::checksum_kind(checksum.kind)),
                 });

@@ -1,7 +1,7 @@
 //! Amazon S3 API reference, ListParts.
 
 use carob_bucket::PartState;
-use s3s::dto::{self, ListPartsInput, ListPartsOutput, Part};
+use s3s::dto::{ListPartsInput, ListPartsOutput, Part};
 use s3s::{S3Request, S3Response, S3Result};
 
 use crate::checksum::{ChecksumFields, ShowsChecksums};
@@ -43,7 +43,7 @@ pub(crate) async fn run(
         parts: Some(page.parts.iter().map(|(number, part)| shown(*number, part)).collect()),
         initiator: Some(listing::initiator(&owner)),
         owner: Some(owner),
-        storage_class: Some(dto::StorageClass::from_static(dto::StorageClass::STANDARD)),
+        storage_class: Some(headers::storage_class(&page.upload.headers).into()),
         checksum_algorithm: checksum.map(|checksum| algorithm(checksum.algorithm)),
         checksum_type: checksum.map(|checksum| headers::checksum_kind(checksum.kind)),
         ..ListPartsOutput::default()

@@ -101,7 +101,7 @@ fn object(key: &str, record: &Arc<Record>, names: Names<'_>, owners: Option<&Own
         last_modified: Some(headers::timestamp(record.modified)),
         e_tag: Some(headers::etag(record)),
         size: Some(headers::size(record.size)),
-        storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
+        storage_class: Some(ObjectStorageClass::from(headers::storage_class(&record.headers))),
         checksum_algorithm: checksum.map(|c| vec![ChecksumAlgorithm::from_static(c.algorithm.as_str())]),
         checksum_type: checksum.map(|_| headers::checksum_type(record)),
         owner: owners.map(|owners| owners.of(record.access.as_deref())),

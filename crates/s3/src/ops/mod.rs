@@ -73,6 +73,7 @@ pub(crate) mod put_object_retention;
 pub(crate) mod put_object_tagging;
 pub(crate) mod put_public_access_block;
 mod reading;
+pub(crate) mod rename_object;
 mod showing;
 pub(crate) mod unset;
 pub(crate) mod upload_part;

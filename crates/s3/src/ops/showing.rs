@@ -35,6 +35,7 @@ macro_rules! shows_object {
                     content_language: kept.content_language,
                     expires: kept.expires,
                     website_redirect_location: kept.website_redirect_location,
+                    storage_class: kept.storage_class.map(dto::StorageClass::from),
                     parts_count: selected.parts_count,
                     version_id: selected.version_id.clone(),
                     expiration: selected.expiration.clone(),

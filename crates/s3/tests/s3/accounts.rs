@@ -28,6 +28,7 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
     ("AbortMultipartUpload", "DELETE", "/bobs/key?uploadId=UPLOAD"),
     ("ListParts", "GET", "/bobs/key?uploadId=UPLOAD"),
     ("ListMultipartUploads", "GET", "/bobs?uploads"),
+    ("RenameObject", "PUT", "/bobs/new?renameObject"),
     ("CopyObject", "PUT", "/bobs/copy"),
     ("GetObjectAttributes", "GET", "/bobs/key?attributes"),
     ("GetBucketAccelerateConfiguration", "GET", "/bobs?accelerate"),
@@ -113,6 +114,9 @@ async fn every_operation_on_anothers_bucket_is_denied_and_changes_nothing() {
             let mut request = server.request(method, &target.replace("UPLOAD", &upload)).by(ALICE);
             if name.ends_with("Copy") || *name == "CopyObject" {
                 request = request.header("x-amz-copy-source", "/alices/mine");
+            }
+            if *name == "RenameObject" {
+                request = request.header("x-amz-rename-source", "key");
             }
             if *name == "GetObjectAttributes" {
                 request = request.header("x-amz-object-attributes", "ETag,ObjectSize");

@@ -265,3 +265,56 @@ async fn a_multipart_object_is_copied_as_it_is() {
     let get = server.get("/bucket/copy").query("partNumber", "1").send().await.expect_status(206);
     assert_eq!((get.text(), get.header("x-amz-mp-parts-count")), ("hello".into(), "1"));
 }
+
+#[tokio::test]
+async fn a_copy_of_parts_has_a_checksum_of_the_whole() {
+    let server = Server::start().await;
+    let create =
+        server.request("POST", "/bucket/source?uploads").header("x-amz-checksum-algorithm", "SHA256");
+    let id = create.send().await.element("UploadId");
+    let bodies = [vec![b'a'; 5 << 20], b"end".to_vec()];
+    let sha256 = |body: &[u8]| {
+        let value = sha2::Sha256::digest(body).to_vec();
+        Checksum { algorithm: ChecksumAlgorithm::Sha256, value }.to_base64()
+    };
+    let mut parts = String::new();
+    for (number, body) in (1..).zip(&bodies) {
+        let sum = sha256(body);
+        let put = server.put("/bucket/source", body.clone()).query("partNumber", &number.to_string());
+        let put = put.query("uploadId", &id).header("x-amz-checksum-sha256", &sum).send().await;
+        let tag = put.expect_status(200).header("etag").to_owned();
+        parts.push_str(&format!(
+            "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag><ChecksumSHA256>{sum}</ChecksumSHA256></Part>"
+        ));
+    }
+    let parts = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+    let complete = server.request("POST", "/bucket/source").query("uploadId", &id).body(parts);
+    let source = complete.send().await.expect_status(200);
+    assert_eq!(source.element("ChecksumType"), "COMPOSITE");
+
+    let whole = sha256(&bodies.concat());
+    for asked in [None, Some("SHA256")] {
+        let mut request = copy(&server, "bucket/source");
+        if let Some(algorithm) = asked {
+            request = request.header("x-amz-checksum-algorithm", algorithm);
+        }
+        let answer = request.send().await.expect_status(200);
+        assert_eq!(
+            (answer.element("ChecksumSHA256"), answer.element("ChecksumType")),
+            (whole.clone(), "FULL_OBJECT".into())
+        );
+        let copied = head(&server).await;
+        assert_eq!(copied.header("x-amz-checksum-sha256"), whole);
+        assert_eq!(copied.header("x-amz-checksum-type"), "FULL_OBJECT");
+        // The body is the source's still, with its parts.
+        assert!(copied.header("etag").ends_with("-2\""));
+    }
+    let part = server.get("/bucket/copy").query("partNumber", "2").header("x-amz-checksum-mode", "ENABLED");
+    assert_eq!(part.clone().send().await.header("x-amz-checksum-sha256"), sha256(&bodies[1]));
+    // What the parts' checksums are of is told by the object's: they go with one of another algorithm.
+    let other = copy(&server, "bucket/source").header("x-amz-checksum-algorithm", "CRC32").send().await;
+    assert_eq!(other.expect_status(200).element("ChecksumType"), "FULL_OBJECT");
+    let part = part.send().await.expect_status(206);
+    assert_eq!((part.text(), part.header("x-amz-mp-parts-count")), ("end".into(), "2"));
+    assert_eq!((part.find("x-amz-checksum-crc32"), part.find("x-amz-checksum-sha256")), (None, None));
+}

@@ -278,11 +278,13 @@ async fn one_of_many_writers_of_an_absent_key_wins() {
 }
 
 #[tokio::test]
-async fn storage_classes_are_standard_refused_or_unheard_of() {
+async fn storage_classes_are_kept_refused_or_unheard_of() {
     let server = Server::start().await;
     let put = |class: &str| server.put("/bucket/key", "").header("x-amz-storage-class", class).send();
     put("STANDARD").await.expect_status(200);
-    put("GLACIER").await.expect_error(501, "NotImplemented");
+    for class in ["GLACIER", "DEEP_ARCHIVE", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW"] {
+        put(class).await.expect_error(501, "NotImplemented");
+    }
     put("CHEAP").await.expect_error(400, "InvalidStorageClass");
 }
 
