@@ -23,10 +23,10 @@ pub(crate) const HEADERS: [HeaderName; 6] = [
 ];
 
 /// Those of [`SourceConditional`], behind the header that names the source.
-const SOURCE_HEADERS: [(&str, [HeaderName; 4]); 2] =
+pub(crate) const SOURCE_HEADERS: [(&str, [HeaderName; 4]); 2] =
     [("x-amz-copy-source", COPY_HEADERS), ("x-amz-rename-source", RENAME_HEADERS)];
 
-pub(crate) const COPY_HEADERS: [HeaderName; 4] = [
+const COPY_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-amz-copy-source-if-match"),
     HeaderName::from_static("x-amz-copy-source-if-none-match"),
     HeaderName::from_static("x-amz-copy-source-if-modified-since"),

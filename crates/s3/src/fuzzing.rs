@@ -14,7 +14,7 @@ use s3s::dto::{
 use s3s::xml::{Deserialize, DeserializeContent, Deserializer, SerializeContent};
 
 use crate::checksum::Declared;
-use crate::conditions::{COPY_HEADERS, Conditional, SourceConditional};
+use crate::conditions::{Conditional, SOURCE_HEADERS, SourceConditional};
 use crate::lifecycle::Rules;
 use crate::range::ByteRange;
 use crate::tags::{self, Tagged};
@@ -67,10 +67,10 @@ pub fn headers(bytes: &[u8]) {
     let conditional = Conditional::parse(&headers);
     let asked = headers.contains_key("if-match") || headers.contains_key("if-none-match");
     assert_eq!(asked, !conditional.for_put().is_none(), "a condition is never dropped: {headers:?}");
-    let copies = headers.contains_key("x-amz-copy-source");
+    let named = SOURCE_HEADERS.into_iter().find(|(source, _)| headers.contains_key(*source));
     let _ = SourceConditional::take(&mut headers);
-    let left = COPY_HEADERS.iter().any(|name| headers.contains_key(name));
-    assert!(!(copies && left), "conditions on a source are taken off");
+    let left = named.is_some_and(|(_, names)| names.iter().any(|name| headers.contains_key(name)));
+    assert!(!left, "conditions on a source are taken off");
     version2::claimed(&uri, &headers);
     let _ = date::complete(&mut headers);
     gate::hoisting(&uri, headers);
