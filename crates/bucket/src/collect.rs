@@ -109,6 +109,9 @@ impl Space {
                 judged => break judged?,
             }
         };
+        // A root that is held from here on is the newest of its bucket or in a list of kept ones, and so marked, or newer
+        // than the heads that were read.
+        let mut held = readers.take();
         let Roots { heads, present, past, lists, mut buckets } = judged;
         for bucket in &mut buckets {
             bucket.uploads = uploads.get(&bucket.id).copied().unwrap_or_default();
@@ -132,21 +135,17 @@ impl Space {
             }
         }
         if !options.dry_run {
-            // Durable before the readers are asked for the last time: who comes later is told.
             graves.save(&self.inner, &*session).await?;
         }
-        // A root that is held from here on is the newest of its bucket or in a list of kept ones, and so marked, or newer
-        // than the heads that were read.
-        loop {
-            let held = readers.take();
-            if held.is_empty() {
-                break;
-            }
-            for root in &held {
-                marker.mark_present(graves.read_from(&self.inner, *root).await?).await?;
-            }
-            marker.mark_present(held).await?;
+        if remains.is_some() {
+            // Whoever held a root before the graves were durable may be reading what is in them. Who comes later is told.
+            held.extend(readers.take());
         }
+        drop(readers);
+        for root in &held {
+            marker.mark_present(graves.read_from(&self.inner, *root).await?).await?;
+        }
+        marker.mark_present(held).await?;
         let erased: Vec<Cid> = graves.blocks().into_iter().collect();
         collection.erase(&erased).await?;
         let swept = match options.dry_run {
