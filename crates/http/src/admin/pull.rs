@@ -61,7 +61,7 @@ impl State {
         let (lines, told) = mpsc::channel(4);
         let (bucket, history) = (asked.bucket, asked.history);
         let work = async move {
-            let last = match run(pull, &source, &bucket, history, &lines).await {
+            let last = match Box::pin(run(pull, &source, &bucket, history, &lines)).await {
                 Ok(pulled) => api::PullLine::Done(shown(pulled)),
                 Err(error) => {
                     tracing::warn!(bucket, %error, "a pull failed");
