@@ -34,6 +34,9 @@ pub(crate) struct Gateway {
     /// Ask a gateway on the network, as in http://host:9000, with the access key that AWS's tools would take
     #[arg(long, global = true, value_name = "URL", env = "CAROB_ENDPOINT", conflicts_with = "socket")]
     endpoint: Option<String>,
+    /// Trust these certificates of a gateway on the network, in PEM [default: AWS_CA_BUNDLE, or the system's]
+    #[arg(long, global = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 impl Gateway {
@@ -43,6 +46,10 @@ impl Gateway {
 
     pub(crate) fn endpoint(&self) -> Option<&str> {
         self.endpoint.as_deref()
+    }
+
+    pub(crate) fn ca(&self) -> Option<&Path> {
+        self.ca.as_deref()
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -187,8 +194,24 @@ pub(crate) enum Command {
     Export {
         /// The bucket
         bucket: String,
+        /// Write all past states that are kept, too
+        #[arg(long, conflicts_with = "at")]
+        history: bool,
         #[command(flatten)]
         at: At,
+    },
+    /// Bring a bucket from another gateway, or bring it up to date; only what is missing is fetched, and all of it checked
+    Pull {
+        /// Where it is, as in https://host:9000/bucket; asked with the access key that AWS's tools would take
+        url: Source,
+        /// What to call it here [default: as it is called there]
+        bucket: Option<String>,
+        /// Bring all past states along that are kept there
+        #[arg(long)]
+        history: bool,
+        /// The space that it must belong to [default: when pulled for the first time, whichever signed it]
+        #[arg(long, value_name = "DID")]
+        space: Option<Did>,
     },
     /// Make a bucket of an export, after checking every byte of it
     Import {
@@ -483,6 +506,27 @@ impl ByteRange {
     }
 }
 
+/// A bucket of another gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) endpoint: String,
+    pub(crate) bucket: String,
+}
+
+impl FromStr for Source {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "a bucket elsewhere is a URL, as in https://host:9000/bucket";
+        let (scheme, rest) = text.split_once("://").ok_or(wrong)?;
+        let (authority, bucket) = rest.trim_end_matches('/').split_once('/').ok_or(wrong)?;
+        if !matches!(scheme, "http" | "https") || authority.is_empty() || bucket.contains(['/', '?', '#']) {
+            return Err(wrong);
+        }
+        Ok(Self { endpoint: format!("{scheme}://{authority}"), bucket: bucket.to_owned() })
+    }
+}
+
 /// A bucket and what follows the slash behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -535,6 +579,18 @@ mod tests {
         assert_eq!(range("0-18446744073709551615", 5), Ok(Some(0..5)));
         for bad in ["", "-", "-5", "5", "3-2", "a-b", "0-18446744073709551616"] {
             assert!(range(bad, 5).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sources_are_an_endpoint_and_a_bucket() {
+        let source = |endpoint: &str| Ok(Source { endpoint: endpoint.into(), bucket: "b".into() });
+        assert_eq!("http://localhost:9000/b".parse(), source("http://localhost:9000"));
+        assert_eq!("https://[::1]/b/".parse(), source("https://[::1]"));
+        for bad in
+            ["", "b", "s3://b/k", "http://host", "http://host/", "http:///b", "http://h/b/c", "http://h/b?x"]
+        {
+            assert!(bad.parse::<Source>().is_err(), "{bad}");
         }
     }
 

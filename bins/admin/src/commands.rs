@@ -10,14 +10,14 @@ use carob_http::client::{Client, ListOptions, Question};
 use crate::cli::{AuditCommand, BucketCommand, Cli, Command, Target};
 use crate::encryption_keys;
 use crate::output::{Output, bytes};
-use crate::{accounts, audit, connect, fsck, get, history, keep, verify};
+use crate::{accounts, audit, connect, fsck, get, history, keep, pull, verify};
 
 pub(crate) type Out = Output<BufWriter<StdoutLock<'static>>>;
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     let client = connect::client(&cli.gateway)?;
-    if let Command::Export { bucket, at } = &cli.command {
-        return export(&client, bucket, at.at.as_deref()).await;
+    if let Command::Export { bucket, history, at } = &cli.command {
+        return export(&client, bucket, *history, at.at.as_deref()).await;
     }
     if let Command::Prove { target, list, body, at } = &cli.command {
         let key = target.key.as_str();
@@ -66,6 +66,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Branch { bucket, name, at, owner } => {
             let branched = client.branch(&bucket, &Branch { name, at: at.at, owner }).await?;
             out.one(&branched, history::branched)?;
+        }
+        Command::Pull { url, bucket, history, space } => {
+            let pulled = pull::run(&client, &cli.gateway, url, bucket, history, space).await?;
+            out.one(&pulled, pull::fields)?;
         }
         Command::Import { file, bucket, owner } => {
             let opened = File::open(&file).with_context(|| format!("cannot open {}", file.display()))?;
@@ -172,9 +176,14 @@ fn object(object: &Object) -> Vec<(&'static str, String)> {
     fields
 }
 
-async fn export(client: &Client, bucket: &str, at: Option<&str>) -> anyhow::Result<()> {
+async fn export(client: &Client, bucket: &str, history: bool, at: Option<&str>) -> anyhow::Result<()> {
     not_for_a_terminal(&format!("export {bucket} > {bucket}.car"))?;
-    client.export(bucket, at, &mut tokio::io::stdout()).await?;
+    let to = &mut tokio::io::stdout();
+    if history {
+        client.export_history(bucket, to).await?
+    } else {
+        client.export(bucket, at, to).await?
+    };
     Ok(())
 }
 

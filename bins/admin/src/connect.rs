@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context, bail};
@@ -23,11 +24,23 @@ const SECRET: &str = "aws_secret_access_key";
 
 pub(crate) fn client(gateway: &Gateway) -> anyhow::Result<Client> {
     let Some(url) = gateway.endpoint() else { return Ok(Client::new(gateway.socket())) };
-    let (id, secret) = credentials()?;
-    let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).unwrap_or("us-east-1".into());
-    let access = Access { id, secret, region, now: SystemTime::now };
-    let roots = if url.starts_with("https:") { roots()? } else { Vec::new() };
+    let Credentials { id, secret, region } = credentials()?;
+    let access = Access { id, secret, region, now: Arc::new(SystemTime::now) };
+    let roots = if url.starts_with("https:") { roots(gateway.ca())? } else { Vec::new() };
     Ok(Client::over(Endpoint::new(url, access, &roots)?))
+}
+
+/// What to sign with.
+pub(crate) struct Credentials {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+    pub(crate) region: String,
+}
+
+pub(crate) fn credentials() -> anyhow::Result<Credentials> {
+    let (id, secret) = access_key()?;
+    let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).unwrap_or("us-east-1".into());
+    Ok(Credentials { id, secret, region })
 }
 
 /// A variable that is there and not empty.
@@ -36,7 +49,7 @@ fn set(name: &str) -> Option<String> {
 }
 
 /// As AWS's own tools find them: in the environment, else in the profile's section of the credentials file.
-fn credentials() -> anyhow::Result<(String, String)> {
+fn access_key() -> anyhow::Result<(String, String)> {
     match (set("AWS_ACCESS_KEY_ID"), set("AWS_SECRET_ACCESS_KEY")) {
         (Some(id), Some(secret)) => return Ok((id, secret)),
         (None, None) => {}
@@ -67,11 +80,13 @@ fn profile_of(text: &str, profile: &str) -> Option<(String, String)> {
     Some((id?, secret?))
 }
 
-fn roots() -> anyhow::Result<Vec<u8>> {
-    let named = set("AWS_CA_BUNDLE").or_else(|| set("SSL_CERT_FILE"));
-    let file = named.or_else(|| BUNDLES.into_iter().find(|path| Path::new(path).is_file()).map(Into::into));
-    let file = file.context("there are no trusted certificates: name a file of them in AWS_CA_BUNDLE")?;
-    fs::read(&file).with_context(|| format!("cannot read {file}"))
+/// The certificates to trust, in PEM: those named, or else the system's.
+pub(crate) fn roots(named: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+    let named = named.map(Path::to_owned);
+    let named = named.or_else(|| set("AWS_CA_BUNDLE").or_else(|| set("SSL_CERT_FILE")).map(Into::into));
+    let file = named.or_else(|| BUNDLES.into_iter().map(PathBuf::from).find(|path| path.is_file()));
+    let file = file.context("there are no trusted certificates: name a file of them with --ca")?;
+    fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 #[cfg(test)]

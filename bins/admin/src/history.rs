@@ -148,11 +148,15 @@ pub(crate) fn grafted(grafted: &Grafted) -> Vec<(&'static str, String)> {
 }
 
 pub(crate) fn branched(branched: &Branched) -> Vec<(&'static str, String)> {
-    vec![
+    let mut fields = vec![
         ("bucket", branched.name.clone()),
         ("owner", branched.owner.clone()),
         ("from", branched.from.clone()),
         ("objects", branched.objects.to_string()),
         ("size", bytes(branched.bytes)),
-    ]
+    ];
+    if branched.past > 0 {
+        fields.push(("past states", branched.past.to_string()));
+    }
+    fields
 }

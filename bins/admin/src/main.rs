@@ -18,6 +18,7 @@ mod get;
 mod history;
 mod keep;
 mod output;
+mod pull;
 mod verify;
 
 #[tokio::main(flavor = "current_thread")]

@@ -26,6 +26,8 @@ struct Verified {
     objects: u64,
     noncurrent: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    past: Option<u64>,
     blocks: u64,
 }
 
@@ -53,12 +55,13 @@ fn export(report: Report) -> Verified {
         objects: report.objects,
         noncurrent: report.noncurrent,
         bytes: report.bytes,
+        past: Some(report.past).filter(|past| *past > 0),
         blocks: report.blocks,
     }
 }
 
 fn verified(report: &Verified) -> Vec<(&'static str, String)> {
-    vec![
+    let mut fields = vec![
         ("verdict", "authentic and complete".into()),
         ("bucket", report.bucket.clone()),
         ("space", report.space.clone()),
@@ -70,7 +73,9 @@ fn verified(report: &Verified) -> Vec<(&'static str, String)> {
         ("noncurrent", report.noncurrent.to_string()),
         ("size", bytes(report.bytes)),
         ("blocks", report.blocks.to_string()),
-    ]
+    ];
+    fields.extend(report.past.map(|past| ("past states", past.to_string())));
+    fields
 }
 
 /// What an authentic proof shows.

@@ -1,6 +1,7 @@
 //! The real binary against an admin socket that serves a space in memory.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -9,8 +10,10 @@ use std::sync::Arc;
 use carob_block::{MemoryStore, SweepOptions};
 use carob_bucket::{CollectOptions, Collector, PutOptions, Space, SpaceOptions, System, SystemOptions};
 use carob_http::api;
-use carob_http::{Admin, AdminOptions, Connections, Limits, bind, serve};
+use carob_http::{Admin, AdminOptions, Certificate, Connections, Limits, TlsListener, bind, serve};
 use carob_identity::{Credentials, ManualClock, MasterKey, SeededEntropy, Signer, SpaceKey, Timestamp};
+use http::{Request, Response};
+use hyper::service::service_fn;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -458,6 +461,85 @@ fn an_export_becomes_a_bucket_of_another_gateway_with_the_same_trees() {
     let line = complaint(&other.run(&["import", file, "bad"]));
     assert!(line.contains("bad block"), "{line}");
     assert_eq!(other.says(&["bucket", "ls"]).lines().count(), 3, "no bucket is made of it");
+}
+
+#[test]
+fn an_export_with_history_brings_every_state_along() {
+    let (gateway, other) = (Gateway::start(), Gateway::start());
+    let path = gateway.dir.path().join("history.car");
+    let file = File::create(&path).unwrap();
+    let args = ["export", "photos", "--history"];
+    assert!(carob(gateway.dir.path()).args(args).stdout(file).status().unwrap().success());
+    let path = path.to_str().unwrap();
+    assert!(gateway.says(&["verify", path]).ends_with("past states  4\n"));
+    let imported: Vec<api::Branched> = other.json(&["import", path, "copy"]);
+    assert_eq!((imported[0].objects, imported[0].past), (4, 4));
+    let states = |gateway: &Gateway, bucket: &str| -> Vec<_> {
+        let log: Vec<api::LogEntry> = gateway.json(&["log", bucket]);
+        log.into_iter().map(|entry| (entry.time, entry.tree, entry.objects)).collect()
+    };
+    assert_eq!(states(&other, "copy"), states(&gateway, "photos"));
+    assert_eq!(states(&other, "copy").len(), 5);
+}
+
+const KEY: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+
+#[test]
+fn a_pull_says_what_is_in_its_way() {
+    let gateway = Gateway::start();
+    let pull = |args: &[&str]| carob(gateway.dir.path()).arg("pull").args(args).envs(KEY).output().unwrap();
+    let nobody = "http://127.0.0.1:1/garden";
+    for (args, words) in [
+        (&[nobody][..], "the other gateway: cannot reach the gateway at 127.0.0.1:1"),
+        (&[nobody, "photos"], "bucket photos exists already"),
+        (&[nobody, "No_Name"], "not a bucket name"),
+        (&[nobody, "--endpoint", "http://127.0.0.1:2"], "without --endpoint"),
+    ] {
+        let line = complaint(&pull(args));
+        assert!(line.contains(words), "{args:?}: {line}");
+    }
+    assert!(!pull(&["http://127.0.0.1:1"]).status.success(), "no bucket is named");
+}
+
+#[test]
+fn a_certificate_is_trusted_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        std::fs::write(dir.path().join(name), text).unwrap();
+        dir.path().join(name)
+    };
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let (cert, key) = (file("cert.pem", made.cert.pem()), file("key.pem", made.signing_key.serialize_pem()));
+    let runtime = Runtime::new().unwrap();
+    let address = runtime.block_on(async {
+        let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let listener = TlsListener::new(tcp, Certificate::load(cert.clone(), key).unwrap());
+        // It says that nothing differs.
+        let says = service_fn(|request: Request<carob_http::Body>| async move {
+            Ok::<_, Infallible>(Response::new(request.into_body()))
+        });
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, says, Limits::default(), Connections::default(), stop));
+        address
+    });
+    let url = format!("https://{address}");
+    let ask = |named: Option<&Path>, bundle: Option<&Path>| {
+        let mut command = carob(dir.path());
+        command.envs(KEY).env_remove("AWS_CA_BUNDLE").env_remove("SSL_CERT_FILE");
+        command.args(["--endpoint", &url, "diff", "garden@1h"]);
+        named.iter().for_each(|file| _ = command.arg("--ca").arg(file));
+        bundle.iter().for_each(|file| _ = command.env("AWS_CA_BUNDLE", file));
+        command.output().unwrap()
+    };
+    for trusting in [ask(Some(&cert), None), ask(None, Some(&cert))] {
+        assert!(trusting.status.success(), "{trusting:?}");
+    }
+    let other = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap().cert.pem();
+    let line = complaint(&ask(Some(&file("other.pem", other)), Some(&cert)));
+    assert!(line.contains("cannot reach the gateway") && line.contains("certificate"), "{line}");
+    let line = complaint(&ask(Some(&dir.path().join("none.pem")), None));
+    assert!(line.contains("cannot read"), "{line}");
 }
 
 #[test]

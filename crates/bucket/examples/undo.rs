@@ -1,4 +1,5 @@
-//! How long it takes to branch a bucket of many keys, to delete them all, and to bring them back, on a real disk.
+//! How long it takes to name a snapshot of a bucket of many keys, to branch it, to compare and to merge what differs, to
+//! delete all keys, and to bring them back, on a real disk.
 //!
 //! `cargo run --release -p carob-bucket --example undo -- DIRECTORY [KEYS]`
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use carob_bucket::{Bucket, DeleteOptions, Moment, Portion, PutOptions, Space, SpaceOptions};
+use carob_bucket::{Bucket, DeleteOptions, MergeRule, Moment, Portion, PutOptions, Space, SpaceOptions};
 use carob_identity::{Clock, SeededEntropy, SpaceKey, Timestamp};
 use carob_local::{LocalOptions, LocalStore};
 use futures::future::try_join_all;
@@ -47,14 +48,24 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     let begun = Instant::now();
     for some in keys.chunks(BATCH) {
-        try_join_all(some.iter().map(|key| put(&garden, key))).await?;
+        try_join_all(some.iter().map(|key| put(&garden, key, 0))).await?;
     }
     told("put, each key by itself", count, begun.elapsed());
     let then = garden.snapshot().await?;
 
     let begun = Instant::now();
+    garden.create_snapshot("then", None).await?;
+    told("snapshot", count, begun.elapsed());
+
+    let begun = Instant::now();
     space.branch(&garden, &then, "draft", *space.did()).await?;
     told("branch", count, begun.elapsed());
+
+    let draft = space.bucket("draft").await?;
+    for changed in [1, 100, 10_000].into_iter().filter(|changed| *changed < count) {
+        differ(&garden, &draft, &keys, changed).await?;
+    }
+    let then = garden.snapshot().await?;
 
     let begun = Instant::now();
     for some in keys.chunks(BATCH) {
@@ -82,9 +93,35 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-async fn put(bucket: &Bucket, key: &str) -> Result<(), carob_bucket::BucketError> {
+/// Changes as many keys of the branch, spread over all, and brings them back into the bucket.
+async fn differ(
+    garden: &Bucket,
+    draft: &Bucket,
+    keys: &[String],
+    changed: usize,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let some: Vec<&String> = keys.iter().step_by(keys.len() / changed).take(changed).collect();
+    for some in some.chunks(BATCH) {
+        try_join_all(some.iter().map(|key| put(draft, key, changed))).await?;
+    }
+    let (ours, theirs) = (garden.snapshot().await?, draft.snapshot().await?);
+    let begun = Instant::now();
+    let mut changes = ours.changes(&theirs, Portion::Whole);
+    let mut found = 0;
+    while changes.next().await?.is_some() {
+        found += 1;
+    }
+    told("diff, of so many that differ", found, begun.elapsed());
+    let begun = Instant::now();
+    garden.merge(draft, MergeRule::Fail).await?;
+    told("merge, of so many that differ", changed, begun.elapsed());
+    assert_eq!((found, garden.snapshot().await?.commit().objects), (changed, theirs.commit().objects));
+    Ok(())
+}
+
+async fn put(bucket: &Bucket, key: &str, to: usize) -> Result<(), carob_bucket::BucketError> {
     let mut upload = bucket.upload(&[]);
-    upload.write(key.to_owned().into()).await?;
+    upload.write(format!("{key} {to}").into()).await?;
     bucket.put(key, upload.finish().await?, PutOptions::default()).await.map(|_| ())
 }
 

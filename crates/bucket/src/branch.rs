@@ -22,8 +22,8 @@ impl Space {
         name: &str,
         owner: Did,
     ) -> Result<BucketInfo, BucketError> {
-        let (with, session) = (Some(from.info().id), self.inner.store.session());
+        let (with, session) = (Some(from.info().id), self.inner.store.session().into());
         let (state, name) = (state.clone(), name.to_owned());
-        self.fork(Fork { state, name, owner, with, session }).await
+        self.fork(Fork { state, name, owner, with, origin: None, past: None, session }).await
     }
 }

@@ -43,6 +43,17 @@ pub enum BucketError {
     /// What came from elsewhere is not what it should be.
     #[error("not to be trusted: {0}")]
     Untrustworthy(Arc<dyn Error + Send + Sync>),
+    /// A block that is not linked by what it is said to be.
+    #[error("nothing shows that block {0} belongs to the bucket")]
+    Unreachable(carob_block::Cid),
+    /// The bucket was pulled from elsewhere, or changed since, so that it cannot become what the other now is; why.
+    #[error("bucket {bucket} cannot be pulled into: {reason}")]
+    NotPulled {
+        /// The bucket.
+        bucket: String,
+        /// What is in the way.
+        reason: &'static str,
+    },
     /// More objects than are proven at once.
     #[error("more than {} objects: prove a longer prefix", carob_commit::MAX_PROVEN)]
     TooManyObjects,

@@ -4,16 +4,19 @@ use std::collections::{HashSet, VecDeque};
 
 use carob_block::{Block, Cid, ReadBlocks, Store};
 use carob_commit::{PartList, Record, TreeValue, Version};
-use carob_index::{Tree, Value};
+use carob_index::{NodeCache, Tree, Value};
 use futures::{Stream, StreamExt, TryStreamExt};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::snapshot::{block, read_with_block};
-use crate::{BucketError, Snapshot};
+use crate::{BucketError, KeptStates, Snapshot};
 
 /// How many blocks wait for a slow reader of an export.
 const AHEAD: usize = 4;
+
+/// Memory for decoded nodes of past states, in bytes.
+const NODES: u64 = 4 << 20;
 
 /// How many bodies are remembered so as not to be written twice. Beyond that a block may come again, which
 /// CAR readers accept.
@@ -39,15 +42,18 @@ impl Snapshot {
 
     async fn export_to(&self, to: &mpsc::Sender<Result<Block, BucketError>>) -> Result<(), BucketError> {
         // An export is whole or none.
-        let (trees, _) = self.unpurged().await?;
-        let (objects, versions) = (trees.objects.root(), trees.versions.as_ref().map(Tree::root));
-        if (objects, versions) != (self.commit().objects, self.commit().versions) {
+        if !self.is_whole().await? {
             let key = self.purged_keys().await?.into_iter().next().unwrap_or_default();
             return Err(BucketError::Purged { key });
         }
         let mut out = Out::new(to);
-        let store = self.store();
-        out.send(block(&**store, &self.cid()).await?).await;
+        out.send(block(&**self.store(), &self.cid()).await?).await;
+        self.content_to(&mut out).await
+    }
+
+    /// What the commit reaches.
+    async fn content_to(&self, out: &mut Out<'_>) -> Result<(), BucketError> {
+        let (store, to) = (self.store(), out.to);
         if let Some(config) = &self.commit().config {
             out.send(block(&**store, config).await?).await;
         }
@@ -63,13 +69,65 @@ impl Snapshot {
             let record: Record = out.read(store, self.tree(), &entry.value).await?;
             out.object(store, &record).await?;
         }
-        let Some(tree) = self.versions() else { return Ok(()) };
-        let mut versions = tree.cursor();
-        versions.seek(b"").await?;
-        while let Some((_, entry)) = versions.next().await?.filter(|_| !to.is_closed()) {
-            if let Version::Object(record) = out.read(store, tree, &entry.value).await? {
+        match self.versions() {
+            Some(tree) => out.versions(store, tree).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What the commit reaches and a later state does not, or not under the same keys.
+    async fn rest_to(&self, later: &Self, out: &mut Out<'_>) -> Result<(), BucketError> {
+        let store = self.store();
+        if let Some(config) = self.commit().config.filter(|config| later.commit().config != Some(*config)) {
+            out.send(block(&**store, &config).await?).await;
+        }
+        for (tree, known) in [(Some(self.tree()), Some(later.tree())), (self.versions(), later.versions())] {
+            let Some(tree) = tree else { continue };
+            let mut nodes = known.map_or_else(|| tree.nodes(), |known| tree.nodes_since(known));
+            while let Some(node) = nodes.next().await? {
+                out.send(node.block).await;
+            }
+        }
+        let mut objects = later.tree().diff(self.tree());
+        while let Some(change) = objects.next().await?.filter(|_| !out.to.is_closed()) {
+            if let Some(entry) = change.new {
+                let record: Record = out.read(store, self.tree(), &entry.value).await?;
                 out.object(store, &record).await?;
             }
+        }
+        let Some(tree) = self.versions() else { return Ok(()) };
+        let Some(known) = later.versions() else { return out.versions(store, tree).await };
+        let mut versions = known.diff(tree);
+        while let Some(change) = versions.next().await?.filter(|_| !out.to.is_closed()) {
+            if let Some(entry) = change.new {
+                out.version(store, tree, &entry.value).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl KeptStates {
+    /// Every block of the newest state and of those before it: first all [commits](KeptStates::commits), then what the
+    /// newest reaches as in [`Snapshot::export`], then for each of the others what the one after it has not. In memory
+    /// bounded but for the list of states.
+    pub fn export(self) -> impl Stream<Item = Result<Block, BucketError>> + Send + 'static {
+        walk(|to| async move { self.export_to(&to).await })
+    }
+
+    async fn export_to(&self, to: &mpsc::Sender<Result<Block, BucketError>>) -> Result<(), BucketError> {
+        let mut out = Out::new(to);
+        let mut commits = std::pin::pin!(self.commits());
+        while let Some(block) = commits.try_next().await? {
+            out.send(block).await;
+        }
+        self.newest.content_to(&mut out).await?;
+        let nodes = Arc::new(NodeCache::new(NODES));
+        let mut later = self.newest.clone();
+        for (kept, _) in self.past.iter().filter(|_| !to.is_closed()) {
+            let state = Snapshot::load(self.newest.store(), &nodes, kept.commit).await?;
+            state.rest_to(&later, &mut out).await?;
+            later = state;
         }
         Ok(())
     }
@@ -125,6 +183,28 @@ impl<'a> Out<'a> {
             self.send(block).await;
         }
         Ok(thing)
+    }
+
+    /// What all entries of a tree of versions reach.
+    async fn versions(&mut self, store: &Arc<dyn Store>, tree: &Tree) -> Result<(), BucketError> {
+        let mut versions = tree.cursor();
+        versions.seek(b"").await?;
+        while let Some((_, entry)) = versions.next().await?.filter(|_| !self.to.is_closed()) {
+            self.version(store, tree, &entry.value).await?;
+        }
+        Ok(())
+    }
+
+    async fn version(
+        &mut self,
+        store: &Arc<dyn Store>,
+        tree: &Tree,
+        value: &Value,
+    ) -> Result<(), BucketError> {
+        match self.read(store, tree, value).await? {
+            Version::Object(record) => self.object(store, &record).await,
+            Version::DeleteMarker(_) => Ok(()),
+        }
     }
 
     /// Body, part list and outboards.

@@ -3,6 +3,7 @@
 use carob_block::Cid;
 use tokio::sync::oneshot;
 
+use crate::adopt::Adoption;
 use crate::committer::Op;
 use crate::{Bucket, BucketError, Moment, Snapshot, changes::Portion};
 
@@ -13,6 +14,8 @@ pub(crate) enum Graft {
     Restore { past: Snapshot, part: Portion },
     /// What another bucket changed.
     Merge { theirs: Snapshot, rule: MergeRule },
+    /// What the bucket became where it was pulled from.
+    Pull(Box<Adoption>),
 }
 
 /// What stands under a key that both sides of a merge changed, each in its own way.
@@ -69,7 +72,7 @@ impl Bucket {
         self.graft(Graft::Merge { theirs, rule }).await
     }
 
-    async fn graft(&self, graft: Graft) -> Result<Grafted, BucketError> {
+    pub(crate) async fn graft(&self, graft: Graft) -> Result<Grafted, BucketError> {
         let (reply, answer) = oneshot::channel();
         self.submit(Op::Graft { graft: Box::new(graft), reply }, answer).await
     }
@@ -78,7 +81,9 @@ impl Bucket {
 impl Graft {
     /// The commit that is brought in.
     pub(crate) fn source(&self) -> Cid {
-        let (Self::Restore { past: from, .. } | Self::Merge { theirs: from, .. }) = self;
-        from.cid()
+        match self {
+            Self::Restore { past: from, .. } | Self::Merge { theirs: from, .. } => from.cid(),
+            Self::Pull(adoption) => adoption.states.newest.cid(),
+        }
     }
 }

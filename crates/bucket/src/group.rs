@@ -66,6 +66,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) spilled: Vec<Block>,
     /// The tree of objects that the next commit's edits are made to, if it is another.
     pub(crate) grafted: Option<Tree>,
+    /// The trees from elsewhere that the next commit has, if it has others.
+    pub(crate) adopted: Option<Trees>,
     /// The commit of another bucket that the next commit follows too.
     pub(crate) merged: Option<Cid>,
     /// Heads that move besides the bucket's own.
@@ -88,6 +90,7 @@ impl Group {
             upload_edits: BTreeMap::new(),
             spilled: Vec::new(),
             grafted: None,
+            adopted: None,
             merged: None,
             swaps: Vec::new(),
             time: space.clock.now(),
@@ -192,7 +195,8 @@ impl Builder<'_> {
             return Ok(());
         }
         self.touched.clear();
-        let Trees { objects, versions } = self.tip.snapshot.trees().clone();
+        let adopted = self.adopted.take();
+        let Trees { objects, versions } = adopted.unwrap_or_else(|| self.tip.snapshot.trees().clone());
         let objects = self.grafted.take().unwrap_or(objects);
         let mut blocks = std::mem::take(&mut self.spilled);
         let edited = objects.edit(std::mem::take(&mut self.edits)).await?;

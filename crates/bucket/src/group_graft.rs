@@ -19,6 +19,10 @@ impl Builder<'_> {
         let done = match graft {
             Graft::Restore { past, part } => self.restore(past, part).await.map(|()| Vec::new()),
             Graft::Merge { theirs, rule } => self.merge(theirs, *rule).await,
+            Graft::Pull(adoption) => match self.prepare(adoption).await {
+                Ok(prepared) => self.adopt(prepared).await.map(|()| Ok(Vec::new()))?,
+                Err(error) => Err(error),
+            },
         };
         let conflicts = match done {
             Ok(conflicts) => conflicts,

@@ -56,6 +56,9 @@ impl Snapshot {
 pub(crate) struct Ancestors {
     store: Arc<dyn Store>,
     next: Option<Commit>,
+    /// When another took the place of the one that was met last; `None` for the newest.
+    pub(crate) until: Option<u64>,
+    next_until: Option<u64>,
     /// The time of the newest commit when the list was made.
     upto: Option<Hlc>,
     /// Stands behind what is kept before.
@@ -69,14 +72,14 @@ impl Ancestors {
         newest: &Commit,
         kept: Option<Cid>,
     ) -> Result<Self, BucketError> {
-        let mut ancestors =
-            Self { store: Arc::clone(store), next: Some(newest.clone()), upto: None, kept: None };
+        let (store, next) = (Arc::clone(store), Some(newest.clone()));
+        let mut ancestors = Self { store, next, until: None, next_until: None, upto: None, kept: None };
         let Some(kept) = kept else { return Ok(ancestors) };
-        let kept = Kept::from_block(&block(&**store, &kept).await?)?;
+        let kept = Kept::from_block(&block(&*ancestors.store, &kept).await?)?;
         ancestors.upto = Some(kept.upto);
         if let Some(root) = kept.commits {
             let nodes = Arc::new(NodeCache::new(64 << 10));
-            let tree = Tree::open(Arc::clone(store) as _, nodes, root).await?;
+            let tree = Tree::open(Arc::clone(&ancestors.store) as _, nodes, root).await?;
             let mut cursor = tree.cursor();
             cursor.seek(&KeptCommit::key(newest.time.min(kept.upto))).await?;
             ancestors.kept = Some(cursor);
@@ -86,6 +89,7 @@ impl Ancestors {
 
     pub(crate) async fn next(&mut self) -> Result<Option<Commit>, BucketError> {
         let Some(commit) = self.next.take() else { return Ok(None) };
+        self.until = self.next_until.replace(commit.time.millis);
         let judged = |time: Hlc| self.upto.is_some_and(|upto| time <= upto);
         self.next = match commit.parents.first() {
             None => None,
@@ -100,6 +104,7 @@ impl Ancestors {
         while let Some((key, entry)) = cursor.prev().await? {
             if key[..] < KeptCommit::key(time)[..] {
                 let kept = KeptCommit::from_value(&entry.value)?;
+                self.next_until = Some(kept.until);
                 return Ok(Some(Commit::from_block(&block(&*self.store, &kept.commit).await?)?));
             }
         }

@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carob_block::{Block, Cid, ReadBlocks, Session, Store, StoreError};
-use carob_commit::{Lock, Record, VerifyError, Version, Versioning, verify_blocks};
+use carob_commit::KeptCommit;
 use carob_identity::Did;
-use carob_index::{NodeCache, Tree};
 
-use crate::bucket::{check_key, check_metadata};
+use crate::adopt::States;
 use crate::fork::Fork;
-use crate::snapshot::read;
-use crate::{BucketError, BucketInfo, Config, Snapshot, Space, names, versions};
+use crate::{BucketError, BucketInfo, Snapshot, Space, names};
 
 /// How many bytes of blocks are handed to the store at a time.
 const BATCH: usize = 4 << 20;
@@ -24,6 +22,8 @@ pub struct Import {
     space: Space,
     session: Box<dyn Session>,
     supplied: HashSet<Cid>,
+    /// What is said of past states.
+    kept: Vec<KeptCommit>,
     waiting: Vec<Block>,
     bytes: usize,
 }
@@ -37,6 +37,8 @@ pub struct Imported {
     pub state: Snapshot,
     /// The commit that was imported.
     pub from: Cid,
+    /// How many past states came with it.
+    pub past: usize,
 }
 
 impl Space {
@@ -46,6 +48,7 @@ impl Space {
             space: self.clone(),
             session: self.inner.store.session(),
             supplied: HashSet::new(),
+            kept: Vec::new(),
             waiting: Vec::new(),
             bytes: 0,
         }
@@ -60,6 +63,7 @@ impl Import {
     pub async fn add(&mut self, block: Block) -> Result<(), BucketError> {
         if self.supplied.insert(*block.cid()) {
             self.bytes += block.data().len();
+            self.kept.extend(KeptCommit::from_block(&block).ok());
             self.waiting.push(block);
         }
         if self.bytes >= BATCH { self.flush().await } else { Ok(()) }
@@ -75,7 +79,8 @@ impl Import {
     ///
     /// Only blocks that were supplied count: that the store holds another proves no right to it. The bucket has the
     /// objects, versions, versioning and object lock of the commit, and nothing else of its configuration. Its trees are
-    /// the same, root for root; its history begins here.
+    /// the same, root for root. Its history begins here; or if past states came with it, it has these, with their times and
+    /// the bucket's retention, and each of its commits is signed anew by this space.
     ///
     /// # Errors
     /// [`BucketError::Untrustworthy`] with what was found wrong; [`BucketError::InvalidBucketName`],
@@ -83,78 +88,21 @@ impl Import {
     pub async fn finish(mut self, root: Cid, name: &str, owner: Did) -> Result<Imported, BucketError> {
         names::check(name)?;
         self.flush().await?;
-        let Self { space, session, supplied, .. } = self;
+        let Self { space, session, supplied, kept, .. } = self;
         let store = Arc::clone(&space.inner.store);
         let only: Arc<dyn ReadBlocks> = Arc::new(Supplied { store: Arc::clone(&store), supplied });
-        let report = verify_blocks(root, Arc::clone(&only), None).await.map_err(untrustworthy)?;
-        // Everything that it links is there now, so it can be read like any other.
-        let state = Snapshot::load(&store, &Arc::new(NodeCache::new(16 << 20)), root).await?;
-        check_rules(&store, &state).await?;
-        let fork = Fork { state, name: name.to_owned(), owner, with: None, session };
+        let states = States::verify(&store, only, root, &kept, None).await?;
+        let count = states.past.len();
+        if count > 0 {
+            states.check_times(space.inner.clock.wall())?;
+        }
+        let States { newest: state, past } = states;
+        let (name, past) = (name.to_owned(), (count > 0).then_some(past));
+        let fork = Fork { state, name, owner, with: None, origin: None, past, session: session.into() };
         let bucket = space.fork(fork).await?;
         let state = space.inner.snapshot(&bucket).await?;
-        Ok(Imported { bucket, state, from: report.commit.cid() })
+        Ok(Imported { bucket, state, from: root, past: count })
     }
-}
-
-/// What a bucket of ours never breaks, and its own code relies on.
-async fn check_rules(store: &Arc<dyn Store>, state: &Snapshot) -> Result<(), BucketError> {
-    let config: &Config = state.config();
-    let locks = config.object_lock.is_some();
-    let plain = config.versioning == Versioning::Unversioned;
-    let mut objects = state.tree().cursor();
-    objects.seek(b"").await?;
-    while let Some((key, entry)) = objects.next().await? {
-        let record: Record = read(store, state.tree(), &entry.value).await?;
-        check_record(&key_of(&key)?, &record, locks)?;
-        if plain && record.version.is_some() {
-            return Err(broken("a version in a bucket without versioning"));
-        }
-    }
-    let Some(tree) = state.versions() else { return Ok(()) };
-    if plain {
-        return Err(broken("versions in a bucket without versioning"));
-    }
-    check_versions(store, tree, locks).await
-}
-
-async fn check_versions(store: &Arc<dyn Store>, tree: &Tree, locks: bool) -> Result<(), BucketError> {
-    let mut entries = tree.cursor();
-    entries.seek(b"").await?;
-    while let Some((place, entry)) = entries.next().await? {
-        let version: Version = read(store, tree, &entry.value).await?;
-        let key = versions::key_of(&place).ok_or_else(|| broken("a version without a key"))?;
-        check_key(&key).map_err(|_| broken("a key of a wrong length"))?;
-        if versions::place(&key, version.name()) != place {
-            return Err(broken("a version in another's place"));
-        }
-        if let Version::Object(record) = version {
-            check_record(&key, &record, locks)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_record(key: &str, record: &Record, locks: bool) -> Result<(), BucketError> {
-    check_key(key).map_err(|_| broken("a key of a wrong length"))?;
-    check_metadata(&record.metadata).map_err(|_| broken("too much user metadata"))?;
-    if record.lock != Lock::default() && !locks {
-        return Err(broken("a protected object in a bucket without object lock"));
-    }
-    Ok(())
-}
-
-fn key_of(bytes: &[u8]) -> Result<String, BucketError> {
-    String::from_utf8(bytes.to_vec()).map_err(|_| broken("a key that is not UTF-8"))
-}
-
-fn broken(what: &'static str) -> BucketError {
-    let text: Box<dyn std::error::Error + Send + Sync> = what.into();
-    BucketError::Untrustworthy(Arc::from(text))
-}
-
-fn untrustworthy(error: VerifyError) -> BucketError {
-    BucketError::Untrustworthy(Arc::new(error))
 }
 
 /// The blocks that came with an import and no others.

@@ -29,6 +29,7 @@
 //! # space.close().await; Ok(()) }
 //! ```
 
+mod adopt;
 mod amend;
 mod bases;
 mod branch;
@@ -52,6 +53,7 @@ mod group_uploads;
 mod group_writes;
 mod history;
 mod import;
+mod kept_states;
 mod listing;
 mod lock;
 mod mark;
@@ -60,11 +62,14 @@ mod multipart;
 mod named;
 mod names;
 mod object;
+mod origin;
 mod past;
 mod pins;
 mod precondition;
 mod prove;
+mod pull;
 mod purge;
+mod reach;
 mod rename;
 mod retention;
 mod seal;
@@ -99,6 +104,7 @@ pub use error::BucketError;
 pub use graft::{Grafted, MAX_CONFLICTS, MergeRule};
 pub use history::LogEntry;
 pub use import::{Import, Imported};
+pub use kept_states::{Held, KeptStates};
 pub use listing::{ListEntry, ListPage, ListQuery, ListStart};
 pub use lock::MAX_RETENTION_DAYS;
 pub use moment::Moment;
@@ -107,7 +113,9 @@ pub use named::NamedSnapshot;
 pub use object::{ByteStream, Object};
 pub use precondition::{EtagCondition, Precondition};
 pub use prove::Proof;
+pub use pull::{Pull, PullFigures, PullOptions, Pulled};
 pub use purge::Purge;
+pub use reach::Wanted;
 pub use rename::RenameOptions;
 pub use seal::Seal;
 pub use slices::Slices;

@@ -141,6 +141,46 @@ pub(crate) async fn end(
     Ok(HeadSwap { name: Kept::head(id), expected, next })
 }
 
+/// The list of the past of a bucket that begins with it: the head, if there is any past. `newest` is its newest commit,
+/// which `session` holds, as it does those that are listed.
+pub(crate) async fn list(
+    store: &Arc<dyn Store>,
+    session: &dyn Session,
+    newest: &Commit,
+    past: Vec<(Hlc, KeptCommit)>,
+) -> Result<Option<HeadSwap>, BucketError> {
+    if past.is_empty() {
+        return Ok(None);
+    }
+    let mut list = List::open(store, session, newest, None).await?;
+    for (time, kept) in past {
+        list.put(time, kept).await?;
+    }
+    list.head(newest, None).await.map(Some)
+}
+
+/// The list of a bucket after commits came to it that have a past of their own: of `past`, which are among those up to
+/// `newest`, it is known until when they were current. All that was not judged yet is kept till the next collection.
+pub(crate) async fn extend(
+    store: &Arc<dyn Store>,
+    session: &dyn Session,
+    newest: &Commit,
+    past: Vec<(Hlc, KeptCommit)>,
+) -> Result<HeadSwap, BucketError> {
+    let expected = store.head(&Kept::head(newest.bucket)).await?;
+    let before = match &expected {
+        Some(cid) => Some(Kept::from_block(&block(&**store, cid).await?)?),
+        None => None,
+    };
+    let everything = Rules { now: 0, all: u64::MAX, hourly: 0 };
+    let mut list = List::open(store, session, newest, before.as_ref()).await?;
+    list.add_replaced(store, everything, newest.bucket, newest, None, before.as_ref()).await?;
+    for (time, kept) in past {
+        list.put(time, kept).await?;
+    }
+    list.head(newest, expected).await
+}
+
 /// The list of kept commits while it is brought up to date.
 struct List<'a> {
     tree: Tree,
@@ -203,9 +243,7 @@ impl<'a> List<'a> {
                     return Ok(added);
                 }
                 if rules.keep(commit.time.millis, until) {
-                    let value = KeptCommit { until, commit: commit.cid() }.to_value()?;
-                    let key = Bytes::copy_from_slice(&KeptCommit::key(commit.time));
-                    self.edit(key, Some(Entry { weight: 0, value })).await?;
+                    self.put(commit.time, KeptCommit { until, commit: commit.cid() }).await?;
                     added += 1;
                 }
             }
@@ -221,6 +259,21 @@ impl<'a> List<'a> {
             }
             commit = parent;
         }
+    }
+
+    async fn put(&mut self, time: Hlc, kept: KeptCommit) -> Result<(), BucketError> {
+        let entry = Entry { weight: 0, value: kept.to_value()? };
+        self.edit(Bytes::copy_from_slice(&KeptCommit::key(time)), Some(entry)).await
+    }
+
+    /// Ends it, and says where the head of the list goes.
+    async fn head(self, newest: &Commit, expected: Option<Cid>) -> Result<HeadSwap, BucketError> {
+        let session = self.session;
+        let commits = Some(self.close().await?.root());
+        let list = Kept { upto: newest.time, seq: newest.seq, ended: None, commits }.to_block()?;
+        let next = Some(*list.cid());
+        session.put(vec![list]).await?;
+        Ok(HeadSwap { name: Kept::head(newest.bucket), expected, next })
     }
 
     async fn edit(&mut self, key: Bytes, entry: Option<Entry>) -> Result<(), BucketError> {

@@ -211,6 +211,13 @@ impl Snapshot {
         Ok(keys)
     }
 
+    /// Whether nothing of it was purged.
+    pub(crate) async fn is_whole(&self) -> Result<bool, BucketError> {
+        let (Trees { objects, versions }, _) = self.unpurged().await?;
+        Ok((objects.root(), versions.as_ref().map(Tree::root))
+            == (self.commit().objects, self.commit().versions))
+    }
+
     /// The trees without what was purged, and their new blocks.
     pub(crate) async fn unpurged(&self) -> Result<(Trees, Vec<Block>), BucketError> {
         let (mut trees, mut blocks) = (self.trees().clone(), Vec::new());

@@ -79,6 +79,13 @@ struct KeptWire {
 }
 
 #[derive(Serialize, Deserialize)]
+struct KeptCommitWire {
+    v: u64,
+    until: u64,
+    commit: Cid,
+}
+
+#[derive(Serialize, Deserialize)]
 struct NamedWire {
     v: u64,
     commit: Cid,
@@ -134,6 +141,25 @@ impl KeptCommit {
         let (millis, counter) = key.split_first_chunk()?;
         let counter = u16::from_be_bytes(counter.try_into().ok()?);
         Some(Hlc { millis: u64::from_be_bytes(*millis), counter })
+    }
+
+    /// The block that says so in an export with history.
+    ///
+    /// # Errors
+    /// None that a number and a link could cause.
+    pub fn to_block(self) -> Result<Block, CommitError> {
+        let Self { until, commit } = self;
+        codec::encode(&KeptCommitWire { v: 1, until, commit }, "kept commit")
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// [`CommitError::Malformed`], [`CommitError::UnknownVersion`].
+    pub fn from_block(block: &Block) -> Result<Self, CommitError> {
+        let KeptCommitWire { v, until, commit } = codec::decode(block, "kept commit")?;
+        codec::version_one(v, "kept commit")?;
+        Ok(Self { until, commit })
     }
 
     /// As a tree value.

@@ -50,7 +50,9 @@ pub use proof::{Answer, Claim, MAX_PROVEN, Proven, Question, answer};
 pub use purged::{Purged, Tombstone};
 pub use record::{Blake3Root, ChecksumType, Layout, ObjectHeaders, Record};
 pub use system::{AccountState, EncryptionKeyState, KeyState, SYSTEM_HEAD, SystemState};
-pub use verify::{Report, Verified, VerifyError, verify_blocks, verify_car, verify_file};
+pub use verify::{
+    Report, Verified, VerifyError, verify_blocks, verify_car, verify_file, verify_history, verify_since,
+};
 pub use version::{DeleteMarker, Version, VersionId, VersionName};
 
 /// Why bytes are not one of this crate's structures, or not an authentic one.

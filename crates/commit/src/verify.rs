@@ -10,12 +10,14 @@ use bytes::Bytes;
 use carob_block::{Block, Cid, ReadBlocks, StoreError};
 use carob_car::{CarError, CarReader};
 use carob_identity::Did;
-use carob_index::{IndexError, NodeCache, Totals, Tree};
+use carob_index::{Entry, IndexError, NodeCache, Totals, Tree};
 use carob_object::ObjectError;
 use futures::TryStreamExt;
 
 use crate::proof::{self, Claim, Proven};
-use crate::{Blake3Root, Commit, CommitError, Config, Inline, PartList, Record, TreeValue, Version};
+use crate::{
+    Blake3Root, Commit, CommitError, Config, Inline, KeptCommit, PartList, Record, TreeValue, Version,
+};
 
 /// Memory for decoded index nodes while verifying, in bytes.
 pub(crate) const NODE_CACHE: u64 = 16 << 20;
@@ -31,6 +33,8 @@ pub struct Report {
     pub bytes: u64,
     /// How many noncurrent versions and delete markers were verified.
     pub noncurrent: u64,
+    /// How many past states were verified, in an export with history.
+    pub past: u64,
     /// How many different blocks the file holds.
     pub blocks: u64,
 }
@@ -127,9 +131,47 @@ where
 }
 
 async fn verify_scanned(root: Cid, blocks: CarBlocks, space: Option<&Did>) -> Result<Report, VerifyError> {
-    let count = blocks.places.len() as u64;
-    let report = verify_blocks(root, Arc::new(blocks), space).await?;
-    Ok(Report { blocks: count, ..report })
+    let (count, kept) = (blocks.places.len() as u64, blocks.kept.clone());
+    let blocks: Arc<dyn ReadBlocks> = Arc::new(blocks);
+    let report = verify_blocks(root, Arc::clone(&blocks), space).await?;
+    let past = verify_history(&report.commit, &kept, &blocks).await?.len() as u64;
+    Ok(Report { blocks: count, past, ..report })
+}
+
+/// Checks the past states of the bucket whose newest commit is `newest`, which was verified: each as [`verify_blocks`]
+/// does, but reading only what differs from the next. `kept` is in any order; gives the commits, newest first.
+///
+/// That these are all states that there were, nothing shows; nor, where commits between were dropped, how long one was
+/// current, but that it was not later than the time of the next.
+///
+/// # Errors
+/// The first thing found wrong.
+pub async fn verify_history(
+    newest: &Commit,
+    kept: &[KeptCommit],
+    blocks: &Arc<dyn ReadBlocks>,
+) -> Result<Vec<(Commit, u64)>, VerifyError> {
+    let mut past = Vec::with_capacity(kept.len());
+    for KeptCommit { until, commit } in kept {
+        past.push((Commit::from_block(&get(&**blocks, *commit).await?)?, *until));
+    }
+    past.sort_by_key(|(commit, _)| std::cmp::Reverse(commit.time));
+    let mut later = newest;
+    for (commit, until) in &past {
+        let (from, listed) = (commit.time.millis, commit.cid());
+        let follows = commit.bucket == newest.bucket && commit.time < later.time && commit.seq < later.seq;
+        // Its place was taken by the one that follows it, if that is here.
+        let ended = match later.parents.first() == Some(&listed) {
+            true => *until == later.time.millis,
+            false => (from..=later.time.millis).contains(until),
+        };
+        if !follows || !ended {
+            return Err(VerifyError::Listed(listed));
+        }
+        verify_since(listed, Arc::clone(blocks), Some(&newest.space), Some(later)).await?;
+        later = commit;
+    }
+    Ok(past)
 }
 
 /// The commit must be signed by the space's own key, and by that of the space that is asked for.
@@ -153,17 +195,31 @@ pub async fn verify_blocks(
     blocks: Arc<dyn ReadBlocks>,
     space: Option<&Did>,
 ) -> Result<Report, VerifyError> {
+    verify_since(root, blocks, space, None).await
+}
+
+/// The same, where all that `known` reaches was verified before: what both share is not read again.
+///
+/// # Errors
+/// The first thing found wrong.
+pub async fn verify_since(
+    root: Cid,
+    blocks: Arc<dyn ReadBlocks>,
+    space: Option<&Did>,
+    known: Option<&Commit>,
+) -> Result<Report, VerifyError> {
     let commit = Commit::from_block(&get(&*blocks, root).await?)?;
     check_author(&commit, space)?;
     if let Some(config) = commit.config {
         Config::from_block(&get(&*blocks, config).await?)?;
     }
-    let objects = check_tree::<Record>(&blocks, commit.objects).await?;
+    let objects = check_tree::<Record>(&blocks, commit.objects, known.map(|known| known.objects)).await?;
     let versions = match commit.versions {
-        Some(root) => check_tree::<Version>(&blocks, root).await?,
+        Some(root) => check_tree::<Version>(&blocks, root, known.and_then(|known| known.versions)).await?,
         None => Totals::default(),
     };
-    Ok(Report { commit, objects: objects.count, bytes: objects.bytes, noncurrent: versions.count, blocks: 0 })
+    let (Totals { count, bytes }, noncurrent) = (objects, versions.count);
+    Ok(Report { commit, objects: count, bytes, noncurrent, past: 0, blocks: 0 })
 }
 
 /// What an entry of a bucket's trees says of a body.
@@ -186,34 +242,62 @@ impl Bodied for Version {
     }
 }
 
-/// Checks that every node of a tree is there, that it is the one tree of its entries, and each entry's body.
-async fn check_tree<T: Bodied>(blocks: &Arc<dyn ReadBlocks>, root: Cid) -> Result<Totals, VerifyError> {
-    let nodes = Arc::new(NodeCache::new(NODE_CACHE));
-    let tree = Tree::open(Arc::clone(blocks), nodes, root).await.map_err(index)?;
+/// Checks that every node of a tree is there, that it is the one tree of its entries, and each entry's body; without
+/// those that it shares with `known`, a tree that was checked.
+async fn check_tree<T: Bodied>(
+    blocks: &Arc<dyn ReadBlocks>,
+    root: Cid,
+    known: Option<Cid>,
+) -> Result<Totals, VerifyError> {
+    let cache = Arc::new(NodeCache::new(NODE_CACHE));
+    let open = |root| Tree::open(Arc::clone(blocks), Arc::clone(&cache), root);
+    let tree = open(root).await.map_err(index)?;
+    if let Some(known) = known {
+        let known = open(known).await.map_err(index)?;
+        let mut nodes = tree.nodes_since(&known);
+        while nodes.next().await.map_err(index)?.is_some() {}
+        let mut changes = known.diff(&tree);
+        while let Some(change) = changes.next().await.map_err(index)? {
+            if let Some(entry) = change.new {
+                check_entry::<T>(blocks, root, &change.key, &entry).await?;
+            }
+        }
+        return Ok(tree.totals());
+    }
     let mut nodes = tree.nodes();
     while nodes.next().await.map_err(index)?.is_some() {}
     let mut cursor = tree.cursor();
     cursor.seek(b"").await.map_err(index)?;
     let mut totals = Totals::default();
     while let Some((key, entry)) = cursor.next().await.map_err(index)? {
-        let key = String::from_utf8_lossy(&key).into_owned();
-        let thing = match T::from_value(&entry.value, root)? {
-            Inline::Here(thing) => *thing,
-            Inline::Linked(cid) => T::from_block(&get(&**blocks, cid).await?)?,
-        };
-        if entry.weight != thing.body().map_or(0, |record| record.size) {
-            return Err(VerifyError::Mismatch { key, what: "the size in the index" });
-        }
+        check_entry::<T>(blocks, root, &key, &entry).await?;
         totals.count += 1;
         totals.bytes = totals.bytes.saturating_add(entry.weight);
-        if let Some(record) = thing.body() {
-            check_body(blocks, key, record).await?;
-        }
     }
     if totals != tree.totals() {
         return Err(VerifyError::Mismatch { key: String::new(), what: "the index's totals" });
     }
     Ok(totals)
+}
+
+async fn check_entry<T: Bodied>(
+    blocks: &Arc<dyn ReadBlocks>,
+    tree: Cid,
+    key: &[u8],
+    entry: &Entry,
+) -> Result<(), VerifyError> {
+    let key = String::from_utf8_lossy(key).into_owned();
+    let thing = match T::from_value(&entry.value, tree)? {
+        Inline::Here(thing) => *thing,
+        Inline::Linked(cid) => T::from_block(&get(&**blocks, cid).await?)?,
+    };
+    if entry.weight != thing.body().map_or(0, |record| record.size) {
+        return Err(VerifyError::Mismatch { key, what: "the size in the index" });
+    }
+    match thing.body() {
+        Some(record) => check_body(blocks, key, record).await,
+        None => Ok(()),
+    }
 }
 
 pub(crate) async fn check_body(
@@ -285,6 +369,8 @@ pub(crate) fn index(error: IndexError) -> VerifyError {
 pub(crate) struct CarBlocks {
     file: Mutex<Box<dyn Source>>,
     places: HashMap<Cid, Place>,
+    /// What the file lists of the past.
+    kept: Vec<KeptCommit>,
     unread: Mutex<HashSet<Cid>>,
 }
 
@@ -305,13 +391,14 @@ impl CarBlocks {
             [root] => *root,
             roots => return Err(VerifyError::Roots(roots.len())),
         };
-        let mut places = HashMap::new();
+        let (mut places, mut kept) = (HashMap::new(), Vec::new());
         while let Some(block) = reader.next_block()? {
             let len = block.data().len();
+            kept.extend(KeptCommit::from_block(&block).ok().filter(|_| !places.contains_key(block.cid())));
             places.insert(*block.cid(), Place { offset: reader.offset() - len as u64, len });
         }
         let unread = Mutex::new(places.keys().copied().collect());
-        Ok((root, Self { file: Mutex::new(Box::new(file)), places, unread }))
+        Ok((root, Self { file: Mutex::new(Box::new(file)), places, kept, unread }))
     }
 
     /// A block that nobody asked for.

@@ -345,6 +345,95 @@ pub struct Branched {
     pub objects: u64,
     /// The sum of their sizes.
     pub bytes: u64,
+    /// How many past states came with it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub past: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// The body of `POST /_carob/buckets/{bucket}/blocks`, which is answered with a CAR. Blocks by their CIDs, and the ways that
+/// lead to them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// Blocks on the ways, each with the number of the one before it that links it; commits stand without one.
+    pub steps: Vec<(String, Option<usize>)>,
+    /// The blocks to send, each with the number of the step that links it.
+    pub blocks: Vec<(String, usize)>,
+}
+
+/// The body of `POST /_carob/buckets/{bucket}/pull`, which is answered with a [`PullLine`] a line.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pull {
+    /// The other gateway: `http://host:port` or `https://host`.
+    pub endpoint: String,
+    /// What the bucket is called there.
+    pub bucket: String,
+    /// The access key to sign with.
+    pub access_key: String,
+    /// Its secret.
+    pub secret_key: String,
+    /// The region of the other gateway.
+    pub region: String,
+    /// The certificates to trust, in PEM, if the endpoint needs any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roots: Option<String>,
+    /// The DID of the space that it must belong to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
+    /// Whether past states are brought along.
+    #[serde(default)]
+    pub history: bool,
+}
+
+/// A line of the answer to a [`Pull`]. The last is one of the latter two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PullLine {
+    /// How far it is.
+    Progress(PullProgress),
+    /// What came of it.
+    Done(Pulled),
+    /// Why nothing did.
+    Failed(String),
+}
+
+/// How far a pull is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullProgress {
+    /// Blocks that came.
+    pub fetched: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Blocks that were here already.
+    pub skipped: u64,
+    /// Blocks that are still to be looked for; there may be more below them.
+    pub left: u64,
+}
+
+/// What came of a pull.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pulled {
+    /// The bucket's name here.
+    pub name: String,
+    /// Its id here.
+    pub id: String,
+    /// The space that signed what was pulled.
+    pub space: String,
+    /// The commit that was pulled.
+    pub from: String,
+    /// The newest commit here.
+    pub commit: String,
+    /// How many commits came of it; none if there was nothing new.
+    pub commits: u64,
+    /// How many objects there are.
+    pub objects: u64,
+    /// What was fetched for that, and what was not.
+    pub blocks: PullProgress,
 }
 
 /// The body of `POST /_carob/buckets/{bucket}/merge`.
@@ -506,6 +595,15 @@ pub struct NamesEncryptionKey {
 impl fmt::Debug for NewKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewKey").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Pull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { endpoint, bucket, access_key, .. } = self;
+        let mut shown = f.debug_struct("Pull");
+        shown.field("endpoint", endpoint).field("bucket", bucket).field("access_key", access_key);
+        shown.finish_non_exhaustive()
     }
 }
 

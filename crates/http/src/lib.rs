@@ -32,6 +32,8 @@ mod admin;
 #[cfg(feature = "server")]
 mod body;
 #[cfg(feature = "server")]
+mod car_stream;
+#[cfg(feature = "server")]
 mod go_ahead;
 #[cfg(feature = "server")]
 mod leftover;

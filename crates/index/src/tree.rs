@@ -200,6 +200,28 @@ impl Tree {
         Walk::new(self.clone(), Some(known.clone()))
     }
 
+    /// The CIDs of all blocks of the tree. Leaves are not read: the nodes above them name them.
+    ///
+    /// # Errors
+    /// As [`Tree::open`].
+    pub async fn cids(&self) -> Result<Vec<Cid>, IndexError> {
+        let mut cids = vec![self.root()];
+        let mut inner: Vec<Arc<Node>> = Vec::new();
+        if let (Some(digest), Some(top)) = (&self.descriptor.top, &self.top) {
+            cids.push(cid_of(digest));
+            inner.extend((top.level() > 0).then(|| Arc::clone(top)));
+        }
+        while let Some(parent) = inner.pop() {
+            for child in (0..parent.len()).filter_map(|at| parent.child(at)) {
+                cids.push(cid_of(&child.digest));
+                if parent.level() > 1 {
+                    inner.push(Arc::new(self.source.stored_node(&child.digest).await?.1));
+                }
+            }
+        }
+        Ok(cids)
+    }
+
     async fn totals_before(&self, key: &[u8]) -> Result<Totals, IndexError> {
         let mut totals = Totals::default();
         let Some(mut node) = self.top.clone() else { return Ok(totals) };

@@ -23,6 +23,8 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
         BucketError::Unrelated { .. }
         | BucketError::Conflicts(_)
         | BucketError::TooManyObjects
+        | BucketError::Unreachable(_)
+        | BucketError::NotPulled { .. }
         | BucketError::Untrustworthy(_) => {
             s3_error!(OperationAborted, "A conflicting conditional operation is currently in progress.")
         }
@@ -235,6 +237,7 @@ mod tests {
             (BucketError::Conflicts(vec![name()]), "OperationAborted", 409),
             (BucketError::Untrustworthy(Arc::new(io::Error::other("x"))), "OperationAborted", 409),
             (BucketError::TooManyObjects, "OperationAborted", 409),
+            (BucketError::NotPulled { bucket: name(), reason: "why" }, "OperationAborted", 409),
             (BucketError::ReadOnly, "MethodNotAllowed", 405),
             (BucketError::BucketExists(name()), "BucketAlreadyOwnedByYou", 409),
             (BucketError::BucketNotEmpty(name()), "BucketNotEmpty", 409),

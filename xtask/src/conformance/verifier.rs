@@ -91,6 +91,7 @@ async fn check(gateway: &Gateway, carob: &Path, scripts: &Path, work: &Path) -> 
     };
     let status: Status = serde_json::from_slice(&run(&["--json", "status"]).await?)?;
     std::fs::write(work.join("export.car"), run(&["export", BUCKET]).await?)?;
+    std::fs::write(work.join("history.car"), run(&["export", BUCKET, "--history"]).await?)?;
     for (name, args) in PROOFS {
         std::fs::write(work.join(format!("{name}.car")), run(&[&["prove"], *args].concat()).await?)?;
     }

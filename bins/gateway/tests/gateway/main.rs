@@ -7,6 +7,7 @@ mod harness;
 mod lifecycle;
 mod monitoring;
 mod pressure;
+mod pull;
 mod refusals;
 mod remote;
 mod s3;

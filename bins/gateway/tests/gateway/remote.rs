@@ -24,7 +24,7 @@ fn client(gateway: &Gateway, id: &str, secret: &str) -> Client {
         id: id.to_owned(),
         secret: secret.to_owned(),
         region: "us-east-1".into(),
-        now: SystemTime::now,
+        now: std::sync::Arc::new(SystemTime::now),
     };
     Client::over(Endpoint::new(&format!("http://{}", gateway.address()), access, b"").unwrap())
 }

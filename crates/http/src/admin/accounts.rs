@@ -125,7 +125,11 @@ fn shown_account(account: &Account, buckets: usize) -> api::Account {
 }
 
 pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
-    let body = Limited::new(body, MAX_BODY).collect().await;
+    read_up_to(body, MAX_BODY).await
+}
+
+pub(super) async fn read_up_to<T: DeserializeOwned>(body: Body, bytes: usize) -> Result<T, Refusal> {
+    let body = Limited::new(body, bytes).collect().await;
     let body = body.map_err(|_| Refusal::bad_request("the body is too long or broke off"))?.to_bytes();
     // The parser's own words may repeat what stands in the body.
     serde_json::from_slice(&body).map_err(|_| Refusal::bad_request("the body is not understood"))

@@ -43,10 +43,12 @@ impl From<BucketError> for Refusal {
             | BucketError::InvalidMoment(_)
             | BucketError::InvalidSnapshotName(_)
             | BucketError::TooManyObjects
+            | BucketError::Unreachable(_)
             | BucketError::Untrustworthy(_) => StatusCode::BAD_REQUEST,
             BucketError::BucketExists(_)
             | BucketError::Unrelated { .. }
             | BucketError::Conflicts(_)
+            | BucketError::NotPulled { .. }
             | BucketError::SnapshotExists(_)
             | BucketError::SnapshotLocked { .. }
             | BucketError::Locked => StatusCode::CONFLICT,

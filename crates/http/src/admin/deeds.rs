@@ -105,6 +105,8 @@ fn operation(method: &Method, segments: &[&str]) -> &'static str {
         (&Method::POST, ["buckets", _, "restore"]) => "carob:Restore",
         (&Method::POST, ["buckets", _, "branch"]) => "carob:Branch",
         (&Method::POST, ["buckets", _, "import"]) => "carob:Import",
+        (&Method::POST, ["buckets", _, "pull"]) => "carob:Pull",
+        (&Method::POST, ["buckets", _, "blocks"]) => "carob:ReadBlocks",
         (&Method::POST, ["buckets", _, "merge"]) => "carob:Merge",
         (&Method::POST, ["buckets", _, "purge"]) => "carob:Purge",
         _ => "-",

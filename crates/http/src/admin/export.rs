@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use carob_block::{Block, Cid};
-use carob_bucket::{Answer, BucketError, Question};
+use carob_bucket::{Answer, BucketError, KeptStates, Question, Wanted};
 use carob_car::Frame;
 use carob_identity::{Action, Resource};
 use futures::{Stream, StreamExt, stream};
@@ -12,20 +12,70 @@ use http_body_util::StreamBody;
 
 use super::State;
 use super::answer::Refusal;
-use super::query::Query;
-use crate::Body;
+use super::query::{Query, flag};
+use super::read_up_to;
 use crate::body::{BoxError, boxed};
+use crate::{Body, api};
 
 /// From the IANA registry of media types.
 const CAR: HeaderValue = HeaderValue::from_static("application/vnd.ipld.car; version=1");
 
+/// The most bytes of a request for blocks.
+const MAX_WANTED: usize = 4 << 20;
+
 impl State {
-    /// The bucket as it durably is now or was at a moment: a CAR whose root is its commit. Blocks go out as they are read.
+    /// The bucket as it durably is now or was at a moment, or all that is kept of it: a CAR whose root is its commit. Blocks
+    /// go out as they are read.
     pub(super) async fn export(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
-        let [at] = Query::parse(query, ["at"])?.into_values();
+        let [at, history] = Query::parse(query, ["at", "history"])?.into_values();
+        let history = flag("history", history)?;
         self.allow(Action::EXPORT, Resource::Bucket(bucket)).await?;
+        if history {
+            if at.is_some() {
+                return Err(Refusal::bad_request("either one moment or the history"));
+            }
+            self.allow(Action::READ_HISTORY, Resource::Bucket(bucket)).await?;
+            let states = self.bucket(bucket).await?.kept_states().await?;
+            return car(bucket, states.newest.cid(), states.export());
+        }
         let snapshot = self.state_at(bucket, at.as_deref()).await?;
         car(bucket, snapshot.cid(), snapshot.export())
+    }
+
+    /// The newest commit, or with `past` all that are kept, as a CAR without what they reach: where a pull begins.
+    pub(super) async fn commits(&self, bucket: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> {
+        let [past] = Query::parse(query, ["past"])?.into_values();
+        let past = flag("past", past)?;
+        self.allow(Action::EXPORT, Resource::Bucket(bucket)).await?;
+        let bucket_now = self.bucket(bucket).await?;
+        let states = if past {
+            self.allow(Action::READ_HISTORY, Resource::Bucket(bucket)).await?;
+            bucket_now.kept_states().await?
+        } else {
+            KeptStates { newest: bucket_now.snapshot().await?, past: Vec::new() }
+        };
+        car(bucket, states.newest.cid(), states.commits())
+    }
+
+    /// Blocks that the bucket's states reach, each with the way that leads to it. That one knows a CID gives nothing.
+    pub(super) async fn blocks(&self, bucket: &str, body: Body) -> Result<Response<Body>, Refusal> {
+        self.told.dry_run(true);
+        for action in [Action::EXPORT, Action::READ_HISTORY] {
+            self.allow(action, Resource::Bucket(bucket)).await?;
+        }
+        let api::Wanted { steps, blocks } = read_up_to(body, MAX_WANTED).await?;
+        let cid =
+            |text: &str| text.parse::<Cid>().map_err(|_| Refusal::bad_request(format!("{text:?} is no CID")));
+        let mut wanted = Wanted::default();
+        for (text, before) in &steps {
+            wanted.steps.push((cid(text)?, *before));
+        }
+        for (text, before) in &blocks {
+            wanted.blocks.push((cid(text)?, *before));
+        }
+        let first = wanted.blocks.first().map(|(cid, _)| *cid);
+        let root = first.ok_or_else(|| Refusal::bad_request("nothing is wanted"))?;
+        car(bucket, root, self.bucket(bucket).await?.reach(&wanted).await?)
     }
 
     /// What is under a key, or which keys start so, as a CAR whose root is the question: it proves the answer to whoever

@@ -100,6 +100,7 @@ impl State {
             from: state.cid().to_string(),
             objects: state.objects(),
             bytes: state.bytes(),
+            past: 0,
         };
         Ok(json(StatusCode::OK, &branched))
     }

@@ -15,7 +15,7 @@ use hyper::service::Service;
 
 use crate::body::only_reads;
 use crate::{Body, PREFIX};
-use accounts::read as read_body;
+use accounts::{read as read_body, read_up_to};
 use answer::Refusal;
 use caller::Operator;
 use deeds::{Deed, Listener};
@@ -30,6 +30,7 @@ mod export;
 mod history;
 mod import;
 mod keep;
+mod pull;
 mod query;
 mod read;
 mod remote;
@@ -170,6 +171,7 @@ impl State {
             ["buckets", bucket, "proof"] => self.prove(bucket, query).await,
             ["buckets", bucket, "retention"] => self.retention(bucket, query).await,
             ["buckets", bucket, "snapshots"] => self.snapshots(bucket, query).await,
+            ["buckets", bucket, "commits"] => self.commits(bucket, query).await,
             ["buckets", bucket, "export"] => self.export(bucket, query).await,
             _ => Err(Refusal::new(StatusCode::NOT_FOUND, "there is no such route")),
         }
@@ -183,6 +185,8 @@ impl State {
             ["buckets", bucket, "branch"] => self.branch(bucket, body).await,
             ["buckets", bucket, "import"] => self.import(bucket, query, body).await,
             ["buckets", bucket, "merge"] => self.merge(bucket, body).await,
+            ["buckets", bucket, "blocks"] => self.blocks(bucket, body).await,
+            ["buckets", bucket, "pull"] => self.pull(bucket, body).await,
             ["buckets", bucket, "purge"] => self.purge(bucket, body).await,
             _ => Ok(only_reads()),
         }

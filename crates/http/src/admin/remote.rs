@@ -48,9 +48,12 @@ fn is_open(method: &Method, path: &str) -> bool {
                     | "retention"
                     | "snapshots"
                     | "export"
+                    | "commits"
             )
         }
-        Method::POST => matches!(leaf, "restore" | "branch" | "merge" | "snapshots" | "retention"),
+        Method::POST => {
+            matches!(leaf, "restore" | "branch" | "merge" | "snapshots" | "retention" | "blocks")
+        }
         Method::DELETE => leaf == "snapshots",
         _ => false,
     }
@@ -65,7 +68,9 @@ mod tests {
         for (method, path) in [
             (Method::GET, "/_carob/buckets/b/log"),
             (Method::GET, "/_carob/buckets/b/proof"),
+            (Method::GET, "/_carob/buckets/b/commits"),
             (Method::POST, "/_carob/buckets/b/restore"),
+            (Method::POST, "/_carob/buckets/b/blocks"),
             (Method::DELETE, "/_carob/buckets/b/snapshots"),
         ] {
             assert!(is_open(&method, path), "{method} {path}");
@@ -78,6 +83,8 @@ mod tests {
             (Method::GET, "/_carob/buckets/b/slices"),
             (Method::GET, "/_carob/buckets/b/log/x"),
             (Method::POST, "/_carob/buckets/b/import"),
+            (Method::POST, "/_carob/buckets/b/pull"),
+            (Method::GET, "/_carob/buckets/b/blocks"),
             (Method::POST, "/_carob/gc"),
             (Method::PUT, "/_carob/buckets/b/log"),
             (Method::DELETE, "/_carob/keys"),

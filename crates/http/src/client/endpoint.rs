@@ -103,7 +103,7 @@ mod tests {
             id: "id".into(),
             secret: "secret".into(),
             region: "r".into(),
-            now: || SystemTime::UNIX_EPOCH,
+            now: Arc::new(|| SystemTime::UNIX_EPOCH),
         };
         Endpoint::new(url, access, b"")
     }

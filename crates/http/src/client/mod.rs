@@ -1,6 +1,6 @@
 //! The typed client of the admin API, for whoever may open its socket, and of what it answers to access keys over the network.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -233,6 +233,19 @@ impl Client {
         self.download(format!("{}?{at}", route(bucket, "export")), "the export broke off", to).await
     }
 
+    /// The same with all past states that are kept.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn export_history(
+        &self,
+        bucket: &str,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<u64, ClientError> {
+        let at = "history=true";
+        self.download(format!("{}?{at}", route(bucket, "export")), "the export broke off", to).await
+    }
+
     /// Writes the proof of what is under a key, or of which keys start with it, as a CAR.
     ///
     /// # Errors
@@ -317,20 +330,61 @@ impl Client {
         let DiffOptions { from, to, to_bucket, prefix, key } = options;
         let given = [("from", from), ("to", to), ("to-bucket", to_bucket), ("prefix", prefix), ("key", key)];
         let given = parameters(given.map(|(name, value)| (name, value.as_deref())));
-        let mut body = self.get(format!("{}?{given}", route(bucket, "diff"))).await?.into_body();
-        let mut rest = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(broken("the comparison broke off"))?;
-            let Ok(data) = frame.into_data() else { continue };
-            rest.extend_from_slice(&data);
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                let change = serde_json::from_slice(&line);
-                let change = change.map_err(broken("the gateway's answer is not understood"))?;
-                each(change).map_err(ClientError::Output)?;
+        let response = self.get(format!("{}?{given}", route(bucket, "diff"))).await?;
+        lines(response, "the comparison broke off", |change| each(change).map_err(ClientError::Output)).await
+    }
+
+    /// The newest commit of a bucket, and with `past` those before it that are kept, as a CAR.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn commits(
+        &self,
+        bucket: &str,
+        past: bool,
+    ) -> Result<impl Stream<Item = Result<Bytes, ClientError>> + Send + use<>, ClientError> {
+        let response = self.get(format!("{}?past={past}", route(bucket, "commits"))).await?;
+        let bytes = response.into_body().into_data_stream();
+        Ok(bytes.map_err(|error| broken("the commits broke off")(error)))
+    }
+
+    /// Blocks of a bucket's states, as a CAR.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn blocks(
+        &self,
+        bucket: &str,
+        wanted: &api::Wanted,
+    ) -> Result<impl Stream<Item = Result<Bytes, ClientError>> + Send + use<>, ClientError> {
+        let response = self.post_for(&route(bucket, "blocks"), wanted).await?;
+        let bytes = response.into_body().into_data_stream();
+        Ok(bytes.map_err(|error| broken("the blocks broke off")(error)))
+    }
+
+    /// Has the gateway bring a bucket from another one, and tells `each` how far it is.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn pull(
+        &self,
+        bucket: &str,
+        pull: &api::Pull,
+        mut each: impl FnMut(api::PullProgress),
+    ) -> Result<api::Pulled, ClientError> {
+        let response = self.post_for(&route(bucket, "pull"), pull).await?;
+        let status = response.status().as_u16();
+        let mut pulled = None;
+        lines(response, "the pull broke off", |line| {
+            match line {
+                api::PullLine::Progress(progress) => each(progress),
+                api::PullLine::Done(done) => pulled = Some(done),
+                api::PullLine::Failed(message) => return Err(ClientError::Refused { status, message }),
             }
-        }
-        Ok(())
+            Ok(())
+        })
+        .await?;
+        pulled.ok_or_else(|| broken("the pull broke off")(std::io::Error::from(ErrorKind::UnexpectedEof)))
     }
 
     /// Makes a bucket, or a part of it, what it was.
@@ -518,10 +572,13 @@ impl Client {
     }
 
     async fn post<T: DeserializeOwned>(&self, route: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        understood(self.post_for(route, body).await?).await
+    }
+
+    async fn post_for(&self, route: &str, body: &impl Serialize) -> Result<Response<Incoming>, ClientError> {
         let body = serde_json::to_vec(body).map_err(broken("not a request that can be sent"))?;
         let payload = sigv4::payload(&body);
-        let body = Full::new(Bytes::from(body));
-        understood(self.send(Method::POST, route.to_owned(), body, &payload).await?).await
+        self.send(Method::POST, route.to_owned(), Full::new(Bytes::from(body)), &payload).await
     }
 
     async fn delete<T: DeserializeOwned>(&self, route: String) -> Result<T, ClientError> {
@@ -598,9 +655,7 @@ impl Client {
 
 async fn connect(socket: &Path) -> Result<stream::Stream, ClientError> {
     let connected = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-            ClientError::NotRunning(socket.to_owned())
-        }
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => ClientError::NotRunning(socket.to_owned()),
         _ => ClientError::Connect { path: socket.to_owned(), source },
     });
     Ok(Box::new(connected?))
@@ -652,6 +707,25 @@ fn encode_path(key: &str) -> String {
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
+}
+
+/// Reads an answer of one value a line to its end.
+async fn lines<T: DeserializeOwned>(
+    response: Response<Incoming>,
+    broke_off: &'static str,
+    mut each: impl FnMut(T) -> Result<(), ClientError>,
+) -> Result<(), ClientError> {
+    let mut body = response.into_body();
+    let mut rest = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(broken(broke_off))?.into_data() else { continue };
+        rest.extend_from_slice(&data);
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = rest.drain(..=end).collect();
+            each(serde_json::from_slice(&line).map_err(broken("the gateway's answer is not understood"))?)?;
+        }
+    }
+    Ok(())
 }
 
 async fn understood<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, ClientError> {

@@ -3,6 +3,7 @@
 //! Source: AWS General Reference, "Create a signed AWS API request".
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -23,7 +24,7 @@ pub struct Access {
     /// The region that the gateway is in.
     pub region: String,
     /// Tells the time.
-    pub now: fn() -> SystemTime,
+    pub now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 impl fmt::Debug for Access {
@@ -109,7 +110,7 @@ mod tests {
             secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
             region: "us-east-1".into(),
             // 2013-05-24T00:00:00Z.
-            now: || UNIX_EPOCH + Duration::from_hours(380_376),
+            now: Arc::new(|| UNIX_EPOCH + Duration::from_hours(380_376)),
         };
         let empty = payload(b"");
         let sign = |path, query, more: Option<(&'static str, &str)>| {
