@@ -4,6 +4,7 @@ mod apps;
 mod clients;
 mod large;
 mod programs;
+mod tls;
 mod verifier;
 
 use anyhow::Result;
@@ -51,6 +52,7 @@ impl FastArgs {
     async fn run(self) -> Result<()> {
         let binary = self.binary.resolve(Profile::Dev)?;
         clients::on_own_gateway(&binary, clients::FAST, 300, 1).await?;
+        tls::run(&binary).await?;
         let data = cargo::temp_dir("readme-data-")?;
         let gateway = Gateway::start(&binary, &data.path().join("data")).await?;
         readme::session(&gateway, &Python::install().await?).await?;
