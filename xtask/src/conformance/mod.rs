@@ -3,6 +3,7 @@
 mod apps;
 mod clients;
 mod large;
+mod minio;
 mod programs;
 mod tls;
 mod verifier;
@@ -25,6 +26,8 @@ pub(crate) enum Conformance {
     Fast(FastArgs),
     /// Exports and proofs against a verifier in JavaScript that shares no code with ours.
     Verifier(verifier::VerifierArgs),
+    /// The functional suites of MinIO's SDKs, less what is known to fail.
+    Minio(minio::MinioArgs),
     /// What takes gigabytes or thousands of rounds: resumed uploads, 10,000 parts, memory, racing writers.
     Large(large::LargeArgs),
 }
@@ -43,6 +46,7 @@ impl Conformance {
             Self::Apps(args) => args.run().await,
             Self::Fast(args) => args.run().await,
             Self::Verifier(args) => args.run().await,
+            Self::Minio(args) => args.run().await,
             Self::Large(args) => args.run().await,
         }
     }
