@@ -1,5 +1,6 @@
 //! Starting, killing and measuring a gateway of our own.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -68,13 +69,22 @@ pub(crate) struct Gateway {
     data: PathBuf,
     /// Where its part of the log begins.
     log_start: u64,
-    /// Time from spawn to the first good health answer.
+    /// Time from spawn to the first good health answer, or to where it says that it serves.
     pub(crate) start_time: Duration,
 }
 
 impl Gateway {
     /// Starts `binary` on the data directory `data` and waits until it is healthy.
     pub(crate) async fn start(binary: &Path, data: &Path) -> Result<Self> {
+        let begun = Instant::now();
+        let mut gateway = Self::start_with(binary, data, &[]).await?;
+        gateway.wait_healthy(begun).await?;
+        gateway.start_time = begun.elapsed();
+        Ok(gateway)
+    }
+
+    /// The same with more arguments, and until it says that it serves.
+    pub(crate) async fn start_with(binary: &Path, data: &Path, more: &[&OsStr]) -> Result<Self> {
         let begun = Instant::now();
         let credentials = test_credentials();
         let log = log_file()?;
@@ -83,6 +93,7 @@ impl Gateway {
             .arg("--data")
             .arg(data)
             .args(["--listen", "127.0.0.1:0"])
+            .args(more)
             .env("CAROB_ROOT_ACCESS_KEY", &credentials.access_key)
             .env("CAROB_ROOT_SECRET_KEY", &credentials.secret_key)
             .stdin(Stdio::null())
@@ -98,11 +109,8 @@ impl Gateway {
             .with_context(|| format!("the gateway printed no endpoint within {START_LIMIT:?}"))??;
         // The pipe must stay open and empty, or the gateway's next line would block or fail.
         let drain = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let mut gateway =
-            Self { child, drain, endpoint, data: data.to_owned(), log_start, start_time: Duration::ZERO };
-        gateway.wait_healthy(begun).await?;
-        gateway.start_time = begun.elapsed();
-        Ok(gateway)
+        let start_time = begun.elapsed();
+        Ok(Self { child, drain, endpoint, data: data.to_owned(), log_start, start_time })
     }
 
     async fn wait_healthy(&mut self, begun: Instant) -> Result<()> {
@@ -119,7 +127,7 @@ impl Gateway {
         }
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or `https`.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -181,7 +189,7 @@ impl Gateway {
     }
 }
 
-/// Reads lines until one names an `http://` endpoint with a port.
+/// Reads lines until one names an endpoint with a port.
 async fn read_endpoint(lines: &mut Lines<AsyncBufReader<ChildStdout>>) -> Result<String> {
     while let Some(line) = lines.next_line().await? {
         if let Some(endpoint) = find_endpoint(&line) {
@@ -212,13 +220,13 @@ fn log_file() -> Result<File> {
 }
 
 fn find_endpoint(line: &str) -> Option<String> {
-    let start = line.find("http://")?;
-    let host = &line[start + "http://".len()..];
+    let start = line.find("http://").or_else(|| line.find("https://"))?;
+    let (scheme, host) = line[start..].split_once("://")?;
     let end = host.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c))).unwrap_or(host.len());
     let host = host[..end].trim_end_matches('.');
     let (_, port) = host.rsplit_once(':')?;
     port.parse::<u16>().ok().filter(|&port| port != 0)?;
-    Some(format!("http://{host}"))
+    Some(format!("{scheme}://{host}"))
 }
 
 #[cfg(test)]
@@ -230,6 +238,7 @@ mod tests {
         let found = |line| find_endpoint(line);
         assert_eq!(found("endpoint  http://127.0.0.1:4711/").as_deref(), Some("http://127.0.0.1:4711"));
         assert_eq!(found("see http://[::1]:80.").as_deref(), Some("http://[::1]:80"));
+        assert_eq!(found("endpoint  https://127.0.0.1:4711").as_deref(), Some("https://127.0.0.1:4711"));
         assert_eq!(found("AWS_ENDPOINT_URL=http://127.0.0.1:9").as_deref(), Some("http://127.0.0.1:9"));
     }
 

@@ -50,6 +50,36 @@ impl Program {
     }
 }
 
+/// Builds a program of one file that a module holds beside its package, below `dir`, unless it is there; gives its path.
+pub(crate) async fn build_file_of(module: &str, version: &str, file: &str, dir: &Path) -> Result<PathBuf> {
+    let program = dir.join("suite");
+    if program.exists() {
+        return Ok(program);
+    }
+    println!("building {file} of {module} {version} with Go");
+    std::fs::create_dir_all(dir)?;
+    std::fs::write(dir.join("go.mod"), format!("module suite\n\ngo 1.24\n\nrequire {module} {version}\n"))?;
+    let mut download = Command::new("go");
+    download.args(["mod", "download", "-json", &format!("{module}@{version}")]);
+    download.current_dir(dir).env_remove("GOFLAGS").stdin(Stdio::null()).kill_on_drop(true);
+    let told = timeout(INSTALL_LIMIT, download.output()).await?.context("needs Go")?;
+    ensure!(told.status.success(), "{module} {version} cannot be downloaded");
+    let told: Downloaded = serde_json::from_slice(&told.stdout)?;
+    // Without the tag that keeps it out of the package: with that, it would be in it.
+    let source = std::fs::read_to_string(told.dir.join(file))?;
+    let source: Vec<_> = source.lines().filter(|line| !line.starts_with("//go:build ")).collect();
+    std::fs::write(dir.join("main.go"), source.join("\n"))?;
+    build(dir, "suite", ".").await?;
+    Ok(program)
+}
+
+/// What `go mod download -json` says.
+#[derive(serde::Deserialize)]
+struct Downloaded {
+    #[serde(rename = "Dir")]
+    dir: PathBuf,
+}
+
 /// Builds a program of this repository, whose `go.mod` and `main.go` lie in `source`, below `dir`; gives its path.
 pub(crate) async fn build_own(source: &Path, dir: &Path) -> Result<PathBuf> {
     let name = source.file_name().and_then(|name| name.to_str()).context("a directory with a name")?;

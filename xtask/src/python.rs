@@ -68,6 +68,34 @@ impl Python {
         Ok(Self { interpreter })
     }
 
+    /// The sources of one of the installed packages, as its authors publish them.
+    pub(crate) async fn sources(&self, package: &str) -> Result<PathBuf> {
+        let pinned =
+            CLIENTS.lines().find(|line| line.split_once("==").is_some_and(|(name, _)| name == package));
+        let pinned = pinned.with_context(|| format!("{package} is none of the clients"))?;
+        let dir = cargo::scratch()?.join("sources");
+        let sources = dir.join(pinned.replace("==", "-"));
+        if !sources.exists() {
+            let mut pip = Command::new(&self.interpreter);
+            pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+            pip.args(["--no-binary", package, "--dest"]).arg(&dir).arg(pinned);
+            run(&mut pip, INSTALL_LIMIT).await.with_context(|| format!("cannot download {pinned}"))?;
+            let archive = dir.join(format!("{}.tar.gz", pinned.replace("==", "-")));
+            let mut unpack = Command::new("tar");
+            unpack.arg("-xzf").arg(&archive).arg("-C").arg(&dir);
+            run(&mut unpack, INSTALL_LIMIT).await?;
+        }
+        Ok(sources)
+    }
+
+    /// The command that runs a script of `xtask/clients` that is no client itself.
+    pub(crate) fn interpreting(&self, script: &str) -> Command {
+        let mut command = Command::new(&self.interpreter);
+        forget_aws(&mut command);
+        command.arg(cargo::root().join("xtask/clients").join(script));
+        command
+    }
+
     /// Lets `command` find the installed clients first, and no settings of this machine.
     pub(crate) fn on_path(&self, command: &mut Command) -> Result<()> {
         forget_aws(command);

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::programs::{self, Program};
-use super::verifier;
+use super::{tls, verifier};
 use crate::cargo::{self, Profile};
 use crate::gateway::{self, BinaryArgs, Gateway};
 use crate::node;
@@ -71,6 +71,8 @@ enum Client {
     /// Backups in a bucket with object lock.
     Restic,
     S3cmd,
+    /// Several of them over TLS, with a certificate that is replaced.
+    Tls,
     /// No client of S3 but readers of what is exported and proven, in JavaScript and Python.
     Verifier,
     All,
@@ -96,7 +98,7 @@ impl Client {
             Self::Rclone => &["rclone"],
             Self::Restic => &["restic_locked"],
             Self::S3cmd => &["s3cmd"],
-            Self::Verifier => &[],
+            Self::Tls | Self::Verifier => &[],
             Self::All => &[
                 "boto3_rules",
                 "boto3_listing",
@@ -128,15 +130,19 @@ impl ClientsArgs {
                 [] => Ok(()),
                 scripts => on_own_gateway(&binary, scripts, self.files, self.seed).await,
             };
+            let tls = match self.client {
+                Client::Tls | Client::All => tls::run(&binary).await,
+                _ => Ok(()),
+            };
             let verified = match self.client {
                 Client::Verifier | Client::All => {
                     verifier::run(&binary, &self.binary.resolve_admin(Profile::Dev)?).await
                 }
                 _ => Ok(()),
             };
-            return ran.and(verified);
+            return ran.and(tls).and(verified);
         };
-        ensure!(!scripts.is_empty(), "the verifier needs a gateway of its own");
+        ensure!(!scripts.is_empty(), "this needs a gateway of its own");
         let (access_key, secret_key) =
             self.access_key.clone().zip(self.secret_key.clone()).context("--endpoint needs both keys")?;
         let credentials = Credentials { access_key, secret_key };

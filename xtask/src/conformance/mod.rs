@@ -3,7 +3,9 @@
 mod apps;
 mod clients;
 mod large;
+mod minio;
 mod programs;
+mod tls;
 mod verifier;
 
 use anyhow::Result;
@@ -24,6 +26,8 @@ pub(crate) enum Conformance {
     Fast(FastArgs),
     /// Exports and proofs against a verifier in JavaScript that shares no code with ours.
     Verifier(verifier::VerifierArgs),
+    /// The functional suites of MinIO's SDKs, less what is known to fail.
+    Minio(minio::MinioArgs),
     /// What takes gigabytes or thousands of rounds: resumed uploads, 10,000 parts, memory, racing writers.
     Large(large::LargeArgs),
 }
@@ -42,6 +46,7 @@ impl Conformance {
             Self::Apps(args) => args.run().await,
             Self::Fast(args) => args.run().await,
             Self::Verifier(args) => args.run().await,
+            Self::Minio(args) => args.run().await,
             Self::Large(args) => args.run().await,
         }
     }
@@ -51,6 +56,7 @@ impl FastArgs {
     async fn run(self) -> Result<()> {
         let binary = self.binary.resolve(Profile::Dev)?;
         clients::on_own_gateway(&binary, clients::FAST, 300, 1).await?;
+        tls::run(&binary).await?;
         let data = cargo::temp_dir("readme-data-")?;
         let gateway = Gateway::start(&binary, &data.path().join("data")).await?;
         readme::session(&gateway, &Python::install().await?).await?;

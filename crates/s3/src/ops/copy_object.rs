@@ -42,6 +42,8 @@ pub(crate) async fn run(
     let source_customer = CustomerKey::of_source(&request.headers)?;
     let changes = replace
         || asked.is_some()
+        // With nothing asked for, it is no longer under that key.
+        || source_customer.is_some()
         || algorithm.is_some()
         || input.storage_class.is_some()
         || input.website_redirect_location.is_some();

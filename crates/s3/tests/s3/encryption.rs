@@ -238,6 +238,16 @@ async fn a_copy_between_keys_of_one_kind_reads_no_body() {
 }
 
 #[tokio::test]
+async fn an_object_is_opened_where_it_is_by_a_copy_onto_itself_that_asks_for_no_key() {
+    let server = Server::start().await;
+    server.put("/bucket/key", body(MIB)).with(ONE).send().await.expect_status(200);
+    let onto_itself = |key| server.put("/bucket/key", "").copied_with("/bucket/key", key).send();
+    onto_itself(Some(ONE)).await.expect_status(200);
+    assert!(server.get("/bucket/key").send().await.expect_status(200).body == body(MIB));
+    onto_itself(None).await.expect_error(400, "InvalidRequest");
+}
+
+#[tokio::test]
 async fn named_keys_are_made_disabled_and_enabled() {
     let tenants = Tenants::start().await;
     let server = &tenants.server;
