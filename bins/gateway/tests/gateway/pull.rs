@@ -146,8 +146,10 @@ async fn a_pull_that_was_killed_goes_on_where_it_was() {
         world.source.address(),
         Arc::new(Mutex::new(|before, _: &mut [u8]| {
             // From here on nothing comes.
-            while before > 30 << 20 {
-                thread::park();
+            if before > 30 << 20 {
+                loop {
+                    thread::park();
+                }
             }
         })),
     );
