@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use carob_identity::Source;
 use parking_lot::RwLock;
@@ -47,8 +48,9 @@ struct Inner {
     current: RwLock<Arc<ServerConfig>>,
 }
 
-/// What shows that a file was replaced.
-type Stamp = [Option<(SystemTime, u64)>; 2];
+/// What shows that a file was replaced: which one it is, and when it was last changed in any way. Its length and the time of
+/// its last writing may be those of the one before, where another was put in its place.
+type Stamp = [Option<(u64, i64, i64)>; 2];
 
 impl Certificate {
     /// Reads both files: the certificate with those that lead to its root, and its private key.
@@ -85,7 +87,7 @@ impl Certificate {
     fn stamp(&self) -> Stamp {
         [&self.0.chain, &self.0.key].map(|path| {
             let metadata = std::fs::metadata(path).ok()?;
-            Some((metadata.modified().ok()?, metadata.len()))
+            Some((metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
         })
     }
 
