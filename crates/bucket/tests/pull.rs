@@ -1,5 +1,7 @@
 //! Pulls: the same trees on the other side, only what is missing is asked for, and nothing is taken on trust.
 
+#![expect(clippy::large_futures, reason = "a test's stack has room for them")]
+
 mod support;
 
 use std::collections::HashSet;

@@ -45,6 +45,8 @@ pub struct Certificate(Arc<Inner>);
 struct Inner {
     chain: PathBuf,
     key: PathBuf,
+    /// What the files were before they were first read.
+    first: Stamp,
     current: RwLock<Arc<ServerConfig>>,
 }
 
@@ -58,22 +60,24 @@ impl Certificate {
     /// # Errors
     /// [`TlsError`].
     pub fn load(chain: PathBuf, key: PathBuf) -> Result<Self, TlsError> {
+        // First: what is put in their place while they are read differs from it.
+        let first = stamp(&chain, &key);
         let current = RwLock::new(read(&chain, &key)?);
-        Ok(Self(Arc::new(Inner { chain, key, current })))
+        Ok(Self(Arc::new(Inner { chain, key, first, current })))
     }
 
     /// Reads the files again whenever one of them has changed, looking every `period`, until it is dropped. Files that
     /// cannot be used leave everything as it is; they are looked at again when they change again.
     pub async fn follow(&self, period: Duration) {
-        let mut seen = self.stamp();
+        let mut seen = self.0.first;
         loop {
             tokio::time::sleep(period).await;
-            let now = self.stamp();
+            let now = stamp(&self.0.chain, &self.0.key);
             if now == seen {
                 continue;
             }
             seen = now;
-            let Inner { chain, key, current } = &*self.0;
+            let Inner { chain, key, current, .. } = &*self.0;
             match read(chain, key) {
                 Ok(config) => {
                     *current.write() = config;
@@ -84,16 +88,16 @@ impl Certificate {
         }
     }
 
-    fn stamp(&self) -> Stamp {
-        [&self.0.chain, &self.0.key].map(|path| {
-            let metadata = std::fs::metadata(path).ok()?;
-            Some((metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
-        })
-    }
-
     fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.0.current.read()))
     }
+}
+
+fn stamp(chain: &Path, key: &Path) -> Stamp {
+    [chain, key].map(|path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
+    })
 }
 
 fn read(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
