@@ -1,6 +1,6 @@
 //! Buffers for large reads, used again and again.
 //!
-//! A fresh one has to be zeroed first, which takes a third of the time that filling it from the page cache does.
+//! A fresh one has to be zeroed first, which takes about half as long as filling it from the page cache.
 
 use std::sync::Arc;
 
