@@ -1,5 +1,6 @@
 //! Reading ranges of a body, each block verified.
 
+use std::fmt;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,8 +8,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use carob_block::{Block, Cid, ReadBlocks};
-use futures::stream::{BoxStream, FuturesOrdered, try_unfold};
-use futures::{Stream, StreamExt};
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, FuturesOrdered, try_unfold};
+use futures::{FutureExt, Stream, StreamExt};
+use sync_wrapper::SyncWrapper;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -17,11 +20,9 @@ use crate::descent::{Descent, Part};
 use crate::walk::{Place, Walk};
 use crate::{LEAF_SIZE, ObjectError};
 
-/// Leaves that wait for the consumer.
-const READ_AHEAD: usize = 1;
-
-/// Leaves that are read and verified at once, where there is memory: one core verifies less than a connection may take.
-const AT_ONCE: usize = 2;
+/// Leaves that are read and verified at once, where there is memory: one that the consumer waits for, and two for the time
+/// that it is busy with that one. One core verifies less than a connection may take.
+const AT_ONCE: usize = 3;
 
 /// A body to read.
 #[derive(Debug, Clone)]
@@ -53,9 +54,6 @@ pub struct Run {
 /// [`ObjectError::OutOfRange`] if the range does not lie within the body or ends before it starts. The stream
 /// itself ends with [`ObjectError::MissingBlock`], [`ObjectError::Malformed`] or [`ObjectError::Store`] where
 /// the body cannot be had; it never ends early without an error.
-///
-/// # Panics
-/// Outside of a Tokio runtime.
 pub fn read(
     store: Arc<dyn ReadBlocks>,
     content: Cid,
@@ -73,9 +71,6 @@ pub fn read(
 ///
 /// # Errors
 /// As [`read`].
-///
-/// # Panics
-/// Outside of a Tokio runtime.
 pub fn read_within(
     store: Arc<dyn ReadBlocks>,
     body: Body,
@@ -97,20 +92,25 @@ fn start(
         return Err(ObjectError::OutOfRange { start: range.start, end: range.end, size });
     }
     let remaining = range.end - range.start;
-    Ok(ObjectReader::fetched_by(remaining, |sender| fetch(Leaves::new(store, body, range), shares, sender)))
+    let body = Leaves::new(store, body, range);
+    let ahead = ReadAhead { body, shares, unread: remaining, reading: FuturesOrdered::new() };
+    let leaves = stream::unfold(ahead, |mut ahead| async { ahead.next().await.map(|leaf| (leaf, ahead)) });
+    Ok(ObjectReader::new(remaining, leaves))
 }
 
 /// The bytes of a body, or of a range of it, as a stream. Made by [`read`] and [`crate::read_sealed`].
 ///
 /// Fetches leaves ahead of its consumer; dropping it stops that.
-#[derive(Debug)]
 pub struct ObjectReader {
-    leaves: mpsc::Receiver<Result<Bytes, ObjectError>>,
+    leaves: SyncWrapper<BoxStream<'static, Result<Bytes, ObjectError>>>,
     remaining: u64,
-    _ahead: Option<AbortOnDropHandle<()>>,
 }
 
 impl ObjectReader {
+    fn new(remaining: u64, leaves: impl Stream<Item = Result<Bytes, ObjectError>> + Send + 'static) -> Self {
+        Self { leaves: SyncWrapper::new(leaves.boxed()), remaining }
+    }
+
     /// `remaining` bytes, which a task of its own fetches with what it is given.
     pub(crate) fn fetched_by<F>(
         remaining: u64,
@@ -119,14 +119,24 @@ impl ObjectReader {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (sender, leaves) = mpsc::channel(READ_AHEAD);
-        let ahead = (remaining > 0).then(|| AbortOnDropHandle::new(tokio::spawn(fetch(sender))));
-        Self { leaves, remaining, _ahead: ahead }
+        let (sender, mut leaves) = mpsc::channel(1);
+        let task = (remaining > 0).then(|| AbortOnDropHandle::new(tokio::spawn(fetch(sender))));
+        let leaves = stream::poll_fn(move |cx| {
+            let _task = &task;
+            leaves.poll_recv(cx)
+        });
+        Self::new(remaining, leaves)
     }
 
     /// Bytes still to come.
     pub fn remaining(&self) -> u64 {
         self.remaining
+    }
+}
+
+impl fmt::Debug for ObjectReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectReader").field("remaining", &self.remaining).finish_non_exhaustive()
     }
 }
 
@@ -137,9 +147,9 @@ impl Stream for ObjectReader {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
-        let item = match ready!(self.leaves.poll_recv(cx)) {
+        let item = match ready!(self.leaves.get_mut().poll_next_unpin(cx)) {
             Some(item) => item,
-            None => Err(ObjectError::aborted("reading a body", "the task that fetches ahead is gone")),
+            None => Err(ObjectError::aborted("reading a body", "it ends too early")),
         };
         // After an error nothing follows.
         let taken = item.as_ref().map_or(self.remaining, |bytes| bytes.len() as u64);
@@ -238,41 +248,39 @@ impl Leaf {
     }
 }
 
-async fn fetch(
-    mut body: Leaves,
-    mut shares: Option<Shares>,
-    leaves: mpsc::Sender<Result<Bytes, ObjectError>>,
-) {
-    let mut unread = body.range.end.saturating_sub(body.range.start);
-    let mut reading = FuturesOrdered::new();
-    while unread > 0 || !reading.is_empty() {
-        // A place first: nothing is held for a consumer that takes nothing.
-        let Ok(place) = leaves.reserve().await else { return };
-        while unread > 0 && reading.len() < AT_ONCE {
-            let share = match &mut shares {
-                Some(shares) if reading.is_empty() => Some(shares.next().await),
+/// Reads the leaves of a body before they are asked for.
+struct ReadAhead {
+    body: Leaves,
+    shares: Option<Shares>,
+    /// Bytes of the range in leaves that are not begun.
+    unread: u64,
+    reading: FuturesOrdered<BoxFuture<'static, Result<Bytes, ObjectError>>>,
+}
+
+impl ReadAhead {
+    /// The next leaf. `None` after the last.
+    async fn next(&mut self) -> Option<Result<Bytes, ObjectError>> {
+        while self.unread > 0 && self.reading.len() < AT_ONCE {
+            let share = match &mut self.shares {
+                Some(shares) if self.reading.is_empty() => Some(shares.next().await),
                 Some(shares) => match shares.next_at_hand() {
                     Some(share) => Some(share),
                     None => break,
                 },
                 None => None,
             };
-            let Some(leaf) = body.next_leaf().await.transpose() else { return };
-            unread = leaf.as_ref().map_or(0, |leaf| unread.saturating_sub(leaf.len()));
-            reading.push_back(async move {
+            let leaf = self.body.next_leaf().await.transpose()?;
+            self.unread = leaf.as_ref().map_or(0, |leaf| self.unread.saturating_sub(leaf.len()));
+            let read = async move {
                 let bytes = leaf?.read().await?;
                 Ok(match share {
                     Some(share) => share.of(bytes),
                     None => bytes,
                 })
-            });
+            };
+            self.reading.push_back(read.boxed());
         }
-        match reading.next().await {
-            Some(Ok(bytes)) => place.send(Ok(bytes)),
-            // Nothing follows.
-            Some(error) => return place.send(error),
-            None => return,
-        }
+        self.reading.next().await
     }
 }
 

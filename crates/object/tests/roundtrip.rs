@@ -245,7 +245,7 @@ async fn a_dropped_writer_lets_go_of_its_session() {
 }
 
 #[tokio::test]
-async fn a_reader_stays_one_leaf_ahead_and_stops_when_dropped() {
+async fn a_reader_stays_two_leaves_ahead_and_stops_when_dropped() {
     let (store, session) = store();
     let faulty = Arc::new(FaultyStore::new(store));
     let object = write(&session, [pattern(8 * LEAF_SIZE)], &[]).await.unwrap();
@@ -255,10 +255,10 @@ async fn a_reader_stays_one_leaf_ahead_and_stops_when_dropped() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(faulty.calls(), 1 + 1 + 1, "the root, the leaf taken, and one ahead");
+    assert_eq!(faulty.calls(), 1 + 1 + 2, "the root, the leaf taken, and two ahead");
     drop(reader);
     tokio::task::yield_now().await;
-    assert_eq!(Arc::strong_count(&faulty), 1, "the task is gone");
+    assert_eq!(Arc::strong_count(&faulty), 1, "nothing goes on");
 }
 
 #[test]
