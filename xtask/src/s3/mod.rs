@@ -7,6 +7,7 @@
 
 mod body;
 mod client;
+mod counted;
 mod multipart;
 mod sigv4;
 mod versions;
