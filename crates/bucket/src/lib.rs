@@ -90,7 +90,7 @@ pub use bucket::{Bucket, DeleteOptions, Deleted, PutOptions, Written};
 pub use carob_commit::{
     Answer, Blake3Root, BucketId, ChecksumType, Claim, Commit, Config, DefaultRetention, DeleteMarker, ETag,
     Encryption, HistoryRetention, Layout, Lock, NamedKey, ObjectHeaders, ObjectLock, Part, PartList,
-    PartState, Question, Record, Retention, RetentionMode, RetentionPeriod, Scheme, SealedBody,
+    PartState, Question, Record, Retention, RetentionMode, RetentionPeriod, Scheme, SealedBody, Summary,
     UploadChecksum, UploadId, UploadState, Version, VersionId, VersionName, Versioning,
 };
 pub use carob_index::CacheFigures;

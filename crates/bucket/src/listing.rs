@@ -1,11 +1,10 @@
 //! Listings of current objects.
 
-use std::sync::Arc;
-
-use carob_commit::Record;
-use carob_index::Cursor;
+use carob_commit::{Inline, Record, Summary, TreeValue};
+use carob_index::{Cursor, Value};
 
 use crate::delimiter::rolled_up;
+use crate::snapshot::block;
 use crate::token::{Resume, after_prefix};
 use crate::{BucketError, Snapshot};
 
@@ -52,8 +51,8 @@ pub enum ListEntry {
     Object {
         /// Its key.
         key: String,
-        /// What is known of it.
-        record: Arc<Record>,
+        /// What is shown of it.
+        summary: Summary,
     },
     /// A prefix that several keys (or one) share, up to and including the delimiter.
     Prefix(String),
@@ -69,17 +68,15 @@ impl Snapshot {
     pub async fn list(&self, query: &ListQuery) -> Result<ListPage, BucketError> {
         let mut walk = Walk::start(self, query).await?;
         let mut entries = Vec::new();
-        let mut last = None;
         if query.max_keys == 0 {
             return Ok(ListPage { entries, next_token: None });
         }
-        while let Some((entry, resume)) = walk.next().await? {
+        while let Some(entry) = walk.next().await? {
             if entries.len() == query.max_keys {
-                let next_token = last.map(|resume: Resume| resume.to_token());
+                let next_token = entries.last().map(|last| resume_behind(last).to_token());
                 return Ok(ListPage { entries, next_token });
             }
             entries.push(entry);
-            last = Some(resume);
         }
         Ok(ListPage { entries, next_token: None })
     }
@@ -123,8 +120,7 @@ impl<'a> Walk<'a> {
         Ok(walk)
     }
 
-    /// The next entry, and where to go on behind it.
-    async fn next(&mut self) -> Result<Option<(ListEntry, Resume)>, BucketError> {
+    async fn next(&mut self) -> Result<Option<ListEntry>, BucketError> {
         while !self.done {
             let Some((key, entry)) = self.cursor.next().await? else { break };
             if !key.starts_with(self.prefix.as_bytes()) {
@@ -132,20 +128,36 @@ impl<'a> Walk<'a> {
             }
             let key = String::from_utf8(key.to_vec()).map_err(BucketError::damaged)?;
             let Some(common) = rolled_up(&key, self.prefix, self.delimiter).map(str::to_owned) else {
-                let record = self.snapshot.record(&entry.value).await?;
-                let resume = Resume::AfterKey(key.clone());
-                return Ok(Some((ListEntry::Object { key, record }, resume)));
+                let summary = self.summary(&entry.value).await?;
+                return Ok(Some(ListEntry::Object { key, summary }));
             };
             match after_prefix(common.as_bytes()) {
                 Some(bound) => self.cursor.seek(&bound).await?,
                 None => self.done = true,
             }
             if self.marker.as_ref().is_none_or(|marker| common > *marker) {
-                return Ok(Some((ListEntry::Prefix(common.clone()), Resume::AfterPrefix(common))));
+                return Ok(Some(ListEntry::Prefix(common)));
             }
         }
         self.done = true;
         Ok(None)
+    }
+
+    async fn summary(&self, value: &Value) -> Result<Summary, BucketError> {
+        match Summary::from_value(value, self.snapshot.tree().root())? {
+            Inline::Here(summary) => Ok(*summary),
+            Inline::Linked(cid) => {
+                Ok(Record::from_block(&block(&**self.snapshot.store(), &cid).await?)?.into())
+            }
+        }
+    }
+}
+
+/// Where a page starts whose predecessor ends with this entry.
+fn resume_behind(entry: &ListEntry) -> Resume {
+    match entry {
+        ListEntry::Object { key, .. } => Resume::AfterKey(key.clone()),
+        ListEntry::Prefix(prefix) => Resume::AfterPrefix(prefix.clone()),
     }
 }
 

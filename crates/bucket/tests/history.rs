@@ -31,7 +31,7 @@ async fn state(snapshot: &Snapshot) -> BTreeMap<String, u64> {
     let query = ListQuery { max_keys: 1000, ..ListQuery::default() };
     let page = snapshot.list(&query).await.unwrap();
     let object = |entry| match entry {
-        ListEntry::Object { key, record } => (key, record.size),
+        ListEntry::Object { key, summary } => (key, summary.size),
         ListEntry::Prefix(prefix) => panic!("{prefix} without a delimiter"),
     };
     page.entries.into_iter().map(object).collect()

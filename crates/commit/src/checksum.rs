@@ -21,10 +21,24 @@ pub(crate) fn serialize<S: Serializer>(
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Checksum>, D::Error> {
     let Some(wire) = Option::<Wire>::deserialize(deserializer)? else { return Ok(None) };
-    let algorithm = ChecksumAlgorithm::from_name(&wire.a);
-    let algorithm = algorithm.ok_or_else(|| D::Error::custom("unknown checksum algorithm"))?;
+    let algorithm = algorithm(&wire.a)?;
     if wire.v.len() != algorithm.value_len() {
         return Err(D::Error::custom("a checksum of the wrong length"));
     }
     Ok(Some(Checksum { algorithm, value: wire.v }))
+}
+
+/// The algorithm alone.
+pub(crate) fn deserialize_algorithm<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<ChecksumAlgorithm>, D::Error> {
+    #[derive(Deserialize)]
+    struct Named {
+        a: String,
+    }
+    Option::<Named>::deserialize(deserializer)?.map(|named| algorithm(&named.a)).transpose()
+}
+
+fn algorithm<E: serde::de::Error>(name: &str) -> Result<ChecksumAlgorithm, E> {
+    ChecksumAlgorithm::from_name(name).ok_or_else(|| E::custom("unknown checksum algorithm"))
 }

@@ -42,12 +42,7 @@ pub trait TreeValue: Serialize + DeserializeOwned {
     /// # Errors
     /// [`CommitError::Malformed`].
     fn from_value(value: &Value, node: Cid) -> Result<Inline<Self>, CommitError> {
-        let malformed = |e| CommitError::Malformed { cid: node, what: Self::WHAT, source: Box::new(e) };
-        // CBOR major type 6: the tag of a link.
-        if value.bytes().first().is_some_and(|byte| byte >> 5 == 6) {
-            return value.deserialize().map(Inline::Linked).map_err(malformed);
-        }
-        value.deserialize().map(|thing| Inline::Here(Box::new(thing))).map_err(malformed)
+        read(value, node, Self::WHAT)
     }
 
     /// Reads it from the block that an [`Inline::Linked`] names.
@@ -57,4 +52,17 @@ pub trait TreeValue: Serialize + DeserializeOwned {
     fn from_block(block: &Block) -> Result<Self, CommitError> {
         codec::decode(block, Self::WHAT)
     }
+}
+
+pub(crate) fn read<T: DeserializeOwned>(
+    value: &Value,
+    node: Cid,
+    what: &'static str,
+) -> Result<Inline<T>, CommitError> {
+    let malformed = |e| CommitError::Malformed { cid: node, what, source: Box::new(e) };
+    // CBOR major type 6: the tag of a link.
+    if value.bytes().first().is_some_and(|byte| byte >> 5 == 6) {
+        return value.deserialize().map(Inline::Linked).map_err(malformed);
+    }
+    value.deserialize().map(|thing| Inline::Here(Box::new(thing))).map_err(malformed)
 }

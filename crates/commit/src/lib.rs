@@ -29,6 +29,7 @@ mod past;
 mod proof;
 mod purged;
 mod record;
+mod summary;
 mod system;
 mod verify;
 mod version;
@@ -49,6 +50,7 @@ pub use past::{Past, verify_past};
 pub use proof::{Answer, Claim, MAX_PROVEN, Proven, Question, answer};
 pub use purged::{Purged, Tombstone};
 pub use record::{Blake3Root, ChecksumType, Layout, ObjectHeaders, Record};
+pub use summary::Summary;
 pub use system::{AccountState, EncryptionKeyState, KeyState, SYSTEM_HEAD, SystemState};
 pub use verify::{
     Report, Verified, VerifyError, verify_blocks, verify_car, verify_file, verify_history, verify_since,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use carob_block::{Block, Bytes, Cid, Codec};
 use carob_commit::{
     Blake3Root, BucketId, ChecksumType, Commit, CommitError, Config, DefaultRetention, DeleteMarker, ETag,
-    Encryption, Genesis, HistoryRetention, Inline, Kept, KeptCommit, Layout, Lock, NamedCommit, NamedKey,
-    ObjectHeaders, ObjectLock, Part, PartList, Record, Retention, RetentionMode, RetentionPeriod, Scheme,
-    SealedBody, TreeValue, Unsigned, Version, VersionId, VersionName, Versioning,
+    Encryption, Genesis, HistoryRetention, INLINE, Inline, Kept, KeptCommit, Layout, Lock, NamedCommit,
+    NamedKey, ObjectHeaders, ObjectLock, Part, PartList, Record, Retention, RetentionMode, RetentionPeriod,
+    Scheme, SealedBody, Summary, TreeValue, Unsigned, Version, VersionId, VersionName, Versioning,
 };
 use carob_identity::{Hlc, Signer, SpaceKey, Timestamp};
 use carob_object::{Checksum, ChecksumAlgorithm};
@@ -121,6 +121,40 @@ fn record_has_its_golden_bytes() {
     );
     let read = Record::from_value(&value, cid("node")).unwrap();
     assert_eq!(read, Inline::Here(Box::new(record())));
+}
+
+#[test]
+fn a_summary_is_the_same_part_of_a_record_however_it_is_read() {
+    let parts = ETag { md5: [7; 16], parts: Some(3) };
+    let blake3 = Some(Blake3Root { root: [4; 32], outboard: Some(cid("outboard")) });
+    let headers = ObjectHeaders {
+        cache_control: Some("no-cache".to_owned()),
+        storage_class: Some("STANDARD_IA".to_owned()),
+        ..ObjectHeaders::default()
+    };
+    let least = Record { checksum: None, blake3: None, headers: ObjectHeaders::default(), ..record() };
+    let most = Record {
+        etag: parts,
+        parts: Some(cid("parts")),
+        blake3,
+        layout: Layout::Joined,
+        headers,
+        checksum_type: ChecksumType::Composite,
+        version: Some(VERSION),
+        null: true,
+        tags: BTreeMap::from([("t".to_owned(), "u".to_owned())]),
+        access: Some("{}".to_owned()),
+        ..record()
+    };
+    for record in [record(), least, most] {
+        let (value, _) = record.to_value().unwrap();
+        let read = Summary::from_value(&value, cid("node")).unwrap();
+        assert_eq!(read, Inline::Here(Box::new(record.into())));
+    }
+    let long = Record { access: Some("x".repeat(INLINE)), ..record() };
+    let (value, block) = long.to_value().unwrap();
+    let read = Summary::from_value(&value, cid("node")).unwrap();
+    assert_eq!(read, Inline::Linked(*block.unwrap().cid()));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use s3s::Body;
 
+use crate::contents::Contents;
 use crate::context::RequestContext;
 use crate::interleave::Markers;
 use crate::xml;
@@ -64,10 +65,13 @@ fn finish_xml(response: &mut Response<Body>, context: &RequestContext, place: &P
     let Some(bytes) = response.body().bytes() else { return };
     let Ok(document) = std::str::from_utf8(&bytes) else { return };
     let markers = response.extensions_mut().remove::<Markers>();
-    let document = match markers.and_then(|markers| markers.interleave(document)) {
-        Some(ordered) => Cow::Owned(xml::refer(xml::reveal(&ordered, context.nonce())).into_owned()),
-        None => xml::refer(xml::reveal(document, context.nonce())),
+    let contents = response.extensions_mut().remove::<Contents>();
+    let document = match (markers.and_then(|markers| markers.interleave(document)), &contents) {
+        (Some(ordered), _) => Cow::Owned(ordered),
+        (None, Some(contents)) => contents.insert(document),
+        (None, None) => Cow::Borrowed(document),
     };
+    let document = xml::refer(xml::reveal(document, context.nonce()));
     let document = if let Some(open) = document.strip_suffix("</Error>") {
         if let Some((code, _)) = open.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")) {
             context.set_error_code(code);

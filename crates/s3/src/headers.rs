@@ -155,8 +155,8 @@ fn checked_class(class: &dto::StorageClass) -> S3Result<Option<String>> {
 }
 
 /// The storage class that was kept, where S3 names each.
-pub(crate) fn storage_class(kept: &ObjectHeaders) -> String {
-    kept.storage_class.clone().unwrap_or_else(|| STANDARD.to_owned())
+pub(crate) fn storage_class(kept: Option<&str>) -> &str {
+    kept.unwrap_or(STANDARD)
 }
 
 /// `aws-chunked` says how the request was sent, not what the object is.

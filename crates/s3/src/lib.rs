@@ -63,6 +63,7 @@ mod auth;
 mod body;
 mod checksum;
 mod conditions;
+mod contents;
 mod context;
 mod cors;
 mod date;

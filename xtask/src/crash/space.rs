@@ -176,8 +176,8 @@ impl Target for Space {
             let answer = bucket.list(&query).await.map_err(failure)?;
             for entry in answer.entries {
                 match entry {
-                    ListEntry::Object { key, record } => {
-                        all.push(Listed { key, etag: etag(&record), size: record.size });
+                    ListEntry::Object { key, summary } => {
+                        all.push(Listed { key, etag: summary.etag.to_string(), size: summary.size });
                     }
                     ListEntry::Prefix(prefix) => return Err(rolled_up(&prefix)),
                 }

@@ -71,12 +71,12 @@ impl State {
         let page = snapshot.list(&query).await?;
         let entries = page.entries.into_iter().map(|entry| match entry {
             ListEntry::Prefix(prefix) => api::Entry::Prefix { prefix },
-            ListEntry::Object { key, record } => api::Entry::Object {
+            ListEntry::Object { key, summary } => api::Entry::Object {
                 key,
-                size: record.size,
-                modified: rfc3339(record.modified.millis()),
-                etag: record.etag.to_string(),
-                cid: record.content.to_string(),
+                size: summary.size,
+                modified: rfc3339(summary.modified.millis()),
+                etag: summary.etag.to_string(),
+                cid: summary.content.to_string(),
             },
         });
         let entries = entries.collect();

@@ -53,7 +53,8 @@ pub(crate) async fn run(
             .then(|| Checksum::default().with_checksums(ChecksumFields::attributes_of(record))),
         object_parts,
         object_size: wants("ObjectSize").then(|| headers::size(record.size)),
-        storage_class: wants("StorageClass").then(|| headers::storage_class(&record.headers).into()),
+        storage_class: wants("StorageClass")
+            .then(|| headers::storage_class(record.headers.storage_class.as_deref()).to_owned().into()),
         last_modified: Some(headers::timestamp(record.modified)),
         version_id: selected.version_id.clone(),
         ..GetObjectAttributesOutput::default()

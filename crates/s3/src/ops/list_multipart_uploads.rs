@@ -47,7 +47,9 @@ pub(crate) async fn run(
                     initiated: Some(headers::timestamp(state.initiated)),
                     initiator: Some(listing::initiator(&owner)),
                     owner: Some(owner),
-                    storage_class: Some(headers::storage_class(&state.headers).into()),
+                    storage_class: Some(
+                        headers::storage_class(state.headers.storage_class.as_deref()).to_owned().into(),
+                    ),
                     checksum_algorithm: state.checksum.map(|checksum| algorithm(checksum.algorithm)),
                     checksum_type: state.checksum.map(|checksum| headers::checksum_kind(checksum.kind)),
                 });

@@ -108,7 +108,9 @@ fn version(key: String, record: &Arc<Record>, latest: bool, owner: Owner) -> Obj
         last_modified: Some(headers::timestamp(record.modified)),
         e_tag: Some(headers::etag(record)),
         size: Some(headers::size(record.size)),
-        storage_class: Some(ObjectVersionStorageClass::from(headers::storage_class(&record.headers))),
+        storage_class: Some(ObjectVersionStorageClass::from(
+            headers::storage_class(record.headers.storage_class.as_deref()).to_owned(),
+        )),
         checksum_algorithm: checksum.map(|c| vec![ChecksumAlgorithm::from_static(c.algorithm.as_str())]),
         checksum_type: checksum.map(|_| headers::checksum_type(record)),
         owner: Some(owner),

@@ -34,8 +34,8 @@ pub(crate) async fn run(
         })),
         _ => None,
     };
-    let (contents, common_prefixes) = listing::split(entries, names, Some(&owners));
-    Ok(S3Response::new(ListObjectsOutput {
+    let (contents, common_prefixes) = listing::split(&entries, names, Some(&owners))?;
+    let mut response = S3Response::new(ListObjectsOutput {
         name: Some(input.bucket),
         // Not encoded, whatever the reference says: boto3, which asks for encoding unasked, does not decode it.
         prefix: Some(names.plain(&input.prefix.unwrap_or_default())),
@@ -45,8 +45,9 @@ pub(crate) async fn run(
         encoding_type: input.encoding_type,
         max_keys: i32::try_from(max_keys).ok(),
         is_truncated: Some(next_token.is_some()),
-        contents: Some(contents),
         common_prefixes: Some(common_prefixes),
         ..ListObjectsOutput::default()
-    }))
+    });
+    response.extensions.insert(contents);
+    Ok(response)
 }

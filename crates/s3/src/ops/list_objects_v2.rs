@@ -30,8 +30,8 @@ pub(crate) async fn run(
     let owners = Owners::in_bucket(carob, &request.extensions)?;
     let owners = Some(&owners).filter(|_| input.fetch_owner.unwrap_or(false));
     let count = i32::try_from(entries.len()).unwrap_or(i32::MAX);
-    let (contents, common_prefixes) = listing::split(entries, names, owners);
-    Ok(S3Response::new(ListObjectsV2Output {
+    let (contents, common_prefixes) = listing::split(&entries, names, owners)?;
+    let mut response = S3Response::new(ListObjectsV2Output {
         name: Some(input.bucket),
         prefix: Some(names.write(&input.prefix.unwrap_or_default())),
         delimiter: input.delimiter.filter(|d| !d.is_empty()).map(|delimiter| names.write(&delimiter)),
@@ -42,8 +42,9 @@ pub(crate) async fn run(
         continuation_token: input.continuation_token,
         is_truncated: Some(next_token.is_some()),
         next_continuation_token: next_token,
-        contents: Some(contents),
         common_prefixes: Some(common_prefixes),
         ..ListObjectsV2Output::default()
-    }))
+    });
+    response.extensions.insert(contents);
+    Ok(response)
 }

@@ -43,7 +43,9 @@ pub(crate) async fn run(
         parts: Some(page.parts.iter().map(|(number, part)| shown(*number, part)).collect()),
         initiator: Some(listing::initiator(&owner)),
         owner: Some(owner),
-        storage_class: Some(headers::storage_class(&page.upload.headers).into()),
+        storage_class: Some(
+            headers::storage_class(page.upload.headers.storage_class.as_deref()).to_owned().into(),
+        ),
         checksum_algorithm: checksum.map(|checksum| algorithm(checksum.algorithm)),
         checksum_type: checksum.map(|checksum| headers::checksum_kind(checksum.kind)),
         ..ListPartsOutput::default()

@@ -1,15 +1,13 @@
 //! What the two listings share.
 
-use std::sync::Arc;
-
-use carob_bucket::{Bucket, ListEntry, ListPage, ListQuery, ListStart, Record};
+use carob_bucket::{Bucket, ListEntry, ListPage, ListQuery, ListStart};
 use http::Extensions;
-use s3s::dto::{ChecksumAlgorithm, CommonPrefix, EncodingType, Initiator, Object, ObjectStorageClass, Owner};
-use s3s::{S3Result, s3_error};
+use s3s::dto::{CommonPrefix, EncodingType, Initiator, Owner};
+use s3s::{S3Error, S3Result, s3_error};
 
 use crate::access::{Here, here};
+use crate::contents::Contents;
 use crate::error::from_bucket;
-use crate::headers;
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -79,34 +77,25 @@ impl<'a> Owners<'a> {
 }
 
 /// Splits a page into S3's two lists. The owners are shown with the objects if given.
+///
+/// # Errors
+/// InternalError for an object of which there is no telling when it was written.
 pub(crate) fn split(
-    page: Vec<ListEntry>,
+    page: &[ListEntry],
     names: Names<'_>,
     owners: Option<&Owners<'_>>,
-) -> (Vec<Object>, Vec<CommonPrefix>) {
-    let (mut objects, mut prefixes) = (Vec::with_capacity(page.len()), Vec::new());
+) -> S3Result<(Contents, Vec<CommonPrefix>)> {
+    let (mut objects, mut prefixes) = (Contents::with_capacity(page.len()), Vec::new());
     for entry in page {
         match entry {
-            ListEntry::Object { key, record } => objects.push(object(&key, &record, names, owners)),
-            ListEntry::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(names.write(&prefix)) }),
+            ListEntry::Object { key, summary } => {
+                let owner = owners.map(|owners| owners.of(summary.access.as_deref()));
+                objects.push(&names.shown(key), summary, owner.as_ref()).map_err(S3Error::internal_error)?;
+            }
+            ListEntry::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(names.write(prefix)) }),
         }
     }
-    (objects, prefixes)
-}
-
-fn object(key: &str, record: &Arc<Record>, names: Names<'_>, owners: Option<&Owners<'_>>) -> Object {
-    let checksum = record.checksum.as_ref();
-    Object {
-        key: Some(names.write(key)),
-        last_modified: Some(headers::timestamp(record.modified)),
-        e_tag: Some(headers::etag(record)),
-        size: Some(headers::size(record.size)),
-        storage_class: Some(ObjectStorageClass::from(headers::storage_class(&record.headers))),
-        checksum_algorithm: checksum.map(|c| vec![ChecksumAlgorithm::from_static(c.algorithm.as_str())]),
-        checksum_type: checksum.map(|_| headers::checksum_type(record)),
-        owner: owners.map(|owners| owners.of(record.access.as_deref())),
-        ..Object::default()
-    }
+    Ok((objects, prefixes))
 }
 
 /// Whoever began an upload is not kept apart from whose the object is to be.
