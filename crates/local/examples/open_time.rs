@@ -83,7 +83,10 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         if entry.file_type()?.is_dir() {
             copy(&entry.path(), &to.join(entry.file_name()))?;
         } else {
-            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+            let to = to.join(entry.file_name());
+            std::fs::copy(entry.path(), &to)?;
+            // Opening is not to wait for what the copy has to write.
+            std::fs::File::open(to)?.sync_all()?;
         }
     }
     Ok(())

@@ -178,6 +178,11 @@ impl Index {
         }
     }
 
+    /// Makes room for so many blocks in sealed segments.
+    pub(crate) fn reserve_sealed(&self, blocks: u64) {
+        self.sealed.reserve(blocks);
+    }
+
     /// Adds the blocks of a sealed segment that has its index.
     pub(crate) fn insert_sealed(&self, prefixes: &[[u8; PREFIX]], segment: u32) {
         self.sealed.insert(prefixes, segment);

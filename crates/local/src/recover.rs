@@ -20,6 +20,9 @@ use crate::sidecar::{Entry, Of, Sidecar};
 use crate::table::PREFIX;
 use crate::{scan, segment, segments, sidecar};
 
+/// No frame is shorter: it has a CID.
+const MIN_FRAME: u32 = 37;
+
 /// What the segments of a store say.
 #[derive(Debug)]
 pub(crate) struct Recovered {
@@ -89,6 +92,7 @@ pub(crate) fn recover(
     if let Some(checkpoint) = checkpoint {
         recovered.start(checkpoint);
     }
+    recovered.index.reserve_sealed(expected(disk, dir, &segments, &gone, known));
     let mut before = 0;
     for (at, current) in segments.iter().enumerate() {
         let end = end_of(&segments, at, &gone);
@@ -110,6 +114,18 @@ pub(crate) fn recover(
     disk.flush_dir(dir).map_err(LocalError::io("flush", dir))?;
     recovered.remove_gone(disk, dir, &segments, &gone)?;
     Ok(recovered)
+}
+
+/// How many blocks the indexes up to `known` list, going by their lengths.
+fn expected(disk: &dyn Disk, dir: &Path, segments: &[Segment], gone: &Gone, known: Position) -> u64 {
+    let loaded = segments.iter().enumerate().filter(|(_, segment)| segment.number <= known.segment);
+    let count = |(at, segment): (usize, &Segment)| {
+        let sidecar = Sidecar::open(disk, dir, segment.number).ok().flatten()?;
+        // No more than the segment has room for, whatever the file says.
+        let end = end_of(segments, at, gone).unwrap_or(known.offset);
+        Some(u64::from(sidecar.count().min(end / MIN_FRAME)))
+    };
+    loaded.filter(|(_, segment)| !gone.has(segment.number)).filter_map(count).sum()
 }
 
 /// Which segments were removed. If the checkpoint does not account for all that are missing, the last record that says

@@ -47,6 +47,15 @@ impl Table {
         found
     }
 
+    /// Makes room for so many blocks, so that shards do not grow again and again while these are added.
+    pub(crate) fn reserve(&self, blocks: u64) {
+        let each = usize::try_from(blocks / SHARDS as u64).unwrap_or(0);
+        for shard in &self.shards {
+            // They fill alike, but not quite.
+            shard.write().make_room(each + each / 64);
+        }
+    }
+
     /// Adds blocks of `segment`, whose number is not 0: fastest when those that begin alike follow each other.
     pub(crate) fn insert(&self, prefixes: &[[u8; PREFIX]], segment: u32) {
         for alike in prefixes.chunk_by(|one, next| one[0] == next[0]) {
@@ -196,6 +205,20 @@ mod tests {
             found.sort_unstable();
             assert_eq!(found, *segments);
         }
+    }
+
+    #[test]
+    fn shards_with_room_for_what_comes_hardly_grow() {
+        let (table, mut rng) = (Table::new(), fastrand::Rng::with_seed(3));
+        table.reserve(500_000);
+        let slots = || table.shards.iter().map(|shard| shard.read().slots.len()).collect::<Vec<_>>();
+        let reserved = slots();
+        for _ in 0..500_000 {
+            table.insert(&[rng.u64(..).to_be_bytes()[..PREFIX].try_into().unwrap()], 1);
+        }
+        let grown = slots().iter().zip(&reserved).filter(|(now, reserved)| now != reserved).count();
+        assert!(grown < SHARDS / 3, "{grown} shards grew");
+        assert!(slots().iter().sum::<usize>() * 8 <= 500_000 * 10);
     }
 
     #[test]

@@ -58,14 +58,20 @@ pub(super) fn explain(bodies: Bodies, possible: Vec<Value>, found: Option<Found>
     Ok(Some(object.clone()))
 }
 
-/// Reads everything back after a cut and settles the model on it.
-pub(super) async fn check<T: Target>(target: &T, shared: &Shared, cycle: u32) -> Result<Checked> {
+/// Reads back what was written before a cut, or everything, and settles the model on it. All listings are compared.
+pub(super) async fn check<T: Target>(
+    target: &T,
+    shared: &Shared,
+    cycle: u32,
+    whole: bool,
+) -> Result<Checked> {
     let page = shared.plan.page_size(cycle);
     // How uploads ended says which objects must be there, so they come first.
     let mut checked = check_uploads(target, shared, cycle, page).await?;
     let names = shared.model().names();
-    let mut reads = futures::stream::iter(names)
-        .map(|name| async move {
+    let (read, settled): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, touched)| whole || *touched);
+    let mut reads = futures::stream::iter(read)
+        .map(|(name, _)| async move {
             let begun = shared.model().tick();
             let found = target.get(&name).await.with_context(|| format!("GET {name}"))?;
             let possible = shared.model().possible(&name, begun);
@@ -80,12 +86,20 @@ pub(super) async fn check<T: Target>(target: &T, shared: &Shared, cycle: u32) ->
     drop(reads);
 
     // Only now, since what a copy in flight has made depends on what its source had.
-    let mut present: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
-    for (name, value) in values {
-        shared.model().settle(&name, value.clone());
+    for (name, value) in &values {
+        shared.model().settle(name, value.clone());
         if let Some(Object { content, .. }) = value {
             checked.objects += 1;
             checked.of_parts += usize::from(content.etag.contains('-'));
+        }
+    }
+    let known = settled.into_iter().map(|(name, _)| {
+        let value = shared.model().likely(&name);
+        (name, value)
+    });
+    let mut present: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+    for (name, value) in values.into_iter().chain(known) {
+        if let Some(Object { content, .. }) = value {
             let listed = Listed { key: name.key, etag: content.etag, size: content.size };
             present.entry(name.bucket).or_default().push(listed);
         }

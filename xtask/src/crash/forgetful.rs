@@ -56,6 +56,7 @@ struct Machine(power_cut::Machine, Fault);
 #[async_trait]
 impl super::Machine for Machine {
     type Target = Forgetful;
+    const FULL_EVERY: u32 = power_cut::Machine::FULL_EVERY;
 
     async fn start(&mut self) -> Result<Forgetful> {
         Ok(Forgetful { space: self.0.start().await?, fault: self.1 })
@@ -69,8 +70,8 @@ impl super::Machine for Machine {
     async fn verify(&mut self, buckets: &[String]) -> Result<()> {
         self.0.verify(buckets).await
     }
-    async fn wipe(&mut self) -> Result<()> {
-        self.0.wipe().await
+    async fn wipe(&mut self, cycle: u32) -> Result<()> {
+        self.0.wipe(cycle).await
     }
 }
 
@@ -279,7 +280,7 @@ fn refused(code: &str) -> Failure {
 }
 
 async fn run_with(fault: Fault, cycles: u32) -> Result<()> {
-    run::run(&Plan::new(2), cycles, &mut Machine(power_cut::Machine::new(2), fault)).await
+    run::run(&Plan::new(2), 0..cycles, None, &mut Machine(power_cut::Machine::new(2), fault)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,6 +58,7 @@ impl Machine {
 #[async_trait]
 impl super::Machine for Machine {
     type Target = Client;
+    const FULL_EVERY: u32 = 10;
 
     async fn start(&mut self) -> Result<Client> {
         let gateway = Gateway::start(&self.binary, &self.data()).await?;
@@ -86,7 +87,7 @@ impl super::Machine for Machine {
         Ok(())
     }
 
-    async fn wipe(&mut self) -> Result<()> {
+    async fn wipe(&mut self, _: u32) -> Result<()> {
         remove_dir_if_there(&self.data())
     }
 }

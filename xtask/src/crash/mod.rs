@@ -1,8 +1,8 @@
 //! Crash runs: clients write while the store is cut down again and again; nothing acknowledged may be lost.
 //!
 //! A run is a sequence of cycles. In each, several workers send a random but seeded sequence of operations to a
-//! [`Target`], which is cut at a random moment, brought back, and checked whole against a [`model::Model`] of
-//! what was acknowledged. The target decides what a cut is: SIGKILL for a gateway process ([`kill`]), lost and
+//! [`Target`], which is cut at a random moment, brought back, and checked against a [`model::Model`] of what was
+//! acknowledged: every listing, and all that was written since the last check, or now and then everything. The target decides what a cut is: SIGKILL for a gateway process ([`kill`]), lost and
 //! torn unflushed pages for the store in process ([`power_cut`]).
 //!
 //! A kind of operation is an [`plan::Action`], a method of [`Target`], a step ([`objects`], [`multipart`]) and, where it
@@ -36,6 +36,8 @@ mod uploads;
 mod versions;
 mod worker;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use async_trait::async_trait;
 
@@ -50,6 +52,12 @@ pub(crate) struct CrashArgs {
     /// How many times to cut.
     #[arg(long, default_value_t = 300)]
     cycles: u32,
+    /// Goes on with a run of the same seed and length: from the store that this cycle belongs to.
+    #[arg(long, default_value_t = 0, requires = "seed")]
+    from: u32,
+    /// Stop with the first store that ends after so many minutes, and say how to go on.
+    #[arg(long)]
+    minutes: Option<u64>,
     /// Replays the operation sequence and the cut moments of an earlier run; drawn when not given.
     #[arg(long)]
     seed: Option<u64>,
@@ -70,10 +78,12 @@ impl CrashArgs {
         let mode = if self.power_cut { "--power-cut" } else { "--kill" };
         println!("crash run {mode}: replay with --seed {seed}");
         let plan = plan::Plan::new(seed);
+        let limit = self.minutes.map(|minutes| Duration::from_secs(60 * minutes));
+        let cycles = self.from..self.cycles;
         if self.power_cut {
-            run::run(&plan, self.cycles, &mut power_cut::Machine::new(seed)).await
+            run::run(&plan, cycles, limit, &mut power_cut::Machine::new(seed)).await
         } else {
-            run::run(&plan, self.cycles, &mut kill::Machine::new(&self.binary)?).await
+            run::run(&plan, cycles, limit, &mut kill::Machine::new(&self.binary)?).await
         }
     }
 }
@@ -83,6 +93,9 @@ impl CrashArgs {
 trait Machine {
     /// The clients' way in.
     type Target: Target;
+    /// Of so many cycles the last has everything read back and verified; the others what was written meanwhile, and
+    /// all listings.
+    const FULL_EVERY: u32;
 
     /// Starts, or restarts after a cut, on the same data.
     async fn start(&mut self) -> Result<Self::Target>;
@@ -92,6 +105,6 @@ trait Machine {
     async fn stop(&mut self) -> Result<()>;
     /// Verification of the whole store by means of its own; called on a started machine.
     async fn verify(&mut self, buckets: &[String]) -> Result<()>;
-    /// Discards all data of a stopped machine.
-    async fn wipe(&mut self) -> Result<()>;
+    /// Discards all data of a stopped machine; what it draws from then on depends on the seed and `cycle` alone.
+    async fn wipe(&mut self, cycle: u32) -> Result<()>;
 }

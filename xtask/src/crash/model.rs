@@ -4,7 +4,7 @@
 //! in flight at a cut may be there whole or not at all, and nothing else may be there. A copy writes what its source
 //! held at some moment of the copy. What a key's multipart uploads are in, [`super::uploads`] says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail, ensure};
 
@@ -49,12 +49,15 @@ pub(super) struct Model {
     pub(super) bodies: Bodies,
     now: Tick,
     objects: BTreeMap<Name, Register<Effect>>,
+    /// The keys with writes that are not settled.
+    touched: BTreeSet<Name>,
     pub(super) uploads: Uploads,
 }
 
 impl Model {
     pub(super) fn new(bodies: Bodies) -> Self {
-        Self { bodies, now: 0, objects: BTreeMap::new(), uploads: Uploads::default() }
+        let (objects, touched) = (BTreeMap::new(), BTreeSet::new());
+        Self { bodies, now: 0, objects, touched, uploads: Uploads::default() }
     }
 
     /// A new moment, later than all before.
@@ -72,6 +75,7 @@ impl Model {
     pub(super) fn begin(&mut self, name: &Name, effect: Effect) -> Tick {
         let begun = self.tick();
         self.register(name).begin(effect, begun);
+        self.touched.insert(name.clone());
         begun
     }
 
@@ -128,11 +132,12 @@ impl Model {
     pub(super) fn settle(&mut self, name: &Name, value: Value) {
         let now = self.tick();
         self.register(name).settle(Effect::OneOf(vec![value]), now);
+        self.touched.remove(name);
     }
 
-    /// Every key that was ever written.
-    pub(super) fn names(&self) -> Vec<Name> {
-        self.objects.keys().cloned().collect()
+    /// Every key that was ever written, and whether it was since it was settled.
+    pub(super) fn names(&self) -> Vec<(Name, bool)> {
+        self.objects.keys().map(|name| (name.clone(), self.touched.contains(name))).collect()
     }
 
     fn register(&mut self, name: &Name) -> &mut Register<Effect> {

@@ -135,7 +135,7 @@ impl Plan {
 
     /// How long the workers of a cycle run before the cut.
     pub(super) fn cut_after(&self, cycle: u32) -> Duration {
-        Duration::from_micros(self.rng(&[1, cycle]).u64(10_000..400_000))
+        Duration::from_micros(self.rng(&[1, cycle]).u64(10_000..300_000))
     }
 
     /// Page size of the listings that check a cycle.
@@ -253,9 +253,9 @@ fn part_number(rng: &mut fastrand::Rng) -> u16 {
 fn size(rng: &mut fastrand::Rng) -> u64 {
     match rng.u32(..100) {
         0..8 => 0,
-        8..50 => rng.u64(1..4 * KIB),
-        50..88 => rng.u64(4 * KIB..200 * KIB),
-        88..94 => rng.u64(MIB - 1..=MIB + 1),
+        8..54 => rng.u64(1..4 * KIB),
+        54..94 => rng.u64(4 * KIB..100 * KIB),
+        94..98 => rng.u64(MIB - 1..=MIB + 1),
         _ => rng.u64(MIB..=3 * MIB),
     }
 }

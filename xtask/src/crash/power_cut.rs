@@ -4,6 +4,7 @@
 //! torn pages a power cut leaves is recovered from. Now and then the power goes again during recovery.
 
 use std::io::Cursor;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,13 +15,14 @@ use carob_block::SweepOptions;
 use carob_bucket::{BucketError, CollectOptions, HistoryRetention, Space, SpaceOptions};
 use carob_identity::{SeededEntropy, SpaceKey, SystemClock};
 use carob_local::sim::SimDisk;
-use carob_local::{Disk, LocalError, LocalOptions, LocalStore};
+use carob_local::{Disk, Harm, LocalError, LocalOptions, LocalStore};
 use futures::TryStreamExt;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+const DIR: &str = "store";
 /// Small, so that cuts meet the change from one segment to the next.
-const SEGMENT_SIZE: u32 = 16 << 20;
+const SEGMENT_SIZE: u32 = 4 << 20;
 /// An old store gets so long to notice that its disk is gone.
 const GIVE_UP: Duration = Duration::from_secs(30);
 
@@ -84,7 +86,7 @@ impl Machine {
         let mut log_id = [0; 16];
         self.rng.fill(&mut log_id);
         let disk = (self.seen)(self.disk.clone());
-        let options = LocalOptions { dir: "store".into(), segment_size: SEGMENT_SIZE, disk, log_id };
+        let options = LocalOptions { dir: DIR.into(), segment_size: SEGMENT_SIZE, disk, log_id };
         let opened = tokio::task::spawn_blocking(|| LocalStore::open(options)).await;
         opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
@@ -112,6 +114,7 @@ impl Machine {
 #[async_trait]
 impl super::Machine for Machine {
     type Target = Space;
+    const FULL_EVERY: u32 = 50;
 
     async fn start(&mut self) -> Result<Space> {
         let store = Arc::new(self.recover().await?);
@@ -142,6 +145,13 @@ impl super::Machine for Machine {
 
     async fn stop(&mut self) -> Result<()> {
         self.close().await?;
+        // As another process finds it: clients of the store that was closed may still hold its lock.
+        let disk = self.disk.image();
+        let checked = tokio::task::spawn_blocking(move || carob_local::check(Path::new(DIR), &disk)).await?;
+        let mut findings = checked.context("checking the files of the store")?.findings;
+        // What a cut made of an index is mended when somebody looks into it.
+        findings.retain(|finding| finding.harm == Harm::Loss);
+        ensure!(findings.is_empty(), "the files of the store are not as they were written: {findings:?}");
         no_panic()
     }
 
@@ -174,7 +184,9 @@ impl super::Machine for Machine {
         Ok(())
     }
 
-    async fn wipe(&mut self) -> Result<()> {
+    async fn wipe(&mut self, cycle: u32) -> Result<()> {
+        let stores = fastrand::Rng::with_seed(self.seed).u64(..);
+        self.rng = fastrand::Rng::with_seed(stores.wrapping_add(cycle.into()));
         self.disk = SimDisk::new(self.rng.u64(..));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The cycles of a run, and its figures.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,12 +14,10 @@ use super::plan::Plan;
 use super::worker::{self, Shared, Tally};
 use super::{Machine, Target, versions};
 
-/// After so many cycles a run goes on with an empty store, so that disk use is bounded.
-const CYCLES_PER_STORE: u32 = 25;
+/// After so many cycles a run goes on with an empty store, so that disk use is bounded, and it can be resumed there.
+const CYCLES_PER_STORE: u32 = 50;
 /// An operation that has no answer so long after a cut hangs.
 const ANSWER_LIMIT: Duration = Duration::from_mins(1);
-/// The store's own deep verification runs after every such number of cuts.
-const CYCLES_PER_VERIFY: u32 = 5;
 
 #[derive(Default)]
 struct Figures {
@@ -29,19 +28,28 @@ struct Figures {
     slowest_start: Duration,
 }
 
-/// Runs `cycles` cycles; fails at the first loss.
-pub(super) async fn run<M: Machine>(plan: &Plan, cycles: u32, machine: &mut M) -> Result<()> {
+/// Runs `cycles`, or as many as begin within `limit`; fails at the first loss.
+pub(super) async fn run<M: Machine>(
+    plan: &Plan,
+    cycles: Range<u32>,
+    limit: Option<Duration>,
+    machine: &mut M,
+) -> Result<()> {
     let begun = Instant::now();
     let mut figures = Figures::default();
-    let mut next = 0;
-    while next < cycles {
-        let last = cycles.min(next + CYCLES_PER_STORE);
-        one_store(plan, next..last, machine, &mut figures).await?;
+    let mut next = cycles.start - cycles.start % CYCLES_PER_STORE;
+    while next < cycles.end && limit.is_none_or(|limit| begun.elapsed() < limit) {
+        let last = cycles.end.min(next + CYCLES_PER_STORE);
+        let replay = || format!("replay with --seed {} --from {next} --cycles {last}", plan.seed);
+        one_store(plan, next..last, machine, &mut figures).await.with_context(replay)?;
         next = last;
         let acknowledged = figures.tally.acknowledged();
-        println!("  {next} of {cycles} cycles, {acknowledged} acknowledged, nothing lost");
+        println!("  {next} of {} cycles, {acknowledged} acknowledged, nothing lost", cycles.end);
     }
     figures.print(begun.elapsed());
+    if next < cycles.end {
+        println!("go on with              --seed {} --from {next} --cycles {}", plan.seed, cycles.end);
+    }
     Ok(())
 }
 
@@ -70,7 +78,7 @@ impl Figures {
             checked.versions, checked.locked
         );
         println!("completed after a cut   {}, repetitions among them", checked.completions);
-        println!("deep verifications      {verified}");
+        println!("whole verifications     {verified}");
         println!("slowest restart         {} ms", slowest_start.as_millis());
         println!("lost or wrong           0");
         println!("took                    {:.0} s", took.as_secs_f64());
@@ -80,11 +88,11 @@ impl Figures {
 /// The cycles of one store, from empty to stopped.
 async fn one_store<M: Machine>(
     plan: &Plan,
-    cycles: std::ops::Range<u32>,
+    cycles: Range<u32>,
     machine: &mut M,
     figures: &mut Figures,
 ) -> Result<()> {
-    machine.wipe().await?;
+    machine.wipe(cycles.start).await?;
     let shared = Shared::new(plan.clone());
     let mut target = machine.start().await?;
     for bucket in plan.buckets() {
@@ -101,10 +109,11 @@ async fn one_store<M: Machine>(
         let restart = Instant::now();
         target = machine.start().await.with_context(at)?;
         figures.slowest_start = figures.slowest_start.max(restart.elapsed());
-        figures.checked += check(&target, &shared, cycle).await.with_context(at)?;
+        let whole = (cycle + 1) % M::FULL_EVERY == 0 || cycle + 1 == cycles.end;
+        figures.checked += check(&target, &shared, cycle, whole).await.with_context(at)?;
         let page = plan.page_size(cycle);
-        figures.checked += versions::check_versions(&target, &shared, page).await.with_context(at)?;
-        if (cycle + 1) % CYCLES_PER_VERIFY == 0 || cycle + 1 == cycles.end {
+        figures.checked += versions::check_versions(&target, &shared, page, whole).await.with_context(at)?;
+        if whole {
             machine.verify(&plan.all_buckets()).await.with_context(at)?;
             figures.verified += 1;
         }

@@ -1,9 +1,11 @@
 //! Crash states, one by one: what a power cut may leave at every flush of every short sequence of operations.
 //!
-//! A sequence runs in a bucket over the simulated disk. Before each flush, and after each acknowledgement, the disk is
-//! kept as it is then: what is on the medium, and which pages, lengths and names are not. If these are few, every subset
-//! of them is tried; if not, every prefix, each alone, each left out, each torn, and random subsets. The store that opens
-//! on each must hold what was acknowledged, and the operation under way as a whole or not at all.
+//! A sequence runs in a bucket over the simulated disk. Before each flush of its last operation, after that is
+//! acknowledged, and before each flush of closing the store, the disk is kept as it is then: what is on the medium, and
+//! which pages, lengths and names are not. (The operations before are the last ones of shorter sequences.) If these are
+//! few, every subset of them is tried; if not, every prefix, each alone, each left out, and random subsets; and with
+//! either the last ones torn. The store that opens on each must hold what was acknowledged, and the operation under way
+//! as a whole or not at all.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use carob_bucket::{CollectOptions, HistoryRetention, Space, SpaceOptions};
 use carob_identity::{SeededEntropy, SpaceKey, SystemClock};
 use carob_local::sim::{Kept, Moment, SimDisk};
 use carob_local::{Disk, LocalOptions, LocalStore};
+use tokio::task::JoinSet;
 
 use super::model::Condition;
 use super::target::{Name, Target};
@@ -25,21 +28,24 @@ const BUCKET: &str = "states";
 /// Small, so that segments are sealed and swept within three operations.
 const SEGMENT_SIZE: u32 = 32 << 10;
 
-/// Up to so many changes, every subset is tried.
-const FEW: usize = 12;
-
 /// Arguments of `xtask crash-states`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CrashStatesArgs {
     /// The most operations in a sequence.
     #[arg(long, default_value_t = 3)]
     length: usize,
-    /// The most states to try of one moment.
+    /// How many random states to try of a moment that has more than so many.
     #[arg(long, default_value_t = 10_000)]
     samples: usize,
-    /// Stop after so many minutes; sequences come in random order, the short ones first.
+    /// Stop after so many minutes, and say how to go on; sequences come in random order, the short ones first.
     #[arg(long)]
     minutes: Option<u64>,
+    /// Leave out so many sequences, which an earlier run has tried.
+    #[arg(long, default_value_t = 0)]
+    from: usize,
+    /// How many sequences to try at once.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
     /// Draws the order and the random subsets.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -78,8 +84,10 @@ struct Figures {
     sequences: usize,
     moments: usize,
     states: usize,
-    /// Moments all of whose states were tried.
+    /// Moments all of whose states were tried, but for torn pages.
     exhausted: usize,
+    /// The most changes of a moment.
+    most: usize,
     /// Segments that collections removed.
     swept: u64,
 }
@@ -89,25 +97,35 @@ impl CrashStatesArgs {
     pub(crate) async fn run(self) -> Result<()> {
         let begun = Instant::now();
         let limit = self.minutes.map(|minutes| Duration::from_secs(60 * minutes));
-        let mut rng = fastrand::Rng::with_seed(self.seed);
-        let sequences = sequences(self.length, &mut rng);
-        let base = Base::new(|disk| disk).await?;
-        let mut figures = Figures::default();
-        for sequence in &sequences {
-            if limit.is_some_and(|limit| begun.elapsed() > limit) {
-                break;
+        let all = sequences(self.length, &mut fastrand::Rng::with_seed(self.seed));
+        let base = Arc::new(Base::new(|disk| disk).await?);
+        let (mut next, mut running, mut figures) = (self.from, JoinSet::new(), Figures::default());
+        loop {
+            let in_time = limit.is_none_or(|limit| begun.elapsed() < limit);
+            while in_time && running.len() < self.threads.max(1) && next < all.len() {
+                let (base, sequence, samples) = (base.clone(), all[next].clone(), self.samples);
+                let mut rng = fastrand::Rng::with_seed(self.seed.wrapping_add(next as u64));
+                running.spawn(async move { base.run(&sequence, samples, &mut rng).await });
+                next += 1;
             }
-            base.run(sequence, self.samples, &mut rng, &mut figures).await?;
+            let Some(done) = running.join_next().await else { break };
+            figures += done??;
+            if figures.sequences % 20 == 0 {
+                println!("  {} sequences, {} states", figures.sequences, figures.states);
+            }
         }
-        let Figures { sequences: tried, moments, states, exhausted, swept } = figures;
+        let Figures { sequences: tried, moments, states, exhausted, most, swept } = figures;
         println!(
-            "crash states: {tried} of {} sequences of up to {} operations, {moments} moments ({exhausted} in every \
-             state), {swept} segments collected, {states} states: each holds what was acknowledged, and no part of what \
-             was not ({} s)",
-            sequences.len(),
+            "crash states: {tried} of {} sequences of up to {} operations, {moments} moments of up to {most} changes \
+             ({exhausted} in every state), {swept} segments collected, {states} states: each holds what was acknowledged, \
+             and no part of what was not ({} s)",
+            all.len(),
             self.length,
             begun.elapsed().as_secs(),
         );
+        if next < all.len() {
+            println!("go on with --seed {} --from {next}", self.seed);
+        }
         Ok(())
     }
 }
@@ -132,11 +150,10 @@ struct Base {
     seen: fn(Arc<dyn Disk>) -> Arc<dyn Disk>,
 }
 
-/// A moment, how many operations were acknowledged by then, and whether another was under way.
-struct Point {
-    moment: Moment,
-    acknowledged: usize,
-    under_way: bool,
+/// What a bucket may hold after a cut in one of the moments.
+struct Points {
+    moments: Vec<Moment>,
+    allowed: Vec<Model>,
 }
 
 async fn open(disk: Arc<dyn Disk>) -> Result<(Arc<LocalStore>, Space)> {
@@ -195,59 +212,57 @@ impl Base {
         Ok(Self { disk, model, seen })
     }
 
-    /// Runs a sequence once, then tries what any power cut of it may leave.
-    async fn run(
-        &self,
-        sequence: &[Op],
-        samples: usize,
-        rng: &mut fastrand::Rng,
-        figures: &mut Figures,
-    ) -> Result<()> {
-        let (models, points) = self.record(sequence, figures).await?;
-        for (number, point) in points.iter().enumerate() {
-            let changes = point.moment.changes();
-            let (states, all) = states(changes, samples, rng);
-            for state in &states {
-                let kept = |change: usize| state.get(change).copied().unwrap_or(Kept::No);
-                let found = recovered(point.moment.after(kept)).await;
-                let now = &models[point.acknowledged];
-                let next = models.get(point.acknowledged + 1).filter(|_| point.under_way);
-                match found {
-                    Ok(found) if found == *now || Some(&found) == next => {}
-                    Ok(found) => bail!(
-                        "{sequence:?}: after {} were acknowledged, at moment {number}, state {state:?}: {:?}",
-                        point.acknowledged,
-                        found.iter().map(|(key, (op, _))| (key, op)).collect::<Vec<_>>()
-                    ),
-                    Err(error) => {
-                        return Err(error.context(format!("{sequence:?}: moment {number}, state {state:?}")));
+    /// Runs a sequence once, then tries what any power cut of its last operation may leave.
+    async fn run(&self, sequence: &[Op], samples: usize, rng: &mut fastrand::Rng) -> Result<Figures> {
+        let mut figures = Figures { sequences: 1, ..Figures::default() };
+        for (name, points) in self.record(sequence, &mut figures).await? {
+            for (number, moment) in points.moments.iter().enumerate() {
+                let changes = moment.changes();
+                let (states, all) = states(changes, samples, rng);
+                for state in &states {
+                    let kept = |change: usize| state.get(change).copied().unwrap_or(Kept::No);
+                    let at = || format!("{sequence:?}: {name}, moment {number}, state {state:?}");
+                    let found = recovered(moment.after(kept)).await.with_context(at)?;
+                    if !points.allowed.contains(&found) {
+                        let held = found.iter().map(|(key, (op, _))| (key, op));
+                        bail!("{}: {:?}", at(), held.collect::<Vec<_>>());
                     }
                 }
+                figures.moments += 1;
+                figures.states += states.len();
+                figures.exhausted += usize::from(all);
+                figures.most = figures.most.max(changes);
             }
-            figures.moments += 1;
-            figures.states += states.len();
-            figures.exhausted += usize::from(all);
         }
-        figures.sequences += 1;
-        Ok(())
+        Ok(figures)
     }
 
-    /// The models before and after each operation, and the moments between.
-    async fn record(&self, sequence: &[Op], figures: &mut Figures) -> Result<(Vec<Model>, Vec<Point>)> {
+    /// The moments of the last operation of a sequence, and of closing the store after it.
+    async fn record(&self, sequence: &[Op], figures: &mut Figures) -> Result<[(&'static str, Points); 2]> {
         let disk = self.disk.image();
         let (store, space) = open((self.seen)(Arc::new(disk.clone()))).await?;
-        let (mut models, mut points) = (vec![self.model.clone()], Vec::new());
-        disk.record();
-        for (acknowledged, op) in sequence.iter().enumerate() {
-            let mut model = models[acknowledged].clone();
-            figures.swept += perform(*op, 10 + acknowledged as u64, &store, &space, &mut model).await?;
-            models.push(model);
-            let moments = disk.moments().into_iter();
-            points.extend(moments.map(|moment| Point { moment, acknowledged, under_way: true }));
-            points.push(Point { moment: disk.moment(), acknowledged: acknowledged + 1, under_way: false });
+        let (mut before, mut model) = (self.model.clone(), self.model.clone());
+        for (number, op) in (10..).zip(sequence) {
+            before = model.clone();
+            disk.record();
+            figures.swept += perform(*op, number, &store, &space, &mut model).await?;
         }
+        let under_way = Points { moments: disk.moments(), allowed: vec![before, model.clone()] };
+        let acknowledged = disk.moment();
         close(&store, &space).await?;
-        Ok((models, points))
+        let moments = std::iter::once(acknowledged).chain(disk.moments()).collect();
+        Ok([("under way", under_way), ("acknowledged", Points { moments, allowed: vec![model] })])
+    }
+}
+
+impl std::ops::AddAssign for Figures {
+    fn add_assign(&mut self, other: Self) {
+        self.sequences += other.sequences;
+        self.moments += other.moments;
+        self.states += other.states;
+        self.exhausted += other.exhausted;
+        self.most = self.most.max(other.most);
+        self.swept += other.swept;
     }
 }
 
@@ -300,11 +315,12 @@ async fn recovered(disk: SimDisk) -> Result<Model> {
     Ok(model)
 }
 
-/// The states of so many changes to try, and whether these are all but the torn ones.
+/// The states of so many changes to try: all, if there are no more than `samples`. Gives whether they are, but for
+/// torn pages.
 fn states(changes: usize, samples: usize, rng: &mut fastrand::Rng) -> (Vec<Vec<Kept>>, bool) {
     let kept = |yes: bool| if yes { Kept::Yes } else { Kept::No };
     let mut states: Vec<Vec<Kept>> = Vec::new();
-    let few = changes <= FEW && 1 << changes <= samples;
+    let few = changes < 32 && 1 << changes <= samples;
     if few {
         states.extend(
             (0..1_usize << changes).map(|set| (0..changes).map(|at| kept(set >> at & 1 == 1)).collect()),
@@ -316,7 +332,7 @@ fn states(changes: usize, samples: usize, rng: &mut fastrand::Rng) -> (Vec<Vec<K
             states.push((0..changes).map(|at| kept(at != one)).collect());
         }
     }
-    // The last page torn, all before it there.
+    // One of the last pages torn, all before it there.
     for sectors in 1..8 {
         for torn in changes.saturating_sub(3)..changes {
             states.push(
@@ -326,10 +342,9 @@ fn states(changes: usize, samples: usize, rng: &mut fastrand::Rng) -> (Vec<Vec<K
             );
         }
     }
-    while !few && states.len() < samples {
-        states.push((0..changes).map(|_| kept(rng.bool())).collect());
+    if !few {
+        states.extend((0..samples).map(|_| (0..changes).map(|_| kept(rng.bool())).collect()));
     }
-    states.truncate(samples.max(1));
     (states, few)
 }
 
@@ -344,9 +359,9 @@ mod tests {
         let base = Base::new(|disk| disk).await.unwrap();
         let mut figures = Figures::default();
         for op in OPS.into_iter().chain([Op::Purge]) {
-            base.run(&[op], 20, &mut rng, &mut figures).await.unwrap();
+            figures += base.run(&[op], 20, &mut rng).await.unwrap();
         }
-        base.run(&[Op::Delete, Op::Gc, Op::Put], 20, &mut rng, &mut figures).await.unwrap();
+        figures += base.run(&[Op::Delete, Op::Put, Op::Gc], 20, &mut rng).await.unwrap();
         assert!(figures.moments > 20 && figures.states > 200 && figures.swept > 0, "{figures:?}");
     }
 
@@ -355,7 +370,7 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         let base = Base::new(|disk| Arc::new(Unflushed(disk))).await.unwrap();
         for op in [Op::Put, Op::Overwrite, Op::Delete, Op::Copy, Op::Complete] {
-            assert!(base.run(&[op], 50, &mut rng, &mut Figures::default()).await.is_err(), "{op:?}");
+            assert!(base.run(&[op], 50, &mut rng).await.is_err(), "{op:?}");
         }
     }
 }

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 
+use super::pages::{PAGE, Pages};
 use super::{SimDisk, SimOp, State};
 use crate::disk::DiskFile;
-
-/// What the page cache keeps and writes back as a whole.
-pub(super) const PAGE: usize = 4096;
 
 /// What the medium writes as a whole.
 pub(super) const SECTOR: usize = 512;
@@ -15,8 +13,8 @@ pub(super) const SECTOR: usize = 512;
 /// A file: what the page cache shows, and what is on the medium.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SimInode {
-    pub(super) live: Vec<u8>,
-    pub(super) stored: Vec<u8>,
+    pub(super) live: Pages,
+    pub(super) stored: Pages,
     /// The pages that a flush would write. Others may differ, too, after a failed one.
     pub(super) dirty: BTreeSet<usize>,
 }
@@ -33,30 +31,28 @@ impl SimInode {
     }
 
     /// The medium with each unflushed change made, not made, or torn.
-    fn partly_stored(&self, rng: &mut fastrand::Rng) -> Vec<u8> {
+    fn partly_stored(&self, rng: &mut fastrand::Rng) -> Pages {
         let mut medium = self.stored.clone();
-        medium.resize(self.stored.len().max(self.live.len()), 0);
+        medium.resize(self.stored.len().max(self.live.len()));
         for page in &self.dirty {
             let torn = rng.u8(..3);
             let (kept, end) = (rng.bool(), medium.len().min((page + 1) * PAGE));
             for start in (page * PAGE..end).step_by(SECTOR) {
                 if if torn == 0 { rng.bool() } else { kept } {
-                    let sector = start..(start + SECTOR).min(end);
-                    write_page(&mut medium, &self.live, sector);
+                    medium.take(&self.live, start..(start + SECTOR).min(end));
                 }
             }
         }
-        medium.truncate(if rng.bool() { self.live.len() } else { self.stored.len() });
+        medium.resize(if rng.bool() { self.live.len() } else { self.stored.len() });
         medium
     }
 
     fn flush(&mut self) {
-        self.stored.resize(self.stored.len().max(self.live.len()), 0);
+        self.stored.resize(self.stored.len().max(self.live.len()));
         for page in std::mem::take(&mut self.dirty) {
-            let end = self.stored.len().min((page + 1) * PAGE);
-            write_page(&mut self.stored, &self.live, (page * PAGE).min(end)..end);
+            self.stored.take(&self.live, page * PAGE..(page + 1) * PAGE);
         }
-        self.stored.truncate(self.live.len());
+        self.stored.resize(self.live.len());
     }
 
     /// Some of it becomes durable, and none of it will be tried again.
@@ -69,25 +65,16 @@ impl SimInode {
         if bytes.is_empty() {
             return;
         }
-        let end = offset + bytes.len();
-        self.live.resize(self.live.len().max(end), 0);
-        self.live[offset..end].copy_from_slice(bytes);
-        self.dirty.extend(offset / PAGE..=(end - 1) / PAGE);
+        self.live.write(offset, bytes);
+        self.dirty.extend(offset / PAGE..=(offset + bytes.len() - 1) / PAGE);
     }
 
     pub(super) fn set_len(&mut self, len: usize) {
         let old = self.live.len();
-        self.live.resize(len, 0);
+        self.live.resize(len);
         if len < old {
             self.dirty.extend(len / PAGE..=(old - 1) / PAGE);
         }
-    }
-}
-
-/// Copies a range from what the page cache shows, zeros where it shows nothing.
-pub(super) fn write_page(medium: &mut [u8], live: &[u8], range: std::ops::Range<usize>) {
-    for at in range {
-        medium[at] = live.get(at).copied().unwrap_or(0);
     }
 }
 
@@ -125,10 +112,7 @@ impl DiskFile for SimFile {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let state = self.disk.call(SimOp::Read)?;
-        let bytes = state.inodes[self.inode].live.get(size(offset)?..).unwrap_or_default();
-        let read = bytes.len().min(buf.len());
-        buf[..read].copy_from_slice(&bytes[..read]);
-        Ok(read)
+        Ok(state.inodes[self.inode].live.read(size(offset)?, buf))
     }
 
     /// Half of the time nothing is at hand.

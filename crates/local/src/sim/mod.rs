@@ -9,6 +9,7 @@
 
 mod file;
 mod names;
+mod pages;
 mod states;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,7 +120,14 @@ impl SimDisk {
         let mut state = self.state.lock();
         (state.power, state.dead) = (Some(0), true);
         let names = state.names.after_power_cut(&mut rng);
-        let inodes = state.inodes.iter().map(|inode| inode.after_power_cut(&mut rng)).collect();
+        let mut inodes: Vec<_> = state.inodes.iter().map(|inode| inode.after_power_cut(&mut rng)).collect();
+        // A file without a name is gone for good.
+        let named: BTreeSet<usize> = names.live.values().copied().collect();
+        for (at, inode) in inodes.iter_mut().enumerate() {
+            if !named.contains(&at) {
+                *inode = SimInode::default();
+            }
+        }
         Self::with(inodes, names, rng.u64(..))
     }
 

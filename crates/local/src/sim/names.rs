@@ -65,6 +65,15 @@ impl Names {
         self.pending.len()
     }
 
+    /// The files that may have a name when the power comes back.
+    pub(super) fn reachable(&self) -> BTreeSet<usize> {
+        let pending = self.pending.iter().filter_map(|change| match change {
+            Change::Link { inode, .. } | Change::Rename { inode, .. } => Some(*inode),
+            Change::Unlink { .. } => None,
+        });
+        self.stored.values().copied().chain(pending).collect()
+    }
+
     /// The names as they are found when the power comes back, with those changes that `kept` says, asked in order.
     pub(super) fn after(&self, kept: &mut dyn FnMut() -> bool) -> Self {
         let mut stored = self.stored.clone();

@@ -1,5 +1,6 @@
 //! Every way in which a power cut may leave the disk.
 
+use super::pages::PAGE;
 use super::{SimDisk, SimInode, file, names::Names};
 
 /// A disk at the moment when the power goes.
@@ -22,10 +23,15 @@ pub enum Kept {
 
 impl Moment {
     pub(super) fn new(inodes: &[SimInode], names: &Names) -> Self {
-        Self { inodes: inodes.to_vec(), names: names.clone() }
+        let reachable = names.reachable();
+        let inode = |(at, inode): (usize, &SimInode)| {
+            if reachable.contains(&at) { inode.without_idle_changes() } else { SimInode::default() }
+        };
+        Self { inodes: inodes.iter().enumerate().map(inode).collect(), names: names.clone() }
     }
 
-    /// How many changes were not flushed: pages and lengths of files, and names.
+    /// How many changes were not flushed: pages and lengths of files, and names. A page that is written as it was
+    /// before is no change, and neither is one of a file that cannot have a name again.
     pub fn changes(&self) -> usize {
         self.inodes.iter().map(SimInode::changes).sum::<usize>() + self.names.changes()
     }
@@ -42,25 +48,30 @@ impl Moment {
 }
 
 impl SimInode {
+    fn without_idle_changes(&self) -> Self {
+        let mut inode = self.clone();
+        inode.dirty.retain(|page| !self.live.has_same_page(&self.stored, *page));
+        inode
+    }
+
     fn changes(&self) -> usize {
         self.dirty.len() + usize::from(self.live.len() != self.stored.len())
     }
 
     fn after(&self, fate: &mut impl FnMut() -> Kept) -> Self {
         let mut medium = self.stored.clone();
-        medium.resize(self.stored.len().max(self.live.len()), 0);
+        medium.resize(self.stored.len().max(self.live.len()));
         for page in &self.dirty {
             let sectors = match fate() {
                 Kept::No => 0,
-                Kept::Yes => file::PAGE / file::SECTOR,
+                Kept::Yes => PAGE / file::SECTOR,
                 Kept::Torn(sectors) => sectors.into(),
             };
-            let start = page * file::PAGE;
-            let end = (start + (sectors * file::SECTOR).min(file::PAGE)).min(medium.len());
-            file::write_page(&mut medium, &self.live, start..end.max(start));
+            let start = page * PAGE;
+            medium.take(&self.live, start..start + (sectors * file::SECTOR).min(PAGE));
         }
         let grown = self.live.len() != self.stored.len() && fate() == Kept::Yes;
-        medium.truncate(if grown { self.live.len() } else { self.stored.len() });
+        medium.resize(if grown { self.live.len() } else { self.stored.len() });
         Self { live: medium.clone(), stored: medium, ..Self::default() }
     }
 }

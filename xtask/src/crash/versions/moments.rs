@@ -24,6 +24,8 @@ pub(in crate::crash) struct Model {
     now: Tick,
     buckets: BTreeMap<String, Register<Versioning>>,
     keys: BTreeMap<Name, Key>,
+    /// The versions whose bodies were read back after a cut, by name and entity tag.
+    read: BTreeSet<(Name, String, String)>,
 }
 
 /// A version by its name in the model and in S3.
@@ -182,6 +184,16 @@ impl Model {
             return Ok(state.clone());
         }
         anyhow::bail!("only one of these may be there: {states:x?}, where names are {:x?}", key.makers)
+    }
+
+    /// Whether the body of a version was read back.
+    pub(super) fn was_read(&self, name: &Name, version: &str, etag: &str) -> bool {
+        self.read.contains(&(name.clone(), version.to_owned(), etag.to_owned()))
+    }
+
+    /// The body of a version was read back.
+    pub(super) fn note_read(&mut self, name: &Name, version: &str, etag: &str) {
+        self.read.insert((name.clone(), version.to_owned(), etag.to_owned()));
     }
 
     /// Every key that was ever written.
