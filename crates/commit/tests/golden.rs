@@ -6,8 +6,9 @@ use carob_block::{Block, Bytes, Cid, Codec};
 use carob_commit::{
     Blake3Root, BucketId, ChecksumType, Commit, CommitError, Config, DefaultRetention, DeleteMarker, ETag,
     Encryption, Genesis, HistoryRetention, INLINE, Inline, Kept, KeptCommit, Layout, Lock, NamedCommit,
-    NamedKey, ObjectHeaders, ObjectLock, Part, PartList, Record, Retention, RetentionMode, RetentionPeriod,
-    Scheme, SealedBody, Summary, TreeValue, Unsigned, Version, VersionId, VersionName, Versioning,
+    NamedKey, ObjectHeaders, ObjectLock, Part, PartList, Purged, Record, Retention, RetentionMode,
+    RetentionPeriod, Scheme, SealedBody, Summary, Tombstone, TreeValue, Unsigned, Version, VersionId,
+    VersionName, Versioning,
 };
 use carob_identity::{Hlc, Signer, SpaceKey, Timestamp};
 use carob_object::{Checksum, ChecksumAlgorithm};
@@ -370,6 +371,39 @@ fn a_named_snapshot_has_its_golden_bytes() {
     assert_eq!(block.links().unwrap(), [cid("commit")]);
     let head = NamedCommit::head(BucketId([1; 16]), "nightly");
     assert_eq!(head, "snap/01010101010101010101010101010101/nightly");
+}
+
+#[test]
+fn a_list_of_what_was_purged_has_its_golden_bytes() {
+    let (space, author) = (*key().did(), *key().did());
+    let (bucket, tombstones, time) = (BucketId([1; 16]), cid("tree"), Timestamp(TIME));
+    let purged = Purged { space, bucket, tombstones, time, author };
+    let block = purged.sign(&key()).unwrap();
+    assert_eq!(
+        hex::encode(block.data()),
+        concat!(
+            "a76176016373696758402ed7962d03fadad7e99d3fc5869f4cfd720fa9512557c09ef2caf120cc7ebbc2e6",
+            "ae1bf02f5bf7ec02cc734531a92a64c34549cc355c2c0f80d698e375051b026474696d651b0000018bcfe5",
+            "687b65737061636578386469643a6b65793a7a364d6b764471475435346358657359477641427046315561",
+            "70564e776a43715263616669345078365468763554335a66617574686f7278386469643a6b65793a7a364d",
+            "6b76447147543534635865735947764142704631556170564e776a43715263616669345078365468763554",
+            "335a666275636b657450010101010101010101010101010101016a746f6d6273746f6e6573d82a58250001",
+            "551220dc9c5edb8b2d479e697b4b0b8ab874f32b325138598ce9e7b759eb8292110622",
+        )
+    );
+    assert_eq!(Purged::from_block(&block).unwrap(), purged);
+    assert_eq!(block.links().unwrap(), [cid("tree")]);
+    assert_eq!(Purged::head(bucket), "purged/01010101010101010101010101010101");
+    for at in 0..block.data().len() {
+        let mut bytes = block.data().to_vec();
+        bytes[at] ^= 1;
+        let flipped = Block::new(Codec::DagCbor, bytes.into());
+        assert!(flipped.is_err() || Purged::from_block(&flipped.unwrap()).is_err(), "{at}");
+    }
+    let (of_key, of_block) = (Tombstone::Key("k/1".to_owned()), Tombstone::Block(cid("body")));
+    assert_eq!(of_key.place(), b"kk/1");
+    assert_eq!(of_block.place(), [&b"b"[..], &cid("body").to_bytes()].concat());
+    assert_eq!(Tombstone::value(TIME).unwrap().bytes().as_ref(), b"\x1b\x00\x00\x01\x8b\xcf\xe5\x68\x7b");
 }
 
 #[test]
