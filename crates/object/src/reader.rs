@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use carob_block::{Block, Cid, ReadBlocks};
-use futures::future::BoxFuture;
+use futures::future::{self, BoxFuture};
 use futures::stream::{self, BoxStream, FuturesOrdered, try_unfold};
 use futures::{FutureExt, Stream, StreamExt};
 use sync_wrapper::SyncWrapper;
@@ -278,7 +278,12 @@ impl ReadAhead {
                     None => bytes,
                 })
             };
-            self.reading.push_back(read.boxed());
+            let mut read = read.boxed();
+            // It begins now: the queue does not look at those behind one that is done already.
+            self.reading.push_back(match futures::poll!(&mut read) {
+                Poll::Ready(done) => future::ready(done).boxed(),
+                Poll::Pending => read,
+            });
         }
         self.reading.next().await
     }
