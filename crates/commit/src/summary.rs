@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::{ChecksumType, CommitError, ETag, Inline, Record, inline};
 
-/// The part of a [`Record`] that a listing shows: a thousand of them are read for a page, in a third of the time.
+/// The part of a [`Record`] that a listing shows. A page has a thousand of them; to read whole records took a quarter of its
+/// processor time.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Summary {
     /// [`Record::content`].

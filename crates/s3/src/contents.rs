@@ -1,5 +1,5 @@
-//! The objects of a listing, written straight into the answer's document: by way of s3s's own types they take half of a
-//! page's time.
+//! The objects of a listing, written straight into the answer's document. A page has a thousand of them; to make s3s's own types
+//! and have those written took an eighth of the processor time of a page.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
