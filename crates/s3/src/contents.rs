@@ -31,7 +31,7 @@ impl Contents {
         write!(out, "<Contents><Key>{}</Key><LastModified>", escape(name))?;
         let modified = headers::timestamp(of.modified);
         modified.format(TimestampFormat::DateTime, &mut *out).map_err(io::Error::other)?;
-        write!(out, "</LastModified><ETag>&quot;{}&quot;</ETag>", of.etag)?;
+        write!(out, "</LastModified><ETag>\"{}\"</ETag>", of.etag)?;
         if let Some(algorithm) = of.checksum {
             let kind = headers::checksum_kind(of.checksum_type);
             write!(out, "<ChecksumAlgorithm>{}</ChecksumAlgorithm>", algorithm.as_str())?;

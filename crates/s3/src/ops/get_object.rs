@@ -51,7 +51,7 @@ async fn slices(carob: &Carob, selected: &Selected) -> S3Result<S3Response<GetOb
     let headers = verified::of(selected, &slices);
     let shown = GetObjectOutput::show(selected, selected.record().headers.clone(), None);
     let output = verified::describe(shown, &slices);
-    let body = Body { stream: slices.stream, remaining: slices.length };
+    let body = Body::begun(slices.stream, slices.length).await?;
     let output = GetObjectOutput { body: Some(StreamingBlob::new(body)), ..output };
     Ok(S3Response::with_headers(output, headers))
 }
@@ -59,6 +59,8 @@ async fn slices(carob: &Carob, selected: &Selected) -> S3Result<S3Response<GetOb
 /// An object's bytes on their way out. An error in it ends the connection, so that nobody takes a part for the
 /// whole.
 struct Body {
+    /// The first bytes, which were there before the answer began: what is wrong with them is answered as an error.
+    first: Option<Bytes>,
     stream: ByteStream,
     remaining: u64,
 }
@@ -67,7 +69,12 @@ impl Body {
     async fn of(selected: &Selected, bodies: &Budget) -> S3Result<Self> {
         let remaining = selected.range.end.saturating_sub(selected.range.start);
         let stream = selected.object.read_within(selected.range.clone(), bodies).await;
-        Ok(Self { stream: stream.map_err(from_bucket)?, remaining })
+        Self::begun(stream.map_err(from_bucket)?, remaining).await
+    }
+
+    async fn begun(mut stream: ByteStream, remaining: u64) -> S3Result<Self> {
+        let first = stream.next().await.transpose().map_err(from_bucket)?;
+        Ok(Self { first, stream, remaining })
     }
 }
 
@@ -75,7 +82,10 @@ impl Stream for Body {
     type Item = Result<Bytes, StdError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = self.stream.poll_next_unpin(cx).map_err(StdError::from);
+        let polled = match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None => self.stream.poll_next_unpin(cx).map_err(StdError::from),
+        };
         if let Poll::Ready(Some(Ok(chunk))) = &polled {
             self.remaining = self.remaining.saturating_sub(chunk.len() as u64);
         }

@@ -8,12 +8,12 @@ use carob_block::fault::FaultyStore;
 use crate::server::{REGION, Server};
 
 #[tokio::test]
-async fn a_read_error_midway_ends_the_connection() {
+async fn a_read_error_is_answered_or_ends_the_connection() {
     let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
     let server = Server::over(store.clone(), REGION).await;
     let body: Vec<u8> = (0..4_000_000_u32).map(|n| (n % 253) as u8).collect();
     server.put("/bucket/key", body.clone()).send().await.expect_status(200);
-    let (mut broken, mut refused) = (0, 0);
+    let mut refused = 0;
     for call in 1.. {
         store.fail_call(call);
         let read = server.get("/bucket/key").send().await;
@@ -27,7 +27,6 @@ async fn a_read_error_midway_ends_the_connection() {
             200 => {
                 // What was sent is right as far as it goes; the client sees that it is not all.
                 assert!(body.starts_with(&read.body), "call {call}");
-                broken += 1;
             }
             status => {
                 assert_eq!(status, 503, "{}", read.text());
@@ -35,7 +34,8 @@ async fn a_read_error_midway_ends_the_connection() {
             }
         }
     }
-    assert!(broken >= 1 && refused >= 1, "{broken} broken, {refused} refused");
+    // Among them the root of the body, which is read before the answer begins.
+    assert!(refused >= 4, "{refused} refused");
 }
 
 #[tokio::test]
