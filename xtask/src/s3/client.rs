@@ -191,12 +191,7 @@ impl Client {
         max_keys: u32,
         token: Option<&str>,
     ) -> Result<Page, Failure> {
-        let max_keys = max_keys.to_string();
-        let mut query = vec![("list-type", "2"), ("max-keys", max_keys.as_str())];
-        query.extend(token.map(|token| ("continuation-token", token)));
-        let (_, body) =
-            self.call(Method::GET, bucket, "", &query, HeaderMap::new(), Payload::empty()).await?;
-        let answer: xml::ListBucketResult = parse(&body)?;
+        let answer: xml::ListBucketResult = parse(&self.page(bucket, max_keys, token).await?)?;
         if answer.is_truncated != answer.next_continuation_token.is_some() {
             return Err(Failure::Nonsense(format!("IsTruncated and token disagree: {answer:?}")));
         }
@@ -206,6 +201,20 @@ impl Client {
             .map(|c| Listed { key: c.key, etag: unquoted(&c.etag), size: c.size })
             .collect();
         Ok(Page { objects, next: answer.next_continuation_token })
+    }
+
+    /// One page of ListObjectsV2 as it comes.
+    pub(super) async fn page(
+        &self,
+        bucket: &str,
+        max_keys: u32,
+        token: Option<&str>,
+    ) -> Result<Bytes, Failure> {
+        let max_keys = max_keys.to_string();
+        let mut query = vec![("list-type", "2"), ("max-keys", max_keys.as_str())];
+        query.extend(token.map(|token| ("continuation-token", token)));
+        let answer = self.call(Method::GET, bucket, "", &query, HeaderMap::new(), Payload::empty()).await?;
+        Ok(answer.1)
     }
 
     /// Sends a request and reads the whole answer.

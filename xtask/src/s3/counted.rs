@@ -1,10 +1,9 @@
 //! Pages of a listing, counted: a load that parsed every entry would measure its own parser.
 
-use http::{HeaderMap, Method};
 use memchr::memmem;
 use quick_xml::escape::unescape;
 
-use super::client::{Client, Failure, Payload};
+use super::client::{Client, Failure};
 
 /// How many keys a page of ListObjectsV2 has, and where the next one starts.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,19 +13,14 @@ pub(crate) struct Counted {
 }
 
 impl Client {
-    /// A page of ListObjectsV2.
+    /// [`Client::list_page`], counted.
     pub(crate) async fn count_page(
         &self,
         bucket: &str,
         max_keys: u32,
         token: Option<&str>,
     ) -> Result<Counted, Failure> {
-        let max_keys = max_keys.to_string();
-        let mut query = vec![("list-type", "2"), ("max-keys", max_keys.as_str())];
-        query.extend(token.map(|token| ("continuation-token", token)));
-        let (_, page) =
-            self.call(Method::GET, bucket, "", &query, HeaderMap::new(), Payload::empty()).await?;
-        count(&page)
+        count(&self.page(bucket, max_keys, token).await?)
     }
 }
 
