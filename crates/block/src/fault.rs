@@ -13,7 +13,7 @@ use crate::{
     Sweep, SweepOptions, Swept,
 };
 
-/// Counts the calls that reach a store, and fails one of them.
+/// Counts the calls that reach a store, and fails one of them, or all from one on.
 #[derive(Debug)]
 pub struct FaultyStore<S: ?Sized = dyn Store> {
     inner: Arc<S>,
@@ -23,17 +23,26 @@ pub struct FaultyStore<S: ?Sized = dyn Store> {
 #[derive(Debug, Default)]
 struct Calls {
     made: AtomicU64,
-    /// The number of the call to fail, counted from 1; 0 for none.
-    fail: AtomicU64,
+    /// The number of the first call to fail, counted from 1; 0 for none.
+    first: AtomicU64,
+    /// The number of the last.
+    last: AtomicU64,
 }
 
 impl Calls {
     fn next(&self) -> Result<(), StoreError> {
         let call = self.made.fetch_add(1, Ordering::SeqCst) + 1;
-        if call == self.fail.load(Ordering::SeqCst) {
+        let (first, last) = (self.first.load(Ordering::SeqCst), self.last.load(Ordering::SeqCst));
+        if first > 0 && (first..=last).contains(&call) {
             return Err(StoreError::Unavailable { context: "injected fault", source: "fault".into() });
         }
         Ok(())
+    }
+
+    fn fail(&self, first: u64, last: u64) {
+        self.made.store(0, Ordering::SeqCst);
+        self.first.store(first, Ordering::SeqCst);
+        self.last.store(last, Ordering::SeqCst);
     }
 }
 
@@ -52,11 +61,15 @@ impl<S: ?Sized> FaultyStore<S> {
 
     /// Starts counting anew and fails the `nth` call from now (the first is 1; 0 fails none).
     pub fn fail_call(&self, nth: u64) {
-        self.calls.made.store(0, Ordering::SeqCst);
-        self.calls.fail.store(nth, Ordering::SeqCst);
+        self.calls.fail(nth, nth);
     }
 
-    /// Calls made since the last [`FaultyStore::fail_call`].
+    /// The same for the `nth` call and all after it.
+    pub fn fail_from(&self, nth: u64) {
+        self.calls.fail(nth, u64::MAX);
+    }
+
+    /// Calls made since one was last asked to fail.
     pub fn calls(&self) -> u64 {
         self.calls.made.load(Ordering::SeqCst)
     }
