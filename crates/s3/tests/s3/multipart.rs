@@ -107,7 +107,9 @@ async fn a_completion_may_be_repeated() {
     let again = request.send().await.expect_status(200);
     assert_eq!(first.element("ETag"), again.element("ETag"));
     assert_eq!(server.state().await, before);
-    // But the upload itself is over.
+    // But the upload itself is over, and it came to nothing else.
+    let other = document(&[(1, &tag), (2, &tag)]);
+    complete(&server, &id, &other).send().await.expect_error(404, "NoSuchUpload");
     part(&server, &id, "1", "late").send().await.expect_error(404, "NoSuchUpload");
     server.get("/bucket/key").query("uploadId", &id).send().await.expect_error(404, "NoSuchUpload");
 }
