@@ -23,6 +23,7 @@ use crate::conditions::{self, Conditional, SourceConditional};
 use crate::context::RequestContext;
 use crate::error::{access_denied, internal, not_implemented, slow_down};
 use crate::host::Domains;
+use crate::lines;
 use crate::past;
 use crate::remote::{Routes, SignedCaller, SignedRoutes};
 use crate::xml;
@@ -236,6 +237,7 @@ fn prepare(
     hoist(headers, hoisted)?;
     headers.remove(header::AUTHORIZATION);
     tell_decoded_length(headers);
+    lines::join(headers);
 
     head.extensions.insert(Conditional::parse(headers));
     head.extensions.insert(SourceConditional::take(headers));

@@ -82,6 +82,7 @@ mod headers;
 mod host;
 mod interleave;
 mod lifecycle;
+mod lines;
 mod locate;
 mod log;
 mod observer;
