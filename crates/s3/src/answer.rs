@@ -15,6 +15,9 @@ const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 const SERVER: HeaderValue = HeaderValue::from_static("Carob");
 
+/// How the error of a URL begins that was presigned for another region.
+const WRONG_REGION: &str = "<Message>Error parsing the X-Amz-Credential parameter; the region ";
+
 /// Marks an answer that is to be a 206.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PartialContent;
@@ -77,7 +80,7 @@ fn finish_xml(response: &mut Response<Body>, context: &RequestContext, place: &P
             context.set_error_code(code);
         }
         let mut error = open.to_owned();
-        if error.contains("<Code>AuthorizationHeaderMalformed</Code>") {
+        if error.contains("<Code>AuthorizationHeaderMalformed</Code>") || error.contains(WRONG_REGION) {
             // Clients sign again for the region named here.
             error.push_str(&format!("<Region>{}</Region>", xml::escape(place.region)));
             if let Ok(region) = HeaderValue::from_str(place.region) {
