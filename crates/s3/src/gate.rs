@@ -17,6 +17,7 @@ use s3s::service::S3Service;
 use s3s::{Body, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
 use crate::access::{Asker, Gatekeeper, Signed};
+use crate::blank;
 use crate::body;
 use crate::checksum;
 use crate::conditions::{self, Conditional, SourceConditional};
@@ -250,7 +251,7 @@ fn prepare(
         head.extensions.insert(moment);
     }
     let (uri, hoisted) = strip_signature(&head.uri)?;
-    head.uri = uri;
+    head.uri = blank::without(uri);
     let headers = &mut head.headers;
     hoist(headers, hoisted)?;
     headers.remove(header::AUTHORIZATION);

@@ -60,6 +60,7 @@ mod acl;
 mod amend;
 mod answer;
 mod auth;
+mod blank;
 mod body;
 mod checksum;
 mod conditions;
