@@ -67,8 +67,10 @@ impl Builder<'_> {
         if !self.is_under_way(&plan.key, plan.id).await? {
             // The same request again, after its answer got lost.
             return Ok(match self.result_of(&plan.key, plan.id).await? {
-                Some(record) => Ok(Some((Arc::new(record), self.commits.len() - 1))),
-                None => Err(BucketError::NoSuchUpload(plan.id)),
+                Some(record) if record.etag == plan.record.etag => {
+                    Ok(Some((Arc::new(record), self.commits.len() - 1)))
+                }
+                _ => Err(BucketError::NoSuchUpload(plan.id)),
             });
         }
         if !self.holds(plan).await? {

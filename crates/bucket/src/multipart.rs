@@ -150,7 +150,7 @@ impl Bucket {
             let uploads = self.space().held_uploads(self.info()).await?;
             let (tree, _held) = uploads.ok_or(BucketError::NoSuchUpload(id))?;
             let Some(state) = self.upload_state(&tree, key, id).await? else {
-                return self.earlier_result(&tree, key, id).await;
+                return self.earlier_result(&tree, key, id, &options.parts).await;
             };
             let parts = self.claimed_parts(&tree, key, id, &options.parts).await?;
             let session: Arc<dyn Session> = Arc::from(self.space().store.session());
@@ -167,11 +167,18 @@ impl Bucket {
         Err(BucketError::Contention)
     }
 
-    async fn earlier_result(&self, tree: &Tree, key: &str, id: UploadId) -> Result<Written, BucketError> {
+    /// What the upload came to, if it was completed with these parts: another request is none that comes again.
+    async fn earlier_result(
+        &self,
+        tree: &Tree,
+        key: &str,
+        id: UploadId,
+        claims: &[PartClaim],
+    ) -> Result<Written, BucketError> {
         let gone = BucketError::NoSuchUpload(id);
         let Some(entry) = tree.get(&uploads::completed_key(id)).await? else { return Err(gone) };
         let result: CompletedState = read(&self.space().store, tree, &entry.value).await?;
-        if result.key != key {
+        if result.key != key || claimed_etag(claims) != Some(result.record.etag) {
             return Err(gone);
         }
         Ok(Written { record: Arc::new(result.record), commit: self.snapshot().await?.cid() })
@@ -245,10 +252,7 @@ impl Bucket {
         let record = Record {
             content,
             size,
-            etag: ETag {
-                md5: md5(parts.iter().map(|(_, part)| &part.md5[..])),
-                parts: Some(u32::try_from(parts.len()).unwrap_or(u32::MAX)),
-            },
+            etag: etag_of(&parts.iter().map(|(_, part)| part.md5).collect::<Vec<_>>()),
             blake3: None,
             parts: Some(*list.cid()),
             layout: if canonical { Layout::Balanced } else { Layout::Joined },
@@ -294,6 +298,21 @@ impl Bucket {
         let (tree, _held) = uploads.ok_or(BucketError::NoSuchUpload(id))?;
         self.upload_state(&tree, key, id).await?.ok_or(BucketError::NoSuchUpload(id))
     }
+}
+
+/// The entity tag of an object of parts with these.
+fn etag_of(parts: &[[u8; 16]]) -> ETag {
+    ETag {
+        md5: md5(parts.iter().map(|part| &part[..])),
+        parts: Some(u32::try_from(parts.len()).unwrap_or(u32::MAX)),
+    }
+}
+
+/// The entity tag of the object that a client means, if it names what may be parts.
+fn claimed_etag(claims: &[PartClaim]) -> Option<ETag> {
+    let tags = claims.iter().map(|claim| claim.etag.parse().ok());
+    let parts = tags.map(|tag: Option<ETag>| tag.filter(|tag| tag.parts.is_none()).map(|tag| tag.md5));
+    parts.collect::<Option<Vec<_>>>().map(|parts| etag_of(&parts))
 }
 
 /// The object's checksum from its parts', where all have one of one algorithm.

@@ -126,6 +126,18 @@ async fn completing_again_gives_the_same_answer_also_after_a_crash() {
 }
 
 #[tokio::test]
+async fn a_completion_with_other_parts_is_no_repetition() {
+    let bucket = bucket().await;
+    let id = begin(&bucket, "k").await;
+    let one = claim(1, &upload_part(&bucket, "k", id, 1, b"one").await);
+    let two = claim(2, &upload_part(&bucket, "k", id, 2, b"two").await);
+    complete(&bucket, "k", id, vec![one.clone()]).await.unwrap();
+    for parts in [vec![two.clone()], vec![one.clone(), two], vec![PartClaim { etag: "none".into(), ..one }]] {
+        assert!(matches!(complete(&bucket, "k", id, parts).await, Err(BucketError::NoSuchUpload(_))));
+    }
+}
+
+#[tokio::test]
 async fn a_part_uploaded_again_replaces_the_first() {
     let bucket = bucket().await;
     let id = begin(&bucket, "k").await;

@@ -37,6 +37,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// The most bytes of request line and headers.
     pub head_bytes: usize,
+    /// The most headers of a request.
+    pub headers: usize,
     /// The longest that a client may send next to nothing of a body that is waited for.
     pub body_timeout: Duration,
     /// The longest that a client may take no byte of a response that is being sent.
@@ -52,6 +54,8 @@ impl Default for Limits {
             surplus: 64,
             head_timeout: Duration::from_mins(1),
             head_bytes: 64 * 1024,
+            // Metadata of single letters fills the 8 KB that Amazon S3 takes with fewer.
+            headers: 512,
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_mins(1),
             drain_timeout: Duration::from_secs(30),
@@ -196,6 +200,7 @@ async fn connection<I, S>(
     let mut http = http1::Builder::new();
     let head_timeout = if surplus { limits.head_timeout.min(SURPLUS_TIMEOUT) } else { limits.head_timeout };
     http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_header_size(limits.head_bytes);
+    http.max_headers(limits.headers);
     http.max_buf_size(BUFFER.max(limits.head_bytes)).keep_alive(!surplus);
     let service = service_fn(move |mut request: Request<Incoming>| {
         if let Some(source) = source {

@@ -225,6 +225,18 @@ async fn an_oversize_request_head_is_refused() {
 }
 
 #[tokio::test]
+async fn a_request_may_have_hundreds_of_headers() {
+    let server = Server::start(Limits { headers: 400, ..Limits::default() }).await;
+    let get = |headers: usize| {
+        let lines: String = (2..headers).map(|number| format!("x-amz-meta-{number}: x\r\n")).collect();
+        format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}\r\n")
+    };
+    assert_eq!(receive(server.send(&get(400)).await).await.status, "202");
+    assert_eq!(receive(server.send(&get(401)).await).await.status, "431");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_body_that_stands_still_or_nearly_so_is_cut_off_and_a_slow_one_is_not() {
     let limits = Limits { body_timeout: Duration::from_secs(1), ..Limits::default() };
     let server = Server::start(limits).await;

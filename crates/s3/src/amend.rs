@@ -5,13 +5,27 @@ use std::sync::Arc;
 use carob_bucket::{Amendment, BucketError, Config, Lock};
 use carob_identity::Action;
 use http::Extensions;
-use s3s::S3Result;
+use s3s::{S3Result, s3_error};
 
 use crate::access::{Deed, asker, here};
-use crate::error::from_bucket;
-use crate::locate::{deleted, find, version_id};
+use crate::error::{from_bucket, method_not_allowed};
+use crate::locate::{find, of_marker, version_id};
 use crate::table::Carob;
 use crate::target::Target;
+
+/// Whether a request asks to bypass governance.
+///
+/// # Errors
+/// InvalidArgument in a bucket without object lock, whatever it says.
+pub(crate) fn asks_to_bypass(stated: Option<bool>, extensions: &Extensions) -> S3Result<bool> {
+    if stated.is_some() && here(extensions)?.snapshot.config().object_lock.is_none() {
+        return Err(s3_error!(
+            InvalidArgument,
+            "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets."
+        ));
+    }
+    Ok(stated.unwrap_or(false))
+}
 
 impl Carob {
     /// How a bucket is configured.
@@ -44,7 +58,7 @@ impl Carob {
                 Ok(version_id(&written.record, snapshot.config()))
             }
             // What was refused is not looked for again: meanwhile something else may stand there, not amended.
-            Err(BucketError::IsDeleteMarker(marker)) => Err(deleted(marker, target.version)),
+            Err(BucketError::IsDeleteMarker(marker)) => Err(of_marker(marker, method_not_allowed())),
             Err(error) => Err(from_bucket(error)),
         }
     }

@@ -15,9 +15,27 @@ const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 const SERVER: HeaderValue = HeaderValue::from_static("Carob");
 
-/// Marks an answer that is to be a 206.
+/// How the error of a URL begins that was presigned for another region.
+const WRONG_REGION: &str = "<Message>Error parsing the X-Amz-Credential parameter; the region ";
+
+/// s3s says of some errors what the API reference does, and not what Amazon S3 says.
+const TEXTS: [(&str, &str); 2] = [
+    (
+        "This happens when the user sends malformed XML (XML that doesn&apos;t conform to the published XSD) for the \
+         configuration. The error message is, &quot;The XML you provided was not well-formed or did not validate against \
+         our published schema.&quot;",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    ),
+    (
+        "This happens when the user sends an empty XML document as a request. The error message is, &quot;Request body is \
+         empty.&quot;",
+        "Request Body is empty",
+    ),
+];
+
+/// The status of an answer that s3s knows no such success of.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PartialContent;
+pub(crate) struct Success(pub(crate) StatusCode);
 
 /// What an error document says of its place.
 pub(crate) struct Place<'a> {
@@ -35,8 +53,8 @@ pub(crate) fn finish(
     if response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/xml") {
         finish_xml(&mut response, context, place);
     }
-    if response.extensions_mut().remove::<PartialContent>().is_some() {
-        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    if let Some(Success(status)) = response.extensions_mut().remove() {
+        *response.status_mut() = status;
     }
     if place.method == Method::HEAD && !response.status().is_success() {
         // An error of HEAD has no document, not even the length of one.
@@ -77,7 +95,12 @@ fn finish_xml(response: &mut Response<Body>, context: &RequestContext, place: &P
             context.set_error_code(code);
         }
         let mut error = open.to_owned();
-        if error.contains("<Code>AuthorizationHeaderMalformed</Code>") {
+        for (theirs, said) in TEXTS {
+            if error.contains(theirs) {
+                error = error.replacen(theirs, said, 1);
+            }
+        }
+        if error.contains("<Code>AuthorizationHeaderMalformed</Code>") || error.contains(WRONG_REGION) {
             // Clients sign again for the region named here.
             error.push_str(&format!("<Region>{}</Region>", xml::escape(place.region)));
             if let Ok(region) = HeaderValue::from_str(place.region) {

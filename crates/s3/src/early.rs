@@ -11,11 +11,27 @@ use crate::version2;
 /// Checks the head of a request that nobody has vouched for yet.
 ///
 /// # Errors
-/// AccessDenied for an empty signature, AuthorizationHeaderMalformed and
-/// InvalidArgument for malformed ones, AuthorizationQueryParametersError for a presigned URL that lives too long.
-pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
-    check_expiry(uri)?;
-    if let Some(value) = headers.get(header::AUTHORIZATION) {
+/// InvalidArgument for two signatures, AccessDenied for an empty one, AuthorizationHeaderMalformed and InvalidArgument for
+/// malformed ones, AuthorizationQueryParametersError for those of presigned URLs, and for one that lives too long.
+pub(crate) fn check(uri: &Uri, headers: &HeaderMap, region: &str) -> S3Result<()> {
+    let query: Vec<_> = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).collect();
+    let authorization = headers.get(header::AUTHORIZATION);
+    if authorization.is_some() && query.iter().any(|(name, _)| SIGNATURES.contains(&&**name)) {
+        return Err(s3_error!(
+            InvalidArgument,
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
+             parameter or the Authorization header should be specified"
+        ));
+    }
+    for (name, value) in &query {
+        match &**name {
+            "X-Amz-Algorithm" => check_algorithm(value)?,
+            "X-Amz-Credential" => check_presigned_credential(value, region)?,
+            "X-Amz-Expires" => check_expiry(value)?,
+            _ => {}
+        }
+    }
+    if let Some(value) = authorization {
         check_authorization(value)?;
     }
     if let Some(value) = headers.get("x-amz-content-sha256") {
@@ -29,14 +45,58 @@ pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
     Ok(())
 }
 
-/// The life of a presigned URL, which s3s checks too, but says nothing about.
-fn check_expiry(uri: &Uri) -> S3Result<()> {
-    let query = uri.query().unwrap_or_default();
-    let Some((_, value)) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Expires")
-    else {
-        return Ok(());
+/// What in a query says that it is signed.
+const SIGNATURES: [&str; 3] = ["Signature", "X-Amz-Algorithm", "X-Amz-Signature"];
+
+/// How the credential of a signature ends: the region, the service and the terminal word.
+struct Scope<'a> {
+    region: &'a str,
+    service: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    fn parse(credential: &'a str) -> Option<Self> {
+        // From the right: an access key may hold slashes.
+        let mut parts = credential.rsplit('/');
+        let (terminal, service, region) = (parts.next()?, parts.next()?, parts.next()?);
+        let whole = terminal == "aws4_request" && parts.count() >= 2;
+        // Others could not be repeated in an error.
+        (whole && credential.bytes().all(|byte| byte.is_ascii_graphic())).then_some(Self { region, service })
+    }
+}
+
+/// s3s calls every other algorithm one that is not implemented, which Amazon S3 has only one of.
+fn check_algorithm(value: &str) -> S3Result<()> {
+    match value {
+        "AWS4-HMAC-SHA256" | "AWS4-ECDSA-P256-SHA256" => Ok(()),
+        _ => Err(s3_error!(
+            AuthorizationQueryParametersError,
+            "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""
+        )),
+    }
+}
+
+/// s3s knows the errors of the header alone.
+fn check_presigned_credential(credential: &str, region: &str) -> S3Result<()> {
+    let wrong = match Scope::parse(credential) {
+        None => {
+            "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."
+                .to_owned()
+        }
+        Some(scope) if scope.service != "s3" => {
+            format!("incorrect service \"{}\". This endpoint belongs to \"s3\".", scope.service)
+        }
+        Some(scope) if scope.region != region => {
+            format!("the region '{}' is wrong; expecting '{region}'", scope.region)
+        }
+        Some(_) => return Ok(()),
     };
-    let digits = value.strip_prefix('-').unwrap_or(&value);
+    Err(s3_error!(AuthorizationQueryParametersError, "Error parsing the X-Amz-Credential parameter; {wrong}"))
+}
+
+/// The life of a presigned URL, which s3s checks too, but says nothing about.
+fn check_expiry(value: &str) -> S3Result<()> {
+    let digits = value.strip_prefix('-').unwrap_or(value);
     let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let wrong = match value.parse::<u32>() {
         Ok(seconds) if seconds <= MAX_PRESIGNED => return Ok(()),
@@ -75,17 +135,14 @@ fn check_authorization(value: &HeaderValue) -> S3Result<()> {
              Credential, SignedHeaders, and Signature."
         ));
     };
-    // From the right: an access key may hold slashes.
-    let mut scope = credential.rsplit('/');
-    let (terminal, service) = (scope.next(), scope.next());
-    if scope.count() < 3 || terminal != Some("aws4_request") {
+    let Some(scope) = Scope::parse(credential) else {
         return Err(s3_error!(
             AuthorizationHeaderMalformed,
             "The authorization header is malformed; the Credential is mal-formed; expecting \
              \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."
         ));
-    }
-    if service != Some("s3") {
+    };
+    if scope.service != "s3" {
         return Err(s3_error!(
             AuthorizationHeaderMalformed,
             "The authorization header is malformed; incorrect service. This endpoint belongs to \"s3\"."
@@ -114,14 +171,14 @@ mod tests {
     fn code(name: &'static str, value: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        Some(check(&Uri::default(), &headers).err()?.code().as_str().to_owned())
+        Some(check(&Uri::default(), &headers, "us-east-1").err()?.code().as_str().to_owned())
     }
 
     #[test]
     fn the_life_of_a_presigned_url_is_a_number_up_to_a_week() {
         let message = |value: &str| {
             let uri = format!("/b/k?X-Amz-Expires={value}&X-Amz-Signature=0").parse().unwrap();
-            let error = check(&uri, &HeaderMap::new()).err()?;
+            let error = check(&uri, &HeaderMap::new(), "us-east-1").err()?;
             assert_eq!(error.code().as_str(), "AuthorizationQueryParametersError");
             assert_eq!(error.status_code().map(|status| status.as_u16()), Some(400));
             Some(error.message().unwrap().to_owned())
@@ -140,6 +197,41 @@ mod tests {
             ("99999999999999999999", "must be less than a week"),
         ] {
             assert!(message(bad).unwrap().contains(expected), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_credential_of_a_presigned_url_is_told_apart_by_what_is_wrong_with_it() {
+        let error = |query: &str| {
+            let uri = format!("/b/k?{query}&X-Amz-Signature=0").parse().unwrap();
+            let error = check(&uri, &HeaderMap::new(), "us-east-1").err()?;
+            assert_eq!(error.code().as_str(), "AuthorizationQueryParametersError");
+            Some(error.message().unwrap().to_owned())
+        };
+        assert_eq!(error("X-Amz-Algorithm=AWS4-HMAC-SHA256"), None);
+        assert!(error("X-Amz-Algorithm=AWS4").unwrap().contains("only supports"));
+        for (scope, expected) in [
+            ("us-east-1/s3/aws4_request", None),
+            ("eu-west-1/s3/aws4_request", Some("the region 'eu-west-1' is wrong; expecting 'us-east-1'")),
+            ("us-east-1/ec2/aws4_request", Some("incorrect service \"ec2\"")),
+            ("us-east-1/s3/aws", Some("mal-formed")),
+            ("s3/aws4_request", Some("mal-formed")),
+            ("eu%01/s3/aws4_request", Some("mal-formed")),
+        ] {
+            let found = error(&format!("X-Amz-Credential=key%2F20130524%2F{scope}"));
+            assert_eq!(found.is_some(), expected.is_some(), "{scope}");
+            assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()), "{scope}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_signed_once() {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", "Bearer token".parse().unwrap());
+        for query in ["X-Amz-Signature=0", "X-Amz-Algorithm=AWS4-HMAC-SHA256", "Signature=0"] {
+            let error = check(&format!("/b/k?{query}").parse().unwrap(), &headers, "us-east-1").unwrap_err();
+            assert_eq!(error.code().as_str(), "InvalidArgument");
+            assert!(error.message().unwrap().starts_with("Only one auth mechanism allowed"), "{query}");
         }
     }
 

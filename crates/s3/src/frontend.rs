@@ -141,7 +141,7 @@ impl S3Frontend {
         };
         let (limits, source) = (Arc::clone(&self.limits), request.extensions().get::<Source>().copied());
         let answering = async move {
-            let response = match (early::check(request.uri(), request.headers()), preflight) {
+            let response = match (early::check(request.uri(), request.headers(), &region), preflight) {
                 (Ok(()), Some((cross_origin, head))) => cross_origin.preflight(&head).await,
                 (Ok(()), None) => takers.take(request, &of).await,
                 (Err(error), _) => Err(error),

@@ -62,7 +62,7 @@ pub fn headers(bytes: &[u8]) {
         let Ok(value) = HeaderValue::from_bytes(value) else { continue };
         headers.append(name, value);
     }
-    let _ = early::check(&uri, &headers);
+    let _ = early::check(&uri, &headers, "us-east-1");
     let _ = Declared::parse(&headers);
     let conditional = Conditional::parse(&headers);
     let asked = headers.contains_key("if-match") || headers.contains_key("if-none-match");

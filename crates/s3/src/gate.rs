@@ -17,12 +17,14 @@ use s3s::service::S3Service;
 use s3s::{Body, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
 use crate::access::{Asker, Gatekeeper, Signed};
+use crate::blank;
 use crate::body;
 use crate::checksum;
 use crate::conditions::{self, Conditional, SourceConditional};
 use crate::context::RequestContext;
 use crate::error::{access_denied, internal, not_implemented, slow_down};
 use crate::host::Domains;
+use crate::lines;
 use crate::past;
 use crate::remote::{Routes, SignedCaller, SignedRoutes};
 use crate::xml;
@@ -51,7 +53,7 @@ impl S3Route for Gate {
         let id: Option<AccessKeyId> = match &request.credentials {
             Some(credentials) => Some(credentials.access_key.parse().map_err(|_| access_denied())?),
             None => {
-                check_unsigned(&request.headers)?;
+                check_unsigned(&request.method, &request.uri, &request.headers)?;
                 None
             }
         };
@@ -168,13 +170,31 @@ pub(crate) fn admit(
 /// somebody's.
 ///
 /// # Errors
-/// AccessDenied; as [`check_whole`].
-fn check_unsigned(headers: &HeaderMap) -> S3Result<()> {
+/// AccessDenied; InvalidRequest for a read that says itself what headers its answer shall have: who gives a link to what
+/// everybody may read does not choose what browsers take it for (API reference, GetObject); as [`check_whole`].
+fn check_unsigned(method: &Method, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
     if headers.contains_key(header::AUTHORIZATION) {
         return Err(access_denied());
     }
+    let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    if matches!(*method, Method::GET | Method::HEAD) && query.any(|(name, _)| OVERRIDES.contains(&&*name)) {
+        return Err(s3_error!(
+            InvalidRequest,
+            "Request specific response headers cannot be used for anonymous GET requests."
+        ));
+    }
     check_whole(headers)
 }
+
+/// What a query may put in place of an object's own headers.
+const OVERRIDES: [&str; 6] = [
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+];
 
 /// Checks that a body is not in chunks, which s3s takes apart for requests alone that are signed with version 4.
 ///
@@ -231,11 +251,12 @@ fn prepare(
         head.extensions.insert(moment);
     }
     let (uri, hoisted) = strip_signature(&head.uri)?;
-    head.uri = uri;
+    head.uri = blank::without(uri);
     let headers = &mut head.headers;
     hoist(headers, hoisted)?;
     headers.remove(header::AUTHORIZATION);
     tell_decoded_length(headers);
+    lines::join(headers);
 
     head.extensions.insert(Conditional::parse(headers));
     head.extensions.insert(SourceConditional::take(headers));
@@ -371,6 +392,8 @@ mod tests {
     #[test]
     fn what_nobody_signed_may_not_look_signed() {
         let mut headers = HeaderMap::new();
+        let uri = Uri::from_static("/b/k");
+        let check_unsigned = |headers: &HeaderMap| check_unsigned(&Method::PUT, &uri, headers);
         check_unsigned(&headers).unwrap();
         headers
             .insert("x-amz-content-sha256", HeaderValue::from_static("STREAMING-UNSIGNED-PAYLOAD-TRAILER"));

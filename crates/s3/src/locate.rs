@@ -1,5 +1,7 @@
 //! Finding an object, or a version of it, and saying what is there instead.
 
+use std::sync::Arc;
+
 use carob_bucket::{Bucket, Config, DeleteMarker, Found, Object, Record, Snapshot, VersionName, Versioning};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use s3s::{S3Error, S3Result};
@@ -27,17 +29,35 @@ impl Carob {
     /// # Errors
     /// NoSuchBucket, AccessDenied, NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker.
     pub(crate) async fn object(&self, extensions: &Extensions, target: Target<'_>) -> S3Result<Located> {
+        let (found, config) = self.found(extensions, target).await?;
+        located(found, &config, target.key, target.version)
+    }
+
+    /// As [`Carob::object`], for what a delete marker has none of: tags, and a list to be put. S3 says so also of one that
+    /// is current, where reads of the object find nothing.
+    ///
+    /// # Errors
+    /// As [`Carob::object`].
+    pub(crate) async fn amendable(&self, extensions: &Extensions, target: Target<'_>) -> S3Result<Located> {
+        match self.found(extensions, target).await? {
+            (Found::DeleteMarker(marker), _) => Err(of_marker(marker, method_not_allowed())),
+            (found, config) => located(found, &config, target.key, target.version),
+        }
+    }
+
+    async fn found(&self, extensions: &Extensions, target: Target<'_>) -> S3Result<(Found, Arc<Config>)> {
         let bucket = self.bucket(extensions, target.expected_owner)?;
         let here = here(extensions)?;
         match &here.found {
             Some((key, version, found)) if key == target.key && *version == target.version => {
-                located(found.clone(), here.snapshot.config(), target.key, target.version)
+                Ok((found.clone(), Arc::clone(here.snapshot.config())))
             }
             // Another one than was decided about.
             Some(_) => Err(access_denied()),
             None => {
                 let snapshot = bucket.snapshot().await.map_err(from_bucket)?;
-                find(&snapshot, target.key, target.version).await
+                let found = snapshot.find(target.key, target.version).await.map_err(from_bucket)?;
+                Ok((found, Arc::clone(snapshot.config())))
             }
         }
     }
@@ -94,8 +114,12 @@ pub(crate) async fn expiration(bucket: &Bucket, key: &str, record: &Record) -> O
 }
 
 /// Says that it is a delete marker that is there, where the current object or this version was asked for.
-pub(crate) fn deleted(marker: DeleteMarker, version: Option<VersionName>) -> S3Error {
-    let mut error = if version.is_some() { method_not_allowed() } else { no_such_key() };
+fn deleted(marker: DeleteMarker, version: Option<VersionName>) -> S3Error {
+    of_marker(marker, if version.is_some() { method_not_allowed() } else { no_such_key() })
+}
+
+/// Tells in an error which delete marker is there.
+pub(crate) fn of_marker(marker: DeleteMarker, mut error: S3Error) -> S3Error {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     headers.insert(HeaderName::from_static("x-amz-delete-marker"), HeaderValue::from_static("true"));

@@ -12,7 +12,7 @@ use crate::access::{Gatekeeper, Here, asker, here};
 use crate::access_log::AccessLogs;
 use crate::context::RequestContext;
 use crate::encryption::Encrypter;
-use crate::error::access_denied;
+use crate::error::{access_denied, bad_request};
 use crate::ops::{self, unset};
 use crate::renames::Renames;
 
@@ -215,9 +215,19 @@ pub(crate) fn begin_long_work(extensions: &Extensions) {
 /// Whether a bucket is whose the caller says.
 ///
 /// # Errors
-/// AccessDenied if it is not.
+/// AccessDenied if it is not, InvalidBucketOwnerAWSAccountID for what can be nobody's.
 pub(crate) fn check_owner(bucket: &Bucket, expected: Option<&str>) -> S3Result<()> {
     let owner = &bucket.info().owner;
     let is_owner = |text: &str| text == AccountNumber::of(owner).to_string() || text == owner.to_string();
-    if expected.is_none_or(is_owner) { Ok(()) } else { Err(access_denied()) }
+    let is_account = |text: &str| {
+        text.starts_with("did:") || (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    match expected {
+        Some(text) if !is_account(text) => Err(bad_request(
+            "InvalidBucketOwnerAWSAccountID",
+            format!("The value of the expected bucket owner parameter must be an AWS Account ID... [{text}]"),
+        )),
+        Some(text) if !is_owner(text) => Err(access_denied()),
+        _ => Ok(()),
+    }
 }

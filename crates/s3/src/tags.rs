@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use s3s::dto::{Tag, Tagging};
 use s3s::{S3Result, s3_error};
 
+use crate::error::malformed_xml;
 use crate::xml::Names;
 
 /// The longest name and value of a tag, in Unicode characters.
@@ -22,7 +23,7 @@ pub(crate) enum Tagged {
 /// Reads the document of PutObjectTagging and PutBucketTagging.
 ///
 /// # Errors
-/// InvalidTag.
+/// MalformedXML for a tag without a name or a value, InvalidTag.
 pub(crate) fn from_document(tagging: Tagging, of: Tagged) -> S3Result<BTreeMap<String, String>> {
     from_tags(tagging.tag_set, of)
 }
@@ -31,7 +32,7 @@ pub(crate) fn from_document(tagging: Tagging, of: Tagged) -> S3Result<BTreeMap<S
 pub(crate) fn from_tags(tags: Vec<Tag>, of: Tagged) -> S3Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     for Tag { key, value } in tags {
-        let (name, value) = (key.unwrap_or_default(), value.unwrap_or_default());
+        let (Some(name), Some(value)) = (key, value) else { return Err(malformed_xml()) };
         if found.insert(name, value).is_some() {
             return Err(s3_error!(InvalidTag, "Cannot provide multiple Tags with the same key"));
         }
@@ -125,10 +126,12 @@ mod tests {
 
     #[test]
     fn a_bucket_may_have_fifty_and_no_name_twice() {
-        let tag = |n: usize| Tag { key: Some(format!("k{n}")), value: None };
+        let tag = |n: usize| Tag { key: Some(format!("k{n}")), value: Some(String::new()) };
         let set = |count: usize| Tagging { tag_set: (0..count).map(tag).collect() };
         assert_eq!(from_document(set(50), Tagged::Bucket).unwrap().len(), 50);
         assert_eq!(code(from_document(set(51), Tagged::Bucket)).as_deref(), Some("InvalidTag"));
+        let half = Tagging { tag_set: vec![Tag { value: None, ..tag(1) }] };
+        assert_eq!(code(from_document(half, Tagged::Bucket)).as_deref(), Some("MalformedXML"));
         let twice = Tagging { tag_set: vec![tag(1), tag(1)] };
         assert_eq!(code(from_document(twice, Tagged::Object)).as_deref(), Some("InvalidTag"));
     }

@@ -20,11 +20,12 @@ pub(crate) fn from_document(
     owner: &str,
     directory: &dyn Directory,
 ) -> S3Result<Acl> {
-    let stated = document.owner.as_ref().and_then(|owner| owner.id.as_deref());
-    if stated.is_some_and(|stated| stated != owner) {
+    // Taken for an empty list, a document without one would take everybody's rights away.
+    let stated = document.owner.as_ref().and_then(|owner| owner.id.as_deref()).ok_or_else(malformed)?;
+    let grants = document.grants.as_deref().ok_or_else(malformed)?;
+    if stated != owner {
         return Err(access_denied());
     }
-    let grants = document.grants.as_deref().unwrap_or_default();
     if grants.len() > MAX_GRANTS {
         return Err(malformed());
     }

@@ -27,8 +27,8 @@ pub(super) struct Fields(pub(super) BTreeMap<String, String>);
 /// A form, read up to its file.
 pub(super) struct Form {
     pub(super) fields: Fields,
-    /// The last segment of the path that the browser gave.
-    pub(super) filename: String,
+    /// The last segment of the path that the browser gave, if it gave one.
+    pub(super) filename: Option<String>,
     pub(super) file: PartDataStream<FormStream>,
 }
 
@@ -55,8 +55,8 @@ impl Form {
             }
             let name = name.filter(|name| !name.is_empty()).ok_or_else(malformed)?.to_ascii_lowercase();
             if name == "file" {
-                let filename = filename.unwrap_or_default();
-                let filename = filename.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+                let last = |path: String| path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+                let filename = filename.map(last);
                 let file = part.take_data_stream().map_err(from_form)?;
                 return Ok(Self { fields: Fields(fields), filename, file });
             }

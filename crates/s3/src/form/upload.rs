@@ -101,7 +101,7 @@ impl FormUploads {
         let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let Form { mut fields, filename, file } = Form::read(content_type.unwrap_or_default(), body).await?;
         let key = fields.get("key").filter(|key| !key.is_empty()).ok_or_else(|| missing("key"))?;
-        let key = key.replace("${filename}", &filename);
+        let key = filename.map_or_else(|| key.to_owned(), |name| key.replace("${filename}", &name));
         fields.0.insert("key".to_owned(), key.clone());
 
         let mut sizes = 0..=u64::MAX;

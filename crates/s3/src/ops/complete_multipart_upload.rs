@@ -85,7 +85,7 @@ fn claim(part: &CompletedPart, state: Option<&UploadState>) -> S3Result<PartClai
     let number = check_part_number(part.part_number.ok_or_else(malformed_xml)?)?;
     let etag = part.e_tag.as_ref().ok_or_else(malformed_xml)?.value().to_owned();
     let Some(state) = state else { return Ok(PartClaim { number, etag, checksum: None }) };
-    let checksum = claimed(part, number, kept_algorithm(state))?;
+    let checksum = claimed(part, number, state)?;
     match state.checksum {
         Some(announced) if announced.kind == ChecksumType::Composite && checksum.is_none() => Err(s3_error!(
             InvalidRequest,

@@ -6,6 +6,7 @@ use s3s::dto::{DeleteObjectInput, DeleteObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
 use crate::access::{Deed, asker, here};
+use crate::amend::asks_to_bypass;
 use crate::conditions::Conditional;
 use crate::deletion::Expected;
 use crate::error::from_bucket;
@@ -34,7 +35,7 @@ pub(crate) async fn run(
         };
         carob.gatekeeper.require(asker, here, Deed::on_key(Action::GET_OBJECT, target.key).to(record))?;
     }
-    let asked = input.bypass_governance_retention.unwrap_or(false);
+    let asked = asks_to_bypass(input.bypass_governance_retention, &request.extensions)?;
     let bypass_governance = carob.bypasses(asked, &request.extensions, target.key)?;
     let bucket = carob.bucket(&request.extensions, target.expected_owner)?;
     let options = expected.of(&found, target.version)?;

@@ -7,6 +7,7 @@ use s3s::dto::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, Ob
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::access::{Deed, asker, here};
+use crate::amend::asks_to_bypass;
 use crate::checksum::Declared;
 use crate::conditions::etag_condition;
 use crate::context::RequestContext;
@@ -37,7 +38,7 @@ pub(crate) async fn run(
     // Each key either goes to the committer or has its answer already; the order of the request is kept.
     let mut admitted = Vec::new();
     let mut outcomes = Vec::with_capacity(objects.len());
-    let bypass = input.bypass_governance_retention.unwrap_or(false);
+    let bypass = asks_to_bypass(input.bypass_governance_retention, &request.extensions)?;
     for object in &objects {
         match admit(carob, &request.extensions, object, bypass).await {
             Ok(options) => {

@@ -14,7 +14,7 @@ pub(crate) async fn run(
     request: S3Request<GetObjectTaggingInput>,
 ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
     let Located { object, version_id, .. } =
-        carob.object(&request.extensions, request.input.target()?).await?;
+        carob.amendable(&request.extensions, request.input.target()?).await?;
     let tag_set = tags::to_tags(&object.record().tags, Names::of(&request.extensions, false));
     Ok(S3Response::new(GetObjectTaggingOutput { tag_set, version_id }))
 }

@@ -1,10 +1,11 @@
 //! Amazon S3 API reference, HeadObject.
 
 use carob_bucket::ObjectHeaders;
+use http::StatusCode;
 use s3s::dto::{HeadObjectInput, HeadObjectOutput, Timestamp, TimestampFormat};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use crate::answer::PartialContent;
+use crate::answer::Success;
 use crate::encryption::{self, CustomerKey};
 use crate::ops::reading::select;
 use crate::ops::showing::ShowsObject;
@@ -23,8 +24,7 @@ pub(crate) async fn run(
     let output = HeadObjectOutput::show(&selected, shown, input.checksum_mode.as_ref());
     let mut response = S3Response::with_headers(output, encryption::of_record(record, customer.as_ref()));
     if selected.content_range.is_some() {
-        // s3s knows no other success of HEAD than 200.
-        response.extensions.insert(PartialContent);
+        response.extensions.insert(Success(StatusCode::PARTIAL_CONTENT));
     }
     Ok(response)
 }

@@ -49,15 +49,35 @@ pub(super) fn named_algorithm(name: &str) -> S3Result<ChecksumAlgorithm> {
     })
 }
 
-/// A part's checksum as a completion lists it, of one algorithm.
+/// A part's checksum as a completion lists it.
 ///
 /// # Errors
-/// InvalidPart for a value that is none.
+/// InvalidPart for a value that is none. For one of another algorithm than is kept, which could not be compared: InvalidPart
+/// where none was announced, BadDigest else.
 pub(super) fn claimed(
     part: &dto::CompletedPart,
     number: u16,
-    algorithm: ChecksumAlgorithm,
+    state: &UploadState,
 ) -> S3Result<Option<Checksum>> {
+    let kept = kept_algorithm(state);
+    let other =
+        ChecksumAlgorithm::ALL.into_iter().find(|other| *other != kept && stated(part, *other).is_some());
+    if let Some(other) = other {
+        return Err(match state.checksum {
+            None => from_bucket(BucketError::InvalidPart(number)),
+            Some(_) => s3_error!(
+                BadDigest,
+                "The {} you specified for part {number} did not match what we received.",
+                other.as_str().to_ascii_lowercase()
+            ),
+        });
+    }
+    let Some(text) = stated(part, kept) else { return Ok(None) };
+    let checksum = Checksum::from_base64(kept, text);
+    checksum.map(Some).ok_or_else(|| from_bucket(BucketError::InvalidPart(number)))
+}
+
+fn stated(part: &dto::CompletedPart, algorithm: ChecksumAlgorithm) -> Option<&str> {
     let text = match algorithm {
         ChecksumAlgorithm::Crc32 => &part.checksum_crc32,
         ChecksumAlgorithm::Crc32c => &part.checksum_crc32c,
@@ -70,9 +90,7 @@ pub(super) fn claimed(
         ChecksumAlgorithm::XxHash3 => &part.checksum_xxhash3,
         ChecksumAlgorithm::XxHash128 => &part.checksum_xxhash128,
     };
-    let Some(text) = text else { return Ok(None) };
-    let checksum = Checksum::from_base64(algorithm, text);
-    checksum.map(Some).ok_or_else(|| from_bucket(BucketError::InvalidPart(number)))
+    text.as_deref()
 }
 
 /// The most entries in a page, and how many it has if nobody says.

@@ -1,11 +1,12 @@
-//! Amazon S3 API reference.
+//! Amazon S3 API reference, PutBucketTagging.
 
 use std::collections::BTreeMap;
 
-use http::Extensions;
+use http::{Extensions, StatusCode};
 use s3s::dto::{PutBucketTaggingInput, PutBucketTaggingOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
+use crate::answer::Success;
 use crate::error::from_bucket;
 use crate::table::Carob;
 use crate::tags::{self, Tagged};
@@ -17,7 +18,9 @@ pub(crate) async fn run(
     let input = request.input;
     let tags = tags::from_document(input.tagging, Tagged::Bucket)?;
     set(carob, &request.extensions, input.expected_bucket_owner.as_deref(), tags).await?;
-    Ok(S3Response::new(PutBucketTaggingOutput::default()))
+    let mut response = S3Response::new(PutBucketTaggingOutput::default());
+    response.extensions.insert(Success(StatusCode::NO_CONTENT));
+    Ok(response)
 }
 
 /// Puts these tags in place of the bucket's.

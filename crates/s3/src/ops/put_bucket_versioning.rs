@@ -2,7 +2,7 @@
 
 use carob_bucket::Versioning;
 use s3s::dto::{MFADelete, PutBucketVersioningInput, PutBucketVersioningOutput};
-use s3s::{S3Request, S3Response, S3Result};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::error::{from_bucket, malformed_xml, not_implemented};
 use crate::table::Carob;
@@ -19,7 +19,13 @@ pub(crate) async fn run(
     let versioning = match asked.status.as_ref().map(s3s::dto::BucketVersioningStatus::as_str) {
         Some("Enabled") => Versioning::Enabled,
         Some("Suspended") => Versioning::Suspended,
-        _ => return Err(malformed_xml()),
+        Some(_) => return Err(malformed_xml()),
+        None => {
+            return Err(s3_error!(
+                IllegalVersioningConfigurationException,
+                "The Versioning element must be specified"
+            ));
+        }
     };
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let change = move |config: &mut carob_bucket::Config| {

@@ -16,7 +16,7 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<PutObjectAclOutput>> {
     let input = &request.input;
     let target = input.target()?;
-    let found = carob.object(&request.extensions, target).await?;
+    let found = carob.amendable(&request.extensions, target).await?;
     let record = found.object.record();
     let here = here(&request.extensions)?;
     let owner = acl_of(record, here).map_or_else(|| here.owner.clone(), |list| list.owner);

@@ -78,6 +78,12 @@ fn within(asked: Option<(u64, u64)>, size: u64) -> S3Result<Range<u64>> {
     let range = match asked {
         None => 0..size,
         Some((first, last)) if last < size => first..last.saturating_add(1),
+        Some((first, _)) if first >= size => {
+            return Err(s3_error!(
+                InvalidRequest,
+                "The specified copy range is invalid for the source object size"
+            ));
+        }
         Some(_) => {
             return Err(s3_error!(
                 InvalidArgument,
@@ -134,7 +140,12 @@ mod tests {
     fn a_range_lies_within_its_source() {
         assert_eq!(within(None, 0).unwrap(), 0..0);
         assert_eq!(within(Some((0, 9)), 10).unwrap(), 0..10);
-        assert!(within(Some((0, 10)), 10).is_err());
+        let code = |range, size| within(Some(range), size).unwrap_err().code().as_str().to_owned();
+        assert_eq!(code((0, 10), 10), "InvalidArgument");
+        assert_eq!(
+            (code((10, 10), 10), code((0, 0), 0)),
+            ("InvalidRequest".to_owned(), "InvalidRequest".to_owned())
+        );
         assert!(within(Some((0, u64::MAX)), u64::MAX).is_err());
         assert_eq!(within(None, MAX_PART + 1).unwrap_err().code().as_str(), "EntityTooLarge");
     }

@@ -68,6 +68,12 @@ async fn a_list_that_is_none_is_refused() {
     for (body, code) in [
         (String::new(), "MissingSecurityHeader"),
         ("<AccessControlPolicy>".to_owned(), "MalformedXML"),
+        ("<AccessControlPolicy/>".to_owned(), "MalformedACLError"),
+        ("<AccessControlPolicy><AccessControlList/></AccessControlPolicy>".to_owned(), "MalformedACLError"),
+        (
+            format!("<AccessControlPolicy><Owner><ID>{alice}</ID></Owner></AccessControlPolicy>"),
+            "MalformedACLError",
+        ),
         (one("CanonicalUser", "<ID>abc</ID>", "READ"), "InvalidArgument"),
         (one("CanonicalUser", &format!("<ID>{}</ID>", "0d".repeat(32)), "READ"), "InvalidArgument"),
         (one("Group", "<URI>http://example.com/</URI>", "READ"), "InvalidArgument"),

@@ -54,6 +54,21 @@ async fn nobody_may_do_what_a_policy_gives_to_everybody() {
 }
 
 #[tokio::test]
+async fn nobody_says_what_headers_an_answer_shall_have() {
+    let tenants = Tenants::start().await;
+    let server = &tenants.server;
+    server.put("/alices/open/key", "<script>").by(ALICE).send().await.expect_status(200);
+    server.put("/alices?policy", POLICY).by(ALICE).send().await.expect_status(204);
+    let html =
+        |method: &str| server.request(method, "/alices/open/key").query("response-content-type", "text/html");
+    html("GET").anonymous().send().await.expect_error(400, "InvalidRequest");
+    assert_eq!(html("HEAD").anonymous().send().await.status, 400);
+    let signed = html("GET").by(ALICE).send().await.expect_status(200);
+    assert_eq!(signed.header("content-type"), "text/html");
+    html("GET").by(ALICE).presigned(60).send().await.expect_status(200);
+}
+
+#[tokio::test]
 async fn nobody_is_taken_for_somebody_who_signed_wrongly() {
     let tenants = Tenants::start().await;
     let server = &tenants.server;

@@ -139,6 +139,30 @@ async fn presigned_urls_work_until_they_expire() {
 }
 
 #[tokio::test]
+async fn a_url_for_another_region_or_service_is_told_so() {
+    let server = Server::start().await;
+    let mut abroad = server.get("/bucket/key");
+    abroad.signer.region = "eu-west-1".to_owned();
+    let answer = abroad.presigned(60).send().await.expect_error(400, "AuthorizationQueryParametersError");
+    assert_eq!(answer.element("Region"), "us-east-1");
+    let mut elsewhere = server.get("/bucket/key");
+    elsewhere.signer.service = "ec2".to_owned();
+    elsewhere.presigned(60).send().await.expect_error(400, "AuthorizationQueryParametersError");
+}
+
+#[tokio::test]
+async fn one_signature_is_enough() {
+    let server = Server::start().await;
+    server.fill(&["key"]).await;
+    for parameter in ["X-Amz-Signature", "X-Amz-Algorithm", "Signature"] {
+        let twice = server.get("/bucket/key").query(parameter, "AWS4-HMAC-SHA256");
+        twice.send().await.expect_error(400, "InvalidArgument");
+    }
+    let bearer = server.get("/bucket/key").presigned(60).unsigned_header("authorization", "Bearer token");
+    bearer.send().await.expect_error(400, "InvalidArgument");
+}
+
+#[tokio::test]
 async fn a_request_may_be_dated_by_date_alone() {
     let server = Server::start().await;
     let mut request = server.get("/");

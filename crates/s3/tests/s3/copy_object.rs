@@ -226,18 +226,10 @@ async fn parts_are_copied_by_range() {
             .map_or_else(|| request.clone(), |range| request.clone().header("x-amz-copy-source-range", range))
             .send()
     };
-    for range in [
-        "bytes=0-10",
-        "bytes=10-20",
-        "bytes=5-4",
-        "bytes=-5",
-        "bytes=5-",
-        "0-5",
-        "bytes=0-2,4-5",
-        "bytes=a-b",
-    ] {
+    for range in ["bytes=0-10", "bytes=5-4", "bytes=-5", "bytes=5-", "0-5", "bytes=0-2,4-5", "bytes=a-b"] {
         part(Some(range)).await.expect_error(400, "InvalidArgument");
     }
+    part(Some("bytes=10-20")).await.expect_error(400, "InvalidRequest");
     part(None).await.expect_status(200);
     let answer = part(Some("bytes=2-4")).await.expect_status(200);
     let tag = answer.element("ETag");

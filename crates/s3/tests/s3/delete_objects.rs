@@ -195,6 +195,11 @@ async fn malformed_documents_are_refused() {
     ] {
         let answer = delete(&server, xml).send().await;
         assert_eq!(answer.status, 400, "{xml}");
+        let said = answer.element("Message").to_lowercase();
+        assert!(
+            said.starts_with("the xml you provided was not") || said == "request body is empty",
+            "{said}"
+        );
     }
     assert_eq!(server.state().await.0, 1);
 }

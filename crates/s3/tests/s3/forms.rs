@@ -17,7 +17,7 @@ struct Form {
     fields: Vec<(String, String)>,
     conditions: Vec<String>,
     signer: Option<((&'static str, &'static str), bool)>,
-    filename: &'static str,
+    filename: Option<&'static str>,
     file: Vec<u8>,
     after: &'static str,
 }
@@ -28,7 +28,7 @@ impl Form {
             fields: Vec::new(),
             conditions: vec!["{\"bucket\":\"bucket\"}".to_owned()],
             signer: Some((ROOT, true)),
-            filename: "photo.jpg",
+            filename: Some("photo.jpg"),
             file: file.to_vec(),
             after: "",
         };
@@ -105,10 +105,10 @@ impl Form {
                 format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
             body.extend_from_slice(part.as_bytes());
         }
+        let filename = form.filename.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
         let head = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
-             Content-Type: image/jpeg\r\n\r\n",
-            form.filename
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"{filename}\r\n\
+             Content-Type: image/jpeg\r\n\r\n"
         );
         body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(&form.file);
@@ -158,7 +158,7 @@ async fn a_form_becomes_an_object_with_all_that_it_says() {
         .field("x-amz-storage-class", "STANDARD")
         .uncovered("x-ignore-me", "anything")
         .condition("[\"content-length-range\", 6, 6]");
-    let form = Form { filename: "C:\\pictures\\photo 1.jpg", ..form };
+    let form = Form { filename: Some("C:\\pictures\\photo 1.jpg"), ..form };
     let answer = form.send(&server).await.expect_status(204);
     assert_eq!(answer.header("location"), format!("http://{}/bucket/user%2Fphoto%201.jpg", server.address));
     let object = server.get("/bucket/user/photo 1.jpg").send().await.expect_status(200);
@@ -170,6 +170,17 @@ async fn a_form_becomes_an_object_with_all_that_it_says() {
     assert_eq!(object.header("x-amz-tagging-count"), "1");
     let tags = server.get("/bucket/user/photo 1.jpg?tagging").send().await;
     assert_eq!(tags.elements("Key"), ["a b"]);
+}
+
+#[tokio::test]
+async fn a_file_without_a_name_leaves_the_key_as_it_is() {
+    let server = Server::start().await;
+    let form = Form { filename: None, ..Form::new("user/${filename}", b"pixels") };
+    form.send(&server).await.expect_status(204);
+    assert_eq!(server.get("/bucket/user/${filename}").send().await.expect_status(200).text(), "pixels");
+    let form = Form { filename: Some(""), ..form };
+    form.send(&server).await.expect_status(204);
+    server.get("/bucket/user/").send().await.expect_status(200);
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ async fn response_headers_can_be_overridden() {
         .anonymous()
         .send()
         .await
-        .expect_error(403, "AccessDenied");
+        .expect_error(400, "InvalidRequest");
     let split = server.head("/bucket/key").query("response-content-type", "a\r\nb: c").send().await;
     assert_eq!(split.status, 400);
 }
@@ -185,6 +185,9 @@ async fn the_expected_owner_is_compared() {
     get(&did).await.expect_status(200);
     get(&AccountNumber::of(server.space.did()).to_string()).await.expect_status(200);
     get("111122223333").await.expect_error(403, "AccessDenied");
+    for nobody in ["0000", "abcd", "1111222233334"] {
+        get(nobody).await.expect_error(400, "InvalidBucketOwnerAWSAccountID");
+    }
 }
 
 #[tokio::test]

@@ -60,3 +60,21 @@ async fn max_keys_0_is_an_empty_page() {
     let page = server.get("/bucket?max-keys=0").send().await.expect_status(200);
     assert_eq!((page.elements("Key"), page.element("IsTruncated")), (vec![], "false".into()));
 }
+
+#[tokio::test]
+async fn numbers_without_a_value_are_as_if_they_were_not_there() {
+    let server = Server::start().await;
+    server.fill(&["a", "b"]).await;
+    for query in
+        ["max-keys=", "max-keys=&marker=&prefix=&delimiter=", "list-type=2&max-keys", "versions&max-keys="]
+    {
+        let page = server.get(&format!("/bucket?{query}")).send().await.expect_status(200);
+        assert_eq!(
+            (page.elements("Key"), page.element("MaxKeys")),
+            (vec!["a".into(), "b".into()], "1000".into())
+        );
+    }
+    server.get("/bucket?uploads&max-uploads=").send().await.expect_status(200);
+    server.get("/?max-buckets=").send().await.expect_status(200);
+    server.get("/bucket?max-keys=x").send().await.expect_error(400, "InvalidArgument");
+}

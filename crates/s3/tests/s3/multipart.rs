@@ -107,7 +107,9 @@ async fn a_completion_may_be_repeated() {
     let again = request.send().await.expect_status(200);
     assert_eq!(first.element("ETag"), again.element("ETag"));
     assert_eq!(server.state().await, before);
-    // But the upload itself is over.
+    // But the upload itself is over, and it came to nothing else.
+    let other = document(&[(1, &tag), (2, &tag)]);
+    complete(&server, &id, &other).send().await.expect_error(404, "NoSuchUpload");
     part(&server, &id, "1", "late").send().await.expect_error(404, "NoSuchUpload");
     server.get("/bucket/key").query("uploadId", &id).send().await.expect_error(404, "NoSuchUpload");
 }
@@ -441,7 +443,10 @@ async fn a_part_may_declare_a_checksum_that_was_not_announced() {
         "<CompleteMultipartUpload><Part><ETag>{}</ETag><PartNumber>1</PartNumber><ChecksumCRC32>NhCmhg==</ChecksumCRC32></Part></CompleteMultipartUpload>",
         answer.header("etag")
     );
-    let done = complete(&server, &id, &listed).send().await.expect_status(200);
+    // It is not kept, so that it could not be compared.
+    complete(&server, &id, &listed).send().await.expect_error(400, "InvalidPart");
+    let parts = document(&[(1, answer.header("etag"))]);
+    let done = complete(&server, &id, &parts).send().await.expect_status(200);
     assert_eq!(
         (done.element("ChecksumType"), done.elements("ChecksumCRC64NVME").len()),
         ("FULL_OBJECT".into(), 1)

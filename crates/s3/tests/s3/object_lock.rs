@@ -151,6 +151,10 @@ async fn without_object_lock_nothing_of_it_is_accepted() {
     put.expect_error(400, "InvalidRequest");
     let hold = server.put("/bucket/other", "x").header("x-amz-object-lock-legal-hold", "ON").send().await;
     hold.expect_error(400, "InvalidRequest");
+    for stated in ["true", "false"] {
+        let bypass = server.delete("/bucket/key").header("x-amz-bypass-governance-retention", stated);
+        bypass.send().await.expect_error(400, "InvalidArgument");
+    }
     crate::versioning::set(&server, "Enabled").await;
     server.put("/bucket?object-lock", lock).send().await.expect_status(200);
 }

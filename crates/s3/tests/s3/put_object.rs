@@ -111,6 +111,23 @@ async fn headers_and_metadata_come_back() {
 }
 
 #[tokio::test]
+async fn lists_and_metadata_may_come_in_several_lines() {
+    let server = Server::start().await;
+    let put = server.put("/bucket/key", "hello").header("x-amz-meta-a", "1").header("x-amz-meta-A", "2");
+    let put = put.header("cache-control", "no-cache").header("cache-control", "max-age=60");
+    put.send().await.expect_status(200);
+    let read = server.head("/bucket/key").send().await.expect_status(200);
+    assert_eq!((read.header("x-amz-meta-a"), read.header("cache-control")), ("1,2", "no-cache,max-age=60"));
+    let put = server.put("/bucket/key", "hello").presigned(60).unsigned_header("content-encoding", "gzip");
+    put.unsigned_header("content-encoding", "aws-chunked").send().await.expect_status(200);
+    let read = server.head("/bucket/key").send().await.expect_status(200);
+    assert_eq!(read.header("content-encoding"), "gzip");
+    let types =
+        server.put("/bucket/key", "hello").header("content-type", "a/b").header("content-type", "c/d");
+    types.send().await.expect_error(400, "InvalidRequest");
+}
+
+#[tokio::test]
 async fn without_a_content_type_an_object_is_binary() {
     let server = Server::start().await;
     server.put("/bucket/key", "hello").send().await.expect_status(200);

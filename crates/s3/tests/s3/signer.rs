@@ -52,7 +52,14 @@ impl Signer {
     pub(crate) fn sign(&self, request: &ToSign<'_>) -> (String, String) {
         let mut headers: Vec<(String, String)> =
             request.headers.iter().map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned())).collect();
-        headers.sort();
+        headers.sort_by(|(a, _), (b, _)| a.cmp(b));
+        headers.dedup_by(|next, line| {
+            let same = next.0 == line.0;
+            if same {
+                line.1 = format!("{},{}", line.1, next.1);
+            }
+            same
+        });
         let names: Vec<_> = headers.iter().map(|(name, _)| name.clone()).collect();
         let names = names.join(";");
         let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();

@@ -96,8 +96,11 @@ async fn the_tags_of_an_upload_are_its_objects() {
 async fn a_bucket_has_tags_of_its_own() {
     let server = Server::start().await;
     server.get("/bucket?tagging").send().await.expect_error(404, "NoSuchTagSet");
-    let put = server.put("/bucket?tagging", document(&[("team", "a")])).send().await;
-    assert!(put.status == 200 || put.status == 204, "{}", put.status);
+    server.put("/bucket?tagging", document(&[("team", "a")])).send().await.expect_status(204);
+    for half in ["<Key>team</Key>", "<Value>a</Value>"] {
+        let half = format!("<Tagging><TagSet><Tag>{half}</Tag></TagSet></Tagging>");
+        server.put("/bucket?tagging", half).send().await.expect_error(400, "MalformedXML");
+    }
     assert_eq!(server.get("/bucket?tagging").send().await.element("Value"), "a");
     server.delete("/bucket?tagging").send().await.expect_status(204);
     server.get("/bucket?tagging").send().await.expect_error(404, "NoSuchTagSet");
@@ -118,6 +121,27 @@ async fn tags_take_rights_of_their_own() {
         .send()
         .await
         .expect_error(403, "AccessDenied");
+}
+
+#[tokio::test]
+async fn a_delete_marker_has_no_tags_and_takes_no_list() {
+    let server = Server::start().await;
+    let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    server.put("/bucket?versioning", enabled).send().await.expect_status(200);
+    let marker = server.delete("/bucket/key").send().await.expect_status(204);
+    let version = format!("&versionId={}", marker.header("x-amz-version-id"));
+    for named in ["", &version] {
+        let target = format!("/bucket/key?tagging{named}");
+        for request in [server.get(&target), server.put(&target, document(&[])), server.delete(&target)] {
+            let refused = request.send().await.expect_error(405, "MethodNotAllowed");
+            assert_eq!(refused.header("x-amz-delete-marker"), "true");
+        }
+        let list = server.put(&format!("/bucket/key?acl{named}"), "").header("x-amz-acl", "private");
+        list.send().await.expect_error(405, "MethodNotAllowed");
+    }
+    // Read, the list is as absent as the object.
+    server.get("/bucket/key?acl").send().await.expect_error(404, "NoSuchKey");
+    server.get("/bucket/other?tagging").send().await.expect_error(404, "NoSuchKey");
 }
 
 #[tokio::test]

@@ -28,9 +28,13 @@ async fn the_state_is_what_was_set() {
         set(&server, status).await;
         assert_eq!(server.get("/bucket?versioning").send().await.element("Status"), status);
     }
-    for bad in ["<Status>Off</Status>", "", "<Status>Unversioned</Status>"] {
+    for (bad, code) in [
+        ("<Status>Off</Status>", "MalformedXML"),
+        ("", "IllegalVersioningConfigurationException"),
+        ("<Status>Unversioned</Status>", "MalformedXML"),
+    ] {
         let document = format!("<VersioningConfiguration>{bad}</VersioningConfiguration>");
-        server.put("/bucket?versioning", document).send().await.expect_error(400, "MalformedXML");
+        server.put("/bucket?versioning", document).send().await.expect_error(400, code);
     }
     let mfa = "<VersioningConfiguration><Status>Enabled</Status><MfaDelete>Enabled</MfaDelete></VersioningConfiguration>";
     server.put("/bucket?versioning", mfa).send().await.expect_error(501, "NotImplemented");
