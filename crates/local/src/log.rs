@@ -12,7 +12,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::flushes::Flushes;
 use crate::index::{Key, Place};
 use crate::record::{HeadRecord, LogId, Position, Removal, Swap};
-use crate::segment;
+use crate::segment::Draft;
 use crate::sidecar::Entry;
 
 /// How many bytes are collected before they are written.
@@ -225,30 +225,26 @@ impl Log {
 
     /// Goes on in a new segment if the open one holds any block or much else, so that a collection can look at it.
     ///
-    /// An error that leaves [`Log::needs_fence`] false changed nothing: as long as there is no room for another
-    /// segment, that of the open one is used.
+    /// After an error that leaves [`Log::needs_fence`] false everything is durable: as long as there is no room for
+    /// another segment, that of the open one is used.
     pub(crate) fn rotate(&mut self) -> io::Result<()> {
         self.flush()?;
         let little = self.durable.offset < self.size / WORTH_INDEXING;
         if self.durable.segment == 0 || little && self.entries.as_ref().is_some_and(Vec::is_empty) {
             return Ok(());
         }
-        let end = self.durable.offset;
+        let (next, end) = (self.draft()?, self.durable.offset);
+        // The next segment says that this one ends here, as soon as it has its name, which an error leaves open.
         let old = self.tail.take();
-        match self.open_segment() {
-            Ok(()) => {
-                if let Some(old) = old {
-                    self.sealed_bytes += u64::from(end);
-                    // Only for the space: whoever reads the segment knows where it ends.
-                    let _ = old.file.set_len(end.into());
-                }
-                Ok(())
-            }
-            Err(error) => {
-                self.tail = old;
-                Err(error)
-            }
+        if old.is_some() {
+            self.sealed_bytes += u64::from(end);
         }
+        self.begin(next)?;
+        if let Some(old) = old {
+            // Only for the space: whoever reads the segment knows where it ends.
+            let _ = old.file.set_len(end.into());
+        }
+        Ok(())
     }
 
     /// Whether anything was written that is not known to be durable.
@@ -291,15 +287,25 @@ impl Log {
     }
 
     fn open_segment(&mut self) -> io::Result<()> {
-        let number =
-            self.durable.segment.checked_add(1).ok_or_else(|| io::Error::other("segments ran out"))?;
-        let prev = self.durable.offset;
-        let (file, end) = segment::create(&*self.disk, &self.dir, self.id, number, prev, self.size)?;
+        let next = self.draft()?;
+        self.begin(next)
+    }
+
+    /// Prepares the next segment.
+    fn draft(&self) -> io::Result<Draft> {
+        let Position { segment, offset } = self.durable;
+        let number = segment.checked_add(1).ok_or_else(|| io::Error::other("segments ran out"))?;
+        Draft::create(&*self.disk, &self.dir, self.id, number, offset, self.size)
+    }
+
+    /// Goes on in the next segment. Without an open one before, doing it again after an error is right.
+    fn begin(&mut self, next: Draft) -> io::Result<()> {
+        let (file, end) = next.name(&*self.disk, &self.dir)?;
         if let Some(entries) = self.entries.replace(Vec::new()).filter(|_| self.durable.segment > 0) {
             self.sealed.push(Sealed { end: self.durable, entries });
         }
         self.tail = Some(Tail { file, start: end, end });
-        self.durable = Position { segment: number, offset: end };
+        self.durable = Position { segment: self.durable.segment + 1, offset: end };
         Ok(())
     }
 }

@@ -27,37 +27,55 @@ pub(crate) fn number(name: &str) -> Option<u32> {
     (path(Path::new(""), number).to_str() == Some(name)).then_some(number)
 }
 
-/// Creates a segment and makes it durable, name and all, before it gets its name: a file under that name
-/// always has a whole header. Returns the file and where its first frame after the descriptor goes.
-///
-/// Doing it again after an error is right: until this succeeds, nothing else is ever written to the file.
-pub(crate) fn create(
-    disk: &dyn Disk,
-    dir: &Path,
-    log: LogId,
+/// A segment that is durable but for its name: a file under that name always has a whole header.
+#[derive(Debug)]
+pub(crate) struct Draft {
     number: u32,
-    prev: u32,
-    size: u32,
-) -> io::Result<(Arc<dyn DiskFile>, u32)> {
-    let descriptor = Descriptor::new(log, number, prev).to_block()?;
-    let mut opening = carob_car::header(&[*descriptor.cid()]).map_err(io::Error::other)?;
-    Frame::of(&descriptor).append_to(&mut opening);
-    let end = u32::try_from(opening.len()).map_err(io::Error::other)?;
+    file: Arc<dyn DiskFile>,
+    /// Where its first frame after the descriptor goes.
+    end: u32,
+}
 
-    let draft = dir.join("next.tmp");
-    let create = || {
-        let file = disk.create(&draft)?;
-        file.preallocate(u64::from(size))?;
-        file.write_at(0, &opening)?;
-        file.flush_all()?;
-        disk.rename(&draft, &path(dir, number))?;
+fn draft_path(dir: &Path) -> PathBuf {
+    dir.join("next.tmp")
+}
+
+impl Draft {
+    /// Prepares a segment whose predecessor ends at `prev`. An error has changed nothing.
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        dir: &Path,
+        log: LogId,
+        number: u32,
+        prev: u32,
+        size: u32,
+    ) -> io::Result<Self> {
+        let descriptor = Descriptor::new(log, number, prev).to_block()?;
+        let mut opening = carob_car::header(&[*descriptor.cid()]).map_err(io::Error::other)?;
+        Frame::of(&descriptor).append_to(&mut opening);
+        let end = u32::try_from(opening.len()).map_err(io::Error::other)?;
+        let create = || {
+            let file = disk.create(&draft_path(dir))?;
+            file.preallocate(u64::from(size))?;
+            file.write_at(0, &opening)?;
+            file.flush_all()?;
+            Ok(Self { number, file, end })
+        };
+        create().inspect_err(|_| {
+            // Its space may be what the disk lacks. Opening the store removes it too.
+            let _ = disk.remove(&draft_path(dir));
+        })
+    }
+
+    /// Gives it its name, durably. Returns the file and where its first frame after the descriptor goes.
+    ///
+    /// After an error it may have its name or not, now and once the store is opened again: nothing may be written any
+    /// more where its predecessor goes on. Preparing it anew, and this again, is right.
+    pub(crate) fn name(self, disk: &dyn Disk, dir: &Path) -> io::Result<(Arc<dyn DiskFile>, u32)> {
+        disk.rename(&draft_path(dir), &path(dir, self.number))?;
         disk.flush_dir(dir)?;
-        Ok((file, end))
-    };
-    create().inspect_err(|_| {
-        // Its space may be what the disk lacks. Opening the store removes it too.
-        let _ = disk.remove(&draft);
-    })
+        Ok((self.file, self.end))
+    }
 }
 
 /// Reads the descriptor and leaves the reader at the first frame after it. `None` if it is not one of `log`.

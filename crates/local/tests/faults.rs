@@ -4,7 +4,7 @@ mod fixture;
 
 use std::time::Duration;
 
-use carob_block::{Heads, ReadBlocks, Store, StoreError};
+use carob_block::{Heads, ReadBlocks, Store, StoreError, Sweep};
 use carob_local::LocalError;
 use carob_local::sim::{SimDisk, SimOp};
 use fixture::{numbered, open, put, raw, set, swap};
@@ -56,6 +56,35 @@ async fn the_store_goes_on_after_any_single_failing_call() {
             assert_eq!(cut.head("h").await.unwrap(), head, "{op:?} {nth}");
             for round in 0..20 {
                 assert!(cut.get(numbered(round, 1500).cid()).await.unwrap().is_some(), "{op:?} {nth}");
+            }
+        }
+    }
+}
+
+/// A collection begins with a new segment, which says where the one before it ends.
+#[tokio::test]
+async fn what_follows_a_failed_beginning_of_a_collection_is_not_cut_off() {
+    for op in SimOp::CHANGES {
+        for nth in 1..10 {
+            let disk = SimDisk::new(nth);
+            let store = open(&disk).unwrap();
+            let mut head = Some(set(&store, "h", None, &numbered(0, 1500)).await.unwrap());
+            disk.fail(op, nth, 1);
+            drop(store.collect().await.unwrap());
+            for round in 1..4 {
+                let block = numbered(round, 1500);
+                head = match set(&store, "h", head, &block).await {
+                    Ok(next) => Some(next),
+                    Err(_) => Some(set(&store, "h", head, &block).await.unwrap()),
+                };
+            }
+            for disk in [disk.image(), disk.power_cut(nth)] {
+                disk.heal();
+                let found = open(&disk).unwrap();
+                assert_eq!(found.head("h").await.unwrap(), head, "{op:?} {nth}");
+                for round in 0..4 {
+                    assert!(found.get(numbered(round, 1500).cid()).await.unwrap().is_some(), "{op:?} {nth}");
+                }
             }
         }
     }
