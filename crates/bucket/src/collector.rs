@@ -19,6 +19,9 @@ const GROWTH: u64 = 16;
 /// The least that it may grow by.
 const LEAST_GROWTH: u64 = 256 * 1024 * 1024;
 
+/// As long as one part in so many of what lives, or more, is found dead, the next collection does not wait.
+const MUCH: u64 = 8;
+
 /// How often it is looked how much it has grown.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -131,10 +134,10 @@ impl Collector {
             let begun = Instant::now();
             let collected = self.collect(false, Thoroughness::Usual).await;
             let took = begun.elapsed();
-            // One that gave something back took as long as that needed, and what grew meanwhile waits for the next.
-            let idle = collected.as_ref().is_ok_and(|collected| collected.swept.freed_bytes == 0);
+            // After one that found much dead, what became so meanwhile does not wait. Others only slow the writers down.
+            let much = collected.as_ref().is_ok_and(|collected| found_much(&collected.swept));
             (pause, rest) =
-                (interval.max(took.saturating_mul(REST)), if idle { took } else { Duration::ZERO });
+                (interval.max(took.saturating_mul(REST)), if much { Duration::ZERO } else { took });
             most = match collected {
                 Ok(Collected { swept, .. }) => {
                     tracing::info!(
@@ -161,5 +164,22 @@ impl Collector {
         while begun.elapsed() < pause && (begun.elapsed() < rest || self.0.store.size() <= most) {
             tokio::time::sleep(LOOK.min(pause.saturating_sub(begun.elapsed()))).await;
         }
+    }
+}
+
+/// Whether so much was dead that as much may be again.
+fn found_much(swept: &Swept) -> bool {
+    swept.dead_bytes > 0 && swept.dead_bytes >= swept.live_bytes / MUCH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_after_much_was_found_dead_there_is_no_rest() {
+        let found = |live_bytes, dead_bytes| found_much(&Swept { live_bytes, dead_bytes, ..Swept::default() });
+        assert!(!found(0, 0) && !found(800, 99));
+        assert!(found(800, 100) && found(0, 1));
     }
 }
