@@ -284,12 +284,10 @@ pub(crate) fn write(file: &dyn DiskFile, log: LogId, hollow: &Hollow) -> io::Res
         let before = hole.start.min(blank.end()) - blank.start;
         opening.resize(before as usize, 0);
         file.write_at(blank.start.into(), &opening)?;
-        if !hole.is_empty() {
-            if !file.punch(hole.start.into(), hole.len() as u64)? {
-                zeros(file, hole.start, hole.end)?;
-            }
-            zeros(file, hole.end, blank.end())?;
+        if !hole.is_empty() && !file.punch(hole.start.into(), hole.len() as u64)? {
+            zeros(file, hole.start, hole.end)?;
         }
+        zeros(file, hole.end, blank.end())?;
     }
     file.flush_all()?;
     Ok(entries)
