@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn only_after_much_was_found_dead_there_is_no_rest() {
-        let found = |live_bytes, dead_bytes| found_much(&Swept { live_bytes, dead_bytes, ..Swept::default() });
+        let found =
+            |live_bytes, dead_bytes| found_much(&Swept { live_bytes, dead_bytes, ..Swept::default() });
         assert!(!found(0, 0) && !found(800, 99));
         assert!(found(800, 100) && found(0, 1));
     }

@@ -164,7 +164,9 @@ mod tests {
                 assert_eq!(reader.next_block().unwrap(), Some(blank.block(LOG, 3).unwrap()));
                 assert_eq!(5000 + reader.offset() as u32, blank.end());
                 let hole = blank.hole();
-                assert!(hole.is_empty() || blank.start + START as u32 <= hole.start && hole.end <= blank.end());
+                assert!(
+                    hole.is_empty() || blank.start + START as u32 <= hole.start && hole.end <= blank.end()
+                );
             }
             assert_eq!(reader.next_block().unwrap(), None);
         }

@@ -157,7 +157,8 @@ mod tests {
         braking.guess(100 * GIB);
         assert!(!waits(), "nothing is known yet");
         // Half of what was written was dead, and an eighth of that was left.
-        let swept = Swept { live_bytes: 4 * GIB, dead_bytes: 4 * GIB, freed_bytes: 7 * GIB / 2, ..Swept::default() };
+        let swept =
+            Swept { live_bytes: 4 * GIB, dead_bytes: 4 * GIB, freed_bytes: 7 * GIB / 2, ..Swept::default() };
         brake.remember(&swept, 8 * GIB);
         braking.guess(9 * GIB);
         assert!(!waits());

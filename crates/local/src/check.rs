@@ -261,7 +261,9 @@ impl Check<'_> {
             let begin = Position { segment: *number, offset: offset(path, at)? };
             // What is there may be half made.
             let blank = self.hollow.get(number).and_then(|hollow| hollow.at(begin.offset));
-            if let Some(blank) = blank.filter(|blank| blank.start == begin.offset && u64::from(blank.end()) <= limit) {
+            if let Some(blank) =
+                blank.filter(|blank| blank.start == begin.offset && u64::from(blank.end()) <= limit)
+            {
                 let block = blank.block(self.log, *number).map_err(LocalError::io("read", path))?;
                 entries.extend(Key::of(block.cid()).map(|key| (key, blank.start)));
                 (reader, last) = (Some(resume(file, blank.end().into(), limit)), blank.end());

@@ -101,7 +101,8 @@ impl Announcement {
             (Sha256::digest(text).as_slice() == sum).then(|| serde_ipld_dagcbor::from_slice(text).ok())?
         };
         let read = bytes.split_last_chunk().and_then(read);
-        let valid = |read: &Self| read.v == 1 && *read.log == log && read.segments.iter().all(Hollow::is_valid);
+        let valid =
+            |read: &Self| read.v == 1 && *read.log == log && read.segments.iter().all(Hollow::is_valid);
         match read.filter(valid) {
             Some(read) => Ok(Some(read)),
             None => Err(LocalError::damaged(&path, 0, "it is not what a sweep of this store announced")),
@@ -176,7 +177,9 @@ mod tests {
             vec![blank(15_000, 5001)],
             vec![blank(u32::MAX - 10, 9000)],
         ] {
-            Announcement::new(LOG, vec![Hollow { segment: 3, end: 20_000, blanks }]).write(&disk, dir).unwrap();
+            Announcement::new(LOG, vec![Hollow { segment: 3, end: 20_000, blanks }])
+                .write(&disk, dir)
+                .unwrap();
             assert!(Announcement::read(&disk, dir, LOG).is_err());
         }
     }

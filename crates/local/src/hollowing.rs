@@ -80,7 +80,8 @@ pub(crate) async fn hollow(collection: &LocalCollection) -> Result<u64, StoreErr
     if able.await? != Some(true) {
         return Ok(0);
     }
-    let segments: Vec<(u32, u32)> = live.lock().segments.iter().map(|(number, marks)| (*number, marks.end)).collect();
+    let segments: Vec<(u32, u32)> =
+        live.lock().segments.iter().map(|(number, marks)| (*number, marks.end)).collect();
     let mut rest = segments.into_iter();
     while rest.len() > 0 {
         let (of, marked, turn) = (Arc::clone(shared), Arc::clone(live), Arc::clone(&collection.turn));
@@ -128,7 +129,10 @@ pub(crate) fn find(shared: &Shared, live: &Mutex<Live>, segment: u32, end: u32) 
     let known = shared.segments.extents.blanks(segment);
     let is_known = |frame: &Listed| known.binary_search_by_key(&frame.start, |blank| blank.start).is_ok();
     let (mut runs, mut found) = (Vec::new(), Vec::new());
-    for dead in frames.chunk_by(|one, next| one.live == next.live).filter(|frames| frames.iter().all(|frame| !frame.live)) {
+    for dead in frames
+        .chunk_by(|one, next| one.live == next.live)
+        .filter(|frames| frames.iter().all(|frame| !frame.live))
+    {
         let len: u32 = dead.iter().map(Listed::len).sum();
         if len <= least || dead.iter().all(is_known) {
             continue;
@@ -180,7 +184,8 @@ impl Walk<'_> {
     fn end(&self, frame: &Listed) -> io::Result<(u32, Option<Blank>)> {
         let bytes = self.shared.segments.start_of(self.segment, frame.start)?;
         let start = FrameStart::read(&bytes).filter(|start| Key::of(&start.cid) == Some(frame.key));
-        let end = start.and_then(|start| frame.start.checked_add(u32::try_from(start.prefix + start.data).ok()?));
+        let end =
+            start.and_then(|start| frame.start.checked_add(u32::try_from(start.prefix + start.data).ok()?));
         let at = Position { segment: self.segment, offset: frame.start };
         match end.filter(|end| *end <= frame.next) {
             Some(end) => Ok((end, Blank::read(&bytes, self.shared.log, at))),
@@ -192,7 +197,8 @@ impl Walk<'_> {
     fn follow(&self, mut from: u32, to: u32) -> io::Result<()> {
         while from < to {
             let start = FrameStart::read(&self.shared.segments.start_of(self.segment, from)?);
-            let end = start.and_then(|start| from.checked_add(u32::try_from(start.prefix + start.data).ok()?));
+            let end =
+                start.and_then(|start| from.checked_add(u32::try_from(start.prefix + start.data).ok()?));
             from = end.filter(|end| *end <= to).ok_or_else(|| damaged(from))?;
         }
         Ok(())
@@ -221,8 +227,13 @@ fn make(shared: &Shared, live: &Mutex<Live>, found: Vec<Runs>) -> io::Result<()>
 /// Sees to it that nobody finds the dead blocks any more. Runs in which any came to life are left out.
 fn retire(shared: &Shared, live: &mut Live, runs: &mut Runs) {
     let Runs { segment, runs, .. } = runs;
+    let is_dead = |run: &Run, pinned: &HashSet<Key>| {
+        pinned.is_empty() || !run.dead.iter().any(|key| pinned.contains(key))
+    };
+    // Looking through the next segment may have heard of pins in this one.
+    runs.retain(|run| is_dead(run, &live.pinned));
     shared.pins.stop_for(|news: HashSet<Key>| {
-        runs.retain(|run| news.is_empty() || !run.dead.iter().any(|key| news.contains(key)));
+        runs.retain(|run| is_dead(run, &news));
         live.pinned.extend(news);
         let blanks: Vec<Blank> = runs.iter().flat_map(|run| run.blanks.iter().copied()).collect();
         let mut prefixes: Vec<_> = runs.iter().flat_map(|run| &run.dead).map(Key::prefix).collect();

@@ -130,7 +130,12 @@ impl DiskFile for RealFile {
     #[cfg(target_os = "linux")]
     fn punch(&self, offset: u64, len: u64) -> io::Result<bool> {
         use rustix::fs::FallocateFlags;
-        match rustix::fs::fallocate(&self.0, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, len) {
+        match rustix::fs::fallocate(
+            &self.0,
+            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
+            offset,
+            len,
+        ) {
             Ok(()) => Ok(true),
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(false),
             Err(e) => Err(e.into()),

@@ -17,11 +17,11 @@ use tokio::time::Instant;
 use crate::brake::Braking;
 use crate::collect::{Live, LocalCollection, blocking};
 use crate::index::Key;
-use crate::{frames, hollowing};
 use crate::segments::Frame;
 use crate::session::Hold;
 use crate::sidecar::Entry;
 use crate::store::Shared;
+use crate::{frames, hollowing};
 
 /// How many bytes are copied at once.
 const CHUNK: usize = 4 * 1024 * 1024;
@@ -144,7 +144,9 @@ pub(crate) async fn gains(collection: &LocalCollection) -> Result<BTreeMap<u32, 
         }
         let segments: Vec<(u32, u32)> =
             live.lock().segments.iter().map(|(segment, marks)| (*segment, marks.end)).collect();
-        let find = |(segment, end)| Ok(hollowing::find(&shared, &live, segment, end)?.map(|runs| (segment, runs.gain())));
+        let find = |(segment, end)| {
+            Ok(hollowing::find(&shared, &live, segment, end)?.map(|runs| (segment, runs.gain())))
+        };
         segments.into_iter().filter_map(|segment| find(segment).transpose()).collect()
     })
     .await

@@ -86,7 +86,10 @@ fn announced(disk: &SimDisk) -> bool {
 fn nothing_is_lost(disk: &SimDisk) {
     let findings = check(DIR.as_ref(), disk).unwrap().findings;
     let is_index = |path: &Path| path.extension().is_some_and(|end| end == "idx");
-    assert!(findings.iter().all(|found| is_index(&found.path) && found.what == "it is missing"), "{findings:?}");
+    assert!(
+        findings.iter().all(|found| is_index(&found.path) && found.what == "it is missing"),
+        "{findings:?}"
+    );
 }
 
 fn read(file: &dyn DiskFile) -> Vec<u8> {
@@ -147,7 +150,8 @@ async fn hollowed_segments_are_cars_and_their_indexes_can_be_made_anew() {
         let car = read(&*disk.open(&path).unwrap());
         let mut reader = iroh_car::CarReader::new(&car[..]).await.unwrap();
         while let Some((cid, data)) = reader.next_block().await.unwrap() {
-            let is_live = |block: &&Block| block.cid().to_string() == cid.to_string() && **block.data() == data;
+            let is_live =
+                |block: &&Block| block.cid().to_string() == cid.to_string() && **block.data() == data;
             found += usize::from(live.iter().any(|block| is_live(&block)));
         }
     }
