@@ -89,8 +89,14 @@ impl Collector {
     /// # Errors
     /// As [`Space::collect`].
     pub async fn collect(&self, dry_run: bool, how: Thoroughness) -> Result<Collected, BucketError> {
+        self.timed(dry_run, how).await.map(|(collected, _)| collected)
+    }
+
+    /// The same, and tells how long it took, once it was its turn.
+    async fn timed(&self, dry_run: bool, how: Thoroughness) -> Result<(Collected, Duration), BucketError> {
         let Inner { space, store, options, turn, figures } = &*self.0;
         let _turn = turn.lock().await;
+        let begun = Instant::now();
         let sweep = match how {
             Thoroughness::Usual => options.sweep,
             Thoroughness::Full => SweepOptions { dead_percent: 0, bytes_per_second: None },
@@ -100,7 +106,7 @@ impl Collector {
         if !dry_run {
             figures.lock().add(collected.swept);
         }
-        Ok(collected)
+        Ok((collected, begun.elapsed()))
     }
 
     /// Erases a key from the past, too, once a collection under way is over; see [`Space::purge`].
@@ -131,15 +137,14 @@ impl Collector {
         let mut most = self.0.store.size() + LEAST_GROWTH;
         loop {
             self.wait(pause, rest, most).await;
-            let begun = Instant::now();
-            let collected = self.collect(false, Thoroughness::Usual).await;
-            let took = begun.elapsed();
+            let collected = self.timed(false, Thoroughness::Usual).await;
+            let took = collected.as_ref().map_or(Duration::ZERO, |(_, took)| *took);
             // After one that found much dead, what became so meanwhile does not wait. Others only slow the writers down.
-            let much = collected.as_ref().is_ok_and(|collected| found_much(&collected.swept));
+            let much = collected.as_ref().is_ok_and(|(collected, _)| found_much(&collected.swept));
             (pause, rest) =
                 (interval.max(took.saturating_mul(REST)), if much { Duration::ZERO } else { took });
             most = match collected {
-                Ok(Collected { swept, .. }) => {
+                Ok((Collected { swept, .. }, _)) => {
                     tracing::info!(
                         live = swept.live_bytes,
                         dead = swept.dead_bytes,

@@ -13,6 +13,10 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// Less than one part in so many of what lives is not worth waiting for, however much comes in.
 const WORTH: u64 = 8;
 
+/// So many of a thousand bytes that are written are taken to be dead soon, though fewer were before: whoever has only added
+/// may begin to overwrite at any time.
+const LEAST_DEAD: u64 = 500;
+
 /// So much garbage is usual in a store of any size.
 const USUAL: u64 = 192 << 20;
 
@@ -69,7 +73,7 @@ impl Brake {
             written,
             live_bytes: swept.live_bytes,
             left: swept.dead_bytes.saturating_sub(swept.freed_bytes),
-            dead_per_mille: (turned / written.saturating_sub(before).max(1)).min(1000),
+            dead_per_mille: (turned / written.saturating_sub(before).max(1)).clamp(LEAST_DEAD, 1000),
         });
     }
 }
