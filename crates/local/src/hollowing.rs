@@ -25,8 +25,8 @@ use crate::segment;
 use crate::sidecar::{self, Entry, Of, Sidecar};
 use crate::store::Shared;
 
-/// A run of dead frames that gives back less than so much of a segment's size stays, unless it gives back a page.
-const WORTH: u32 = 4096;
+/// What a run of dead frames has to give back, at the least.
+const WORTH: u32 = PAGE;
 
 /// A segment of which no more than one part in so many lives is left to be copied.
 const LITTLE: u64 = 16;
@@ -125,7 +125,6 @@ pub(crate) fn find(shared: &Shared, live: &Mutex<Live>, segment: u32, end: u32) 
     if lives <= u64::from(end) / LITTLE {
         return Ok(None);
     }
-    let least = (shared.segment_size / WORTH).max(PAGE);
     let known = shared.segments.extents.blanks(segment);
     let is_known = |frame: &Listed| known.binary_search_by_key(&frame.start, |blank| blank.start).is_ok();
     let (mut runs, mut found) = (Vec::new(), Vec::new());
@@ -134,12 +133,12 @@ pub(crate) fn find(shared: &Shared, live: &Mutex<Live>, segment: u32, end: u32) 
         .filter(|frames| frames.iter().all(|frame| !frame.live))
     {
         let len: u32 = dead.iter().map(Listed::len).sum();
-        if len <= least || dead.iter().all(is_known) {
+        if len <= WORTH || dead.iter().all(is_known) {
             continue;
         }
         let walk = Walk { shared, segment };
         match walk.runs(dead, &mut found) {
-            Ok(some) => runs.extend(some.into_iter().filter(|run| run.gain >= least.into())),
+            Ok(some) => runs.extend(some.into_iter().filter(|run| run.gain >= WORTH.into())),
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 tracing::error!(%error, segment, "a segment is damaged: it stays as it is");
                 return Ok(None);
