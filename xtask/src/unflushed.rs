@@ -80,6 +80,14 @@ impl DiskFile for UnflushedFile {
         self.0.set_len(len)
     }
 
+    fn punch(&self, offset: u64, len: u64) -> io::Result<bool> {
+        self.0.punch(offset, len)
+    }
+
+    fn allocated(&self) -> io::Result<u64> {
+        self.0.allocated()
+    }
+
     fn preallocate(&self, len: u64) -> io::Result<()> {
         self.0.preallocate(len)
     }

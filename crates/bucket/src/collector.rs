@@ -19,6 +19,9 @@ const GROWTH: u64 = 16;
 /// The least that it may grow by.
 const LEAST_GROWTH: u64 = 256 * 1024 * 1024;
 
+/// As long as one part in so many of what lives, or more, is found dead, the next collection does not wait.
+const MUCH: u64 = 8;
+
 /// How often it is looked how much it has grown.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -86,8 +89,14 @@ impl Collector {
     /// # Errors
     /// As [`Space::collect`].
     pub async fn collect(&self, dry_run: bool, how: Thoroughness) -> Result<Collected, BucketError> {
+        self.timed(dry_run, how).await.map(|(collected, _)| collected)
+    }
+
+    /// The same, and tells how long it took, once it was its turn.
+    async fn timed(&self, dry_run: bool, how: Thoroughness) -> Result<(Collected, Duration), BucketError> {
         let Inner { space, store, options, turn, figures } = &*self.0;
         let _turn = turn.lock().await;
+        let begun = Instant::now();
         let sweep = match how {
             Thoroughness::Usual => options.sweep,
             Thoroughness::Full => SweepOptions { dead_percent: 0, bytes_per_second: None },
@@ -97,7 +106,7 @@ impl Collector {
         if !dry_run {
             figures.lock().add(collected.swept);
         }
-        Ok(collected)
+        Ok((collected, begun.elapsed()))
     }
 
     /// Erases a key from the past, too, once a collection under way is over; see [`Space::purge`].
@@ -128,15 +137,14 @@ impl Collector {
         let mut most = self.0.store.size() + LEAST_GROWTH;
         loop {
             self.wait(pause, rest, most).await;
-            let begun = Instant::now();
-            let collected = self.collect(false, Thoroughness::Usual).await;
-            let took = begun.elapsed();
-            // One that gave something back took as long as that needed, and what grew meanwhile waits for the next.
-            let idle = collected.as_ref().is_ok_and(|collected| collected.swept.freed_bytes == 0);
+            let collected = self.timed(false, Thoroughness::Usual).await;
+            let took = collected.as_ref().map_or(Duration::ZERO, |(_, took)| *took);
+            // After one that found much dead, what became so meanwhile does not wait. Others only slow the writers down.
+            let much = collected.as_ref().is_ok_and(|(collected, _)| found_much(&collected.swept));
             (pause, rest) =
-                (interval.max(took.saturating_mul(REST)), if idle { took } else { Duration::ZERO });
+                (interval.max(took.saturating_mul(REST)), if much { Duration::ZERO } else { took });
             most = match collected {
-                Ok(Collected { swept, .. }) => {
+                Ok((Collected { swept, .. }, _)) => {
                     tracing::info!(
                         live = swept.live_bytes,
                         dead = swept.dead_bytes,
@@ -161,5 +169,23 @@ impl Collector {
         while begun.elapsed() < pause && (begun.elapsed() < rest || self.0.store.size() <= most) {
             tokio::time::sleep(LOOK.min(pause.saturating_sub(begun.elapsed()))).await;
         }
+    }
+}
+
+/// Whether so much was dead that as much may be again.
+fn found_much(swept: &Swept) -> bool {
+    swept.dead_bytes > 0 && swept.dead_bytes >= swept.live_bytes / MUCH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_after_much_was_found_dead_there_is_no_rest() {
+        let found =
+            |live_bytes, dead_bytes| found_much(&Swept { live_bytes, dead_bytes, ..Swept::default() });
+        assert!(!found(0, 0) && !found(800, 99));
+        assert!(found(800, 100) && found(0, 1));
     }
 }

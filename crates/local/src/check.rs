@@ -11,6 +11,8 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::disk::{Disk, DiskFile, FileReader, fill};
 use crate::error::LocalError;
 use crate::gone::Gone;
+use crate::hollow::{Announcement, Hollow};
+use crate::hollowing::{self, Relisted};
 use crate::index::Key;
 use crate::record::{HeadRecord, LogId, Position, Removal, Swap};
 use crate::recover::{self, Segment};
@@ -93,6 +95,7 @@ fn run(root: &Path, disk: &dyn Disk, mend: bool) -> Result<Report, LocalError> {
         log,
         mend,
         report: Report::default(),
+        hollow: BTreeMap::new(),
         heads: BTreeMap::new(),
         last: (0, Position::default()),
         gone: Gone::default(),
@@ -111,6 +114,8 @@ struct Check<'a> {
     log: LogId,
     mend: bool,
     report: Report,
+    /// The segments that the next opening hollows, because a sweep was cut short.
+    hollow: BTreeMap<u32, Hollow>,
     /// The heads, and the sequence numbers of the records that moved them last.
     heads: BTreeMap<String, (Cid, u64)>,
     /// The sequence number of the last record, and what it says was durable.
@@ -143,6 +148,7 @@ impl Check<'_> {
 
     fn run(&mut self) -> Result<(), LocalError> {
         let segments = self.segments()?;
+        self.announced()?;
         let checkpoint = self.checkpoint()?;
         let known = checkpoint.as_ref().map(|checkpoint| &checkpoint.gone);
         let gone = match recover::find_gone(self.disk, &segments, known, self.dir, self.log) {
@@ -191,6 +197,24 @@ impl Check<'_> {
         Ok(segments)
     }
 
+    /// What a sweep has announced and not done. Mending does it, as the next opening would.
+    fn announced(&mut self) -> Result<(), LocalError> {
+        if self.mend {
+            return match hollowing::redo(self.disk, self.dir, self.log) {
+                Ok(()) => Ok(()),
+                Err(error) => self.note(error),
+            };
+        }
+        match Announcement::read(self.disk, self.dir, self.log) {
+            Ok(announced) => {
+                let segments = announced.into_iter().flat_map(|announced| announced.segments);
+                self.hollow.extend(segments.map(|hollow| (hollow.segment, hollow)));
+                Ok(())
+            }
+            Err(error) => self.note(error),
+        }
+    }
+
     fn checkpoint(&mut self) -> Result<Option<Checkpoint>, LocalError> {
         let path = self.root.join(checkpoint::NAME);
         let read = Checkpoint::read(self.disk, self.root, self.log);
@@ -235,6 +259,16 @@ impl Check<'_> {
         while let Some(frames) = &mut reader {
             let at = frames.offset();
             let begin = Position { segment: *number, offset: offset(path, at)? };
+            // What is there may be half made.
+            let blank = self.hollow.get(number).and_then(|hollow| hollow.at(begin.offset));
+            if let Some(blank) =
+                blank.filter(|blank| blank.start == begin.offset && u64::from(blank.end()) <= limit)
+            {
+                let block = blank.block(self.log, *number).map_err(LocalError::io("read", path))?;
+                entries.extend(Key::of(block.cid()).map(|key| (key, blank.start)));
+                (reader, last) = (Some(resume(file, blank.end().into(), limit)), blank.end());
+                continue;
+            }
             match frames.next_block() {
                 Ok(Some(block)) => self.frame(path, &block, begin, &mut entries),
                 Ok(None) => return Ok((entries, begin.offset)),
@@ -250,7 +284,7 @@ impl Check<'_> {
                     self.gap = true;
                     let next = after(file, at).map_err(LocalError::io("read", path))?;
                     let next = next.filter(|next| *next <= limit);
-                    reader = next.map(|next| CarReader::resume(FileReader::new(file, next, limit), next));
+                    reader = next.map(|next| resume(file, next, limit));
                 }
             }
             last = begin.offset;
@@ -287,7 +321,8 @@ impl Check<'_> {
     /// Checks that a segment's index lists its blocks: every sealed segment has one.
     fn index(&mut self, of: Of, sealed: bool, entries: &mut [Entry]) -> Result<(), LocalError> {
         let path = sidecar::path(self.dir, of.segment);
-        let wrong = wrong_index(self.disk, self.dir, of, sealed, entries);
+        let hollow = self.hollow.get(&of.segment);
+        let wrong = wrong_index(self.disk, self.dir, of, sealed, entries, hollow);
         let Some(wrong) = wrong.map_err(LocalError::io("read", &path))? else { return Ok(()) };
         if self.mend {
             sidecar::write(self.disk, self.dir, of, entries).map_err(LocalError::io("write", &path))?;
@@ -325,6 +360,10 @@ impl Check<'_> {
     }
 }
 
+fn resume(file: &dyn DiskFile, at: u64, limit: u64) -> CarReader<FileReader<'_>> {
+    CarReader::resume(FileReader::new(file, at, limit), at)
+}
+
 fn offset(path: &Path, at: u64) -> Result<u32, LocalError> {
     u32::try_from(at).map_err(|e| LocalError::damaged(path, at, e))
 }
@@ -345,6 +384,7 @@ fn wrong_index(
     of: Of,
     sealed: bool,
     entries: &mut [Entry],
+    hollow: Option<&Hollow>,
 ) -> io::Result<Option<&'static str>> {
     let sidecar = match disk.open(&sidecar::path(dir, of.segment)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(sealed.then_some("it is missing")),
@@ -352,6 +392,13 @@ fn wrong_index(
     };
     let Some(sidecar) = sidecar else { return Ok(Some("its length is that of no index")) };
     sidecar::sort(entries);
+    if let Some(hollow) = hollow {
+        // It may be from before or after, and is written anew.
+        let blanks = entries.iter().filter(|(_, start)| hollow.at(*start).is_some()).copied().collect();
+        let sound = sidecar.prefixes(of)?.is_some() && sidecar.is_sound()?;
+        let same = sound && Relisted::of(sidecar.entries()?, hollow, blanks).new == entries;
+        return Ok((!same).then_some("its entries are damaged"));
+    }
     let prefixes = entries.iter().flat_map(|(key, _)| key.prefix()).collect::<Vec<_>>();
     Ok(match sidecar.prefixes(of)? {
         None => Some("its summary is damaged, or another segment's"),

@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use carob_block::{Cid, Collection, Marked, StoreError, Sweep, SweepOptions, Swept};
 use parking_lot::Mutex;
 
+use crate::brake::Braking;
+use crate::hollowing::Relisted;
 use crate::index::{Held, Key};
 use crate::read::unavailable;
 use crate::sidecar::Found;
@@ -22,7 +24,16 @@ pub(crate) struct LocalCollection {
     pub(crate) live: Arc<Mutex<Live>>,
     /// How much had been written when it began.
     pub(crate) written: u64,
-    _turn: Turn,
+    /// Slows the others down if it falls behind.
+    pub(crate) braking: Braking,
+    pub(crate) turn: Arc<Turn>,
+}
+
+impl LocalCollection {
+    /// Brakes as hard as it takes, as long as it is not known what is dead.
+    pub(crate) fn brake(&self) {
+        self.braking.guess(self.shared.counts.written());
+    }
 }
 
 /// Which blocks are live.
@@ -68,6 +79,27 @@ impl Marks {
 }
 
 impl Live {
+    /// The index of a segment lists something else from now on.
+    pub(crate) fn relist(&mut self, segment: u32, relisted: &Relisted) {
+        let Relisted { old, new } = relisted;
+        if let Some(marks) = self.segments.get_mut(&segment) {
+            let mut moved = Marks::new(marks.end, new.len() as u32);
+            for (nth, entry) in (0..).zip(new) {
+                if Relisted::place_of(old, entry).is_some_and(|nth| marks.has(nth)) {
+                    moved.mark(nth);
+                }
+            }
+            *marks = moved;
+        }
+        if let Some(erased) = self.erased.get_mut(&segment) {
+            erased.retain_mut(|(nth, _)| {
+                let moved = old.get(*nth as usize).and_then(|entry| Relisted::place_of(new, entry));
+                *nth = moved.unwrap_or_default() as u32;
+                moved.is_some()
+            });
+        }
+    }
+
     /// Whether a segment holds a block that is to be gone for good, and is not live.
     pub(crate) fn has_erased(&self, segment: u32) -> bool {
         let Some(marks) = self.segments.get(&segment) else { return false };
@@ -76,9 +108,10 @@ impl Live {
     }
 }
 
-/// While it lives, no other collection begins, and what sessions pin is told.
+/// While it lives, no other collection begins, and what sessions pin is told. Whatever changes segments holds it, too:
+/// whoever began a collection may drop it at any time.
 #[derive(Debug)]
-struct Turn(Arc<Shared>);
+pub(crate) struct Turn(Arc<Shared>);
 
 impl Turn {
     fn take(shared: &Arc<Shared>) -> Option<Self> {
@@ -114,7 +147,8 @@ impl Sweep for LocalStore {
         let live =
             Live { segments, elsewhere: HashSet::new(), pinned: HashSet::new(), erased: BTreeMap::new() };
         let (live, written) = (Arc::new(Mutex::new(live)), shared.counts.written());
-        Ok(Box::new(LocalCollection { shared, live, written, _turn: turn }))
+        let (braking, turn) = (shared.brake.begin(), Arc::new(turn));
+        Ok(Box::new(LocalCollection { shared, live, written, braking, turn }))
     }
 
     fn size(&self) -> u64 {
@@ -125,6 +159,7 @@ impl Sweep for LocalStore {
 #[async_trait]
 impl Collection for LocalCollection {
     async fn mark(&self, cids: &[Cid]) -> Result<Marked, StoreError> {
+        self.brake();
         let (shared, live, cids) = (Arc::clone(&self.shared), Arc::clone(&self.live), cids.to_vec());
         blocking(move || {
             let mut marked = Marked::default();
@@ -157,12 +192,16 @@ impl Collection for LocalCollection {
     }
 
     async fn survey(&self, options: &SweepOptions) -> Result<Swept, StoreError> {
-        let plan = sweep::plan(self, options).await?;
+        let gains = sweep::gains(self).await?;
+        let given_back: u64 = gains.values().sum();
+        let plan = sweep::plan(self, options, gains).await?;
         let mut swept = plan.found;
+        swept.dead_bytes += given_back;
+        swept.freed_bytes = given_back;
         for victim in plan.victims {
             swept.segments += 1;
             swept.copied_bytes += victim.live_bytes;
-            swept.freed_bytes += u64::from(victim.end).saturating_sub(victim.live_bytes);
+            swept.freed_bytes += u64::from(victim.held).saturating_sub(victim.live_bytes);
         }
         Ok(swept)
     }

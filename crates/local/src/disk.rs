@@ -60,6 +60,13 @@ pub trait DiskFile: Send + Sync + Debug {
     /// have been written.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
+    /// Makes zeros of whole pages of 4 KiB and gives back their space; `false` if the file system cannot, and then nothing
+    /// has changed. Durable once flushed; before that, any of the pages may come back as it was.
+    fn punch(&self, offset: u64, len: u64) -> io::Result<bool>;
+
+    /// How many bytes of the disk the file takes.
+    fn allocated(&self) -> io::Result<u64>;
+
     /// Makes contents and length durable (fdatasync). After an error it is unknown which of the writes since
     /// the last flush are durable, and flushing again does not tell: they must be written anew.
     fn flush(&self) -> io::Result<()>;

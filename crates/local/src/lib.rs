@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+mod blank;
 mod brake;
 mod buffers;
 mod check;
@@ -45,8 +46,11 @@ mod extents;
 mod failure;
 mod flushes;
 mod format;
+mod frames;
 mod gone;
 mod group;
+mod hollow;
+mod hollowing;
 mod index;
 mod indexer;
 mod log;

@@ -2,11 +2,14 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::disk::{Disk, DiskFile, DiskLock};
+
+/// What `st_blocks` counts in (stat(2)).
+const STAT_BLOCK: u64 = 512;
 
 /// The operating system's file system. Files are created readable by their owner alone.
 #[derive(Debug, Clone, Copy, Default)]
@@ -122,6 +125,30 @@ impl DiskFile for RealFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all_at(bytes, offset)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn punch(&self, offset: u64, len: u64) -> io::Result<bool> {
+        use rustix::fs::FallocateFlags;
+        match rustix::fs::fallocate(
+            &self.0,
+            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
+            offset,
+            len,
+        ) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn punch(&self, _offset: u64, _len: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn allocated(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.blocks().saturating_mul(STAT_BLOCK))
     }
 
     fn flush(&self) -> io::Result<()> {

@@ -18,7 +18,7 @@ use crate::log::Tail;
 use crate::record::{HeadRecord, LogId, Position, Removal, Swap};
 use crate::sidecar::{Entry, Of, Sidecar};
 use crate::table::PREFIX;
-use crate::{scan, segment, segments, sidecar};
+use crate::{hollowing, scan, segment, segments, sidecar};
 
 /// No frame is shorter: it has a CID.
 const MIN_FRAME: u32 = 37;
@@ -80,6 +80,7 @@ pub(crate) fn recover(
         upto: Position::default(),
     };
     let segments = list_segments(disk, dir, log)?;
+    hollowing::redo(disk, dir, log)?;
     let checkpoint =
         Checkpoint::read(disk, root, log).map_err(LocalError::io("read the checkpoint in", root))?;
     let gone = find_gone(disk, &segments, checkpoint.as_ref().map(|checkpoint| &checkpoint.gone), dir, log)?;
@@ -341,6 +342,7 @@ impl Recovered {
         }
         let read = || Sidecar::open(disk, dir, *number)?.map_or(Ok(None), |sidecar| sidecar.prefixes(of));
         self.extents.seal(Position { segment: *number, offset: fence });
+        self.extents.hold(*number, file.allocated().map_err(LocalError::io("read", path))?);
         match read().map_err(LocalError::io("read the index of", path))? {
             Some(prefixes) => {
                 self.index.insert_sealed(prefixes.as_chunks().0, *number);
@@ -408,6 +410,7 @@ impl Recovered {
         self.sealed_bytes += u64::from(fence);
         let of = Of { log, segment: segment.number, end: fence };
         self.extents.seal(Position { segment: segment.number, offset: fence });
+        self.extents.hold(segment.number, file.allocated().map_err(io())?);
         let mut entries = self.entries.take().unwrap_or_default();
         // Its blocks are remembered as it is.
         let _ = self.index_segment(disk, dir, of, &mut entries);

@@ -2,16 +2,19 @@
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use carob_block::{Bytes, Cid};
 use carob_car::FrameStart;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
+use crate::blank::PAGE;
 use crate::buffers::Buffers;
 use crate::disk::{Disk, DiskFile, fill};
 use crate::extents::Extents;
+use crate::hollow::{Announcement, Hollow};
+use crate::hollowing::{self, Relisted};
 use crate::index::{Key, Place};
 use crate::record::{LogId, Position};
 use crate::sidecar::{Entry, Found, Of, Sidecar};
@@ -41,6 +44,10 @@ pub(crate) struct Segments {
     buffers: Buffers,
     /// Held while an index is made anew.
     mending: Mutex<()>,
+    /// The blanks that there shall be, until they are there.
+    planned: Mutex<Option<Arc<Announcement>>>,
+    /// Whether the file system can give back parts of a file.
+    punches: OnceLock<bool>,
 }
 
 /// What came of looking for a frame.
@@ -65,7 +72,8 @@ impl Segments {
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, log: LogId, extents: Extents) -> Self {
         let (files, sidecars) = (Cache::new(OPEN_FILES), Cache::new(OPEN_FILES));
         let buffers = Buffers::default();
-        Self { disk, dir, log, files, sidecars, extents, buffers, mending: Mutex::new(()) }
+        let (mending, planned, punches) = (Mutex::new(()), Mutex::default(), OnceLock::new());
+        Self { disk, dir, log, files, sidecars, extents, buffers, mending, planned, punches }
     }
 
     fn file(&self, segment: u32) -> io::Result<Arc<dyn DiskFile>> {
@@ -150,7 +158,7 @@ impl Segments {
         }
         // Whose bytes are wrong, those of the segment or of its index?
         self.mend_unless_sound(segment)?;
-        match self.sidecar(segment)?.find(key, true)? {
+        match self.find(key, segment, true)? {
             Found::Frame { at, .. } => self.read_frame(segment, at, true),
             Found::Absent | Found::Waits => Ok(Frame::Absent),
         }
@@ -178,6 +186,14 @@ impl Segments {
 
     /// Looks a block up in a sealed segment.
     pub(crate) fn find(&self, key: &Key, segment: u32, wait: bool) -> io::Result<Found> {
+        match self.find_listed(key, segment, wait)? {
+            // It is dead, whatever an index says that was read before.
+            Found::Frame { at, .. } if self.extents.hides(segment, at) => Ok(Found::Absent),
+            found => Ok(found),
+        }
+    }
+
+    fn find_listed(&self, key: &Key, segment: u32, wait: bool) -> io::Result<Found> {
         if !wait {
             let Some(sidecar) = self.sidecars.get(&segment) else { return Ok(Found::Waits) };
             return Ok(match sidecar.find(key, false)? {
@@ -204,7 +220,7 @@ impl Segments {
     /// Makes sure that the index of a segment says what it said when it was written.
     fn mend_unless_sound(&self, segment: u32) -> io::Result<()> {
         if !self.sidecar(segment)?.is_sound()? {
-            self.sidecars.insert(segment, self.mend(segment)?);
+            self.mend(segment)?;
         }
         Ok(())
     }
@@ -220,11 +236,73 @@ impl Segments {
         let mut entries: Vec<Entry> = blocks.into_iter().map(|(entry, _)| entry).collect();
         let written = sidecar::write(&*self.disk, &self.dir, of, &mut entries)
             .and_then(|()| Sidecar::open(&*self.disk, &self.dir, segment));
-        match written {
-            Ok(Some(sidecar)) => Ok(Arc::new(sidecar)),
+        let sidecar = match written {
+            Ok(Some(sidecar)) => Arc::new(sidecar),
             // Memory can do what the disk has no room for.
-            Ok(None) | Err(_) => Ok(Arc::new(Sidecar::in_memory(of, &mut entries)?)),
+            Ok(None) | Err(_) => Arc::new(Sidecar::in_memory(of, &mut entries)?),
+        };
+        // Before another index of the segment can be made.
+        self.sidecars.insert(segment, Arc::clone(&sidecar));
+        Ok(sidecar)
+    }
+
+    /// Whether the file system can give back parts of a file: it is tried once. Blocking.
+    pub(crate) fn can_punch(&self) -> io::Result<bool> {
+        if let Some(can) = self.punches.get() {
+            return Ok(*can);
         }
+        let probe = self.dir.join("probe.tmp");
+        let can = self.disk.create(&probe).and_then(|file| file.punch(0, PAGE.into()));
+        self.disk.remove(&probe)?;
+        can.map(|can| *self.punches.get_or_init(|| can))
+    }
+
+    /// The first bytes of a frame, enough to know it by. Blocking.
+    pub(crate) fn start_of(&self, segment: u32, at: u32) -> io::Result<Vec<u8>> {
+        hollowing::start(&*self.file(segment)?, at)
+    }
+
+    /// Plans to make these blanks. Nothing else must be planned.
+    pub(crate) fn plan(&self, announcement: Announcement) {
+        *self.planned.lock() = Some(Arc::new(announcement));
+    }
+
+    /// Announces durably what is planned, if anything is. Blocking.
+    pub(crate) fn announce(&self) -> io::Result<Option<Arc<Announcement>>> {
+        let planned = self.planned.lock().clone();
+        planned.iter().try_for_each(|planned| planned.write(&*self.disk, &self.dir))?;
+        Ok(planned)
+    }
+
+    /// All that was announced is done. Blocking.
+    pub(crate) fn withdraw(&self) -> io::Result<()> {
+        self.disk.flush_dir(&self.dir)?;
+        Announcement::remove(&*self.disk, &self.dir)?;
+        *self.planned.lock() = None;
+        Ok(())
+    }
+
+    /// Makes blanks in a segment, and lists them in its index instead of what was there; `None` if the segment is no
+    /// longer in use. Doing it again is right. Blocking.
+    pub(crate) fn hollow(&self, hollow: &Hollow) -> io::Result<Option<Relisted>> {
+        let Hollow { segment, end, .. } = *hollow;
+        if self.extents.end_of(segment).is_none() {
+            return Ok(None);
+        }
+        let (file, sidecar) = (self.file(segment)?, self.sidecar(segment)?);
+        if !sidecar.is_sound()? {
+            return Err(io::Error::new(ErrorKind::InvalidData, "the index of the segment is damaged"));
+        }
+        // Half made, it cannot be read from front to back.
+        let _mending = self.mending.lock();
+        let blanks = hollowing::write(&*file, self.log, hollow)?;
+        let mut relisted = Relisted::of(sidecar.entries()?, hollow, blanks);
+        let of = Of { log: self.log, segment, end };
+        sidecar::write(&*self.disk, &self.dir, of, &mut relisted.new)?;
+        let sidecar = Sidecar::open(&*self.disk, &self.dir, segment)?.ok_or(ErrorKind::NotFound)?;
+        self.sidecars.insert(segment, Arc::new(sidecar));
+        self.extents.hold(segment, file.allocated()?);
+        Ok(Some(relisted))
     }
 
     /// The frame that begins at `at`. Without `wait`, only if that takes no waiting.

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use carob_block::{Block, Cid, Session, SessionId, StoreError};
 use parking_lot::Mutex;
 
+use crate::blank;
 use crate::failure::Failure;
 use crate::index::{Held, Key};
 use crate::read::unavailable;
@@ -164,8 +165,9 @@ impl Session for LocalSession {
 
     async fn put(&self, blocks: Vec<Block>) -> Result<(), StoreError> {
         self.hold.check()?;
-        if blocks.iter().any(|block| HeadRecord::looks_alike(block, self.shared.log)) {
-            let source = "it begins like a head record of this store".into();
+        let log = self.shared.log;
+        if blocks.iter().any(|block| HeadRecord::looks_alike(block, log) || blank::looks_alike(block, log)) {
+            let source = "it begins like a head record or a blank of this store".into();
             return Err(StoreError::Unavailable { context: "refusing a block", source });
         }
         if !self.shared.space.takes(&blocks) {

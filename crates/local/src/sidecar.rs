@@ -1,5 +1,6 @@
 //! The sorted index beside a sealed segment.
 
+use std::cmp::Ordering;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -60,8 +61,13 @@ pub(crate) fn write(disk: &dyn Disk, dir: &Path, of: Of, entries: &mut [Entry]) 
 }
 
 /// The order of entries.
+pub(crate) fn order(a: &Entry, b: &Entry) -> Ordering {
+    a.0.as_bytes().cmp(b.0.as_bytes()).then(a.1.cmp(&b.1))
+}
+
+/// Brings entries into their order.
 pub(crate) fn sort(entries: &mut [Entry]) {
-    entries.sort_unstable_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()).then(a.1.cmp(&b.1)));
+    entries.sort_unstable_by(order);
 }
 
 fn encode(of: Of, entries: &mut [Entry]) -> io::Result<Vec<u8>> {

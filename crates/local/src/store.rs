@@ -58,7 +58,7 @@ impl LocalOptions {
 pub struct LocalStats {
     /// Segment files.
     pub segments: u32,
-    /// Bytes in them; preallocated space does not count.
+    /// Bytes that they take; preallocated space does not count.
     pub bytes: u64,
     /// Different blocks held.
     pub blocks: u64,
@@ -86,7 +86,7 @@ pub(crate) struct Shared {
     pub(crate) index: Index,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) pins: Pins,
-    pub(crate) brake: Brake,
+    pub(crate) brake: Arc<Brake>,
     pub(crate) queue: Queue,
     pub(crate) counts: Counts,
     pub(crate) flushes: Arc<Flushes>,
@@ -155,7 +155,7 @@ impl LocalStore {
             index,
             sessions: Arc::default(),
             pins: Pins::default(),
-            brake: Brake::default(),
+            brake: Arc::default(),
             collecting: AtomicBool::new(false),
             segment_size: size,
             space: Space::new(Arc::clone(&disk), dir.clone(), size),
@@ -197,10 +197,10 @@ impl LocalStore {
 
     /// Counts what the store holds.
     pub fn stats(&self) -> LocalStats {
-        let Shared { counts, flushes, index, heads, .. } = &*self.shared;
+        let Shared { counts, flushes, index, heads, segments, .. } = &*self.shared;
         LocalStats {
             segments: counts.segments.load(Ordering::Relaxed),
-            bytes: counts.bytes.load(Ordering::Relaxed),
+            bytes: counts.bytes.load(Ordering::Relaxed).saturating_sub(segments.extents.hollow_bytes()),
             blocks: index.len(),
             heads: heads.read().len() as u64,
             flushes: flushes.count(),

@@ -1,11 +1,12 @@
-//! Sweeping: live blocks are copied out of the segments that have most dead ones, and the segments removed.
+//! Sweeping: what is dead is given back where it lies, as far as it lies together; then live blocks are copied out of the
+//! segments that have most dead bytes left, and the segments removed.
 //!
 //! For each batch of segments: their live blocks are written anew, bodies first, then the rest, and flushed; each
 //! segment is retired, which means that nobody looks into it any more; a record says that they are gone, and where all
 //! heads are; then their files are removed. A crash before the record leaves the segments, and maybe copies; one after
 //! it leaves files that the next opening removes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::segments::Frame;
 use crate::session::Hold;
 use crate::sidecar::Entry;
 use crate::store::Shared;
+use crate::{frames, hollowing};
 
 /// How many bytes are copied at once.
 const CHUNK: usize = 4 * 1024 * 1024;
@@ -49,7 +51,8 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Victim {
     segment: u32,
-    pub(crate) end: u32,
+    /// What it takes.
+    pub(crate) held: u32,
     pub(crate) live_bytes: u64,
 }
 
@@ -70,7 +73,13 @@ impl Census {
 
 /// Segments go that have most dead bytes, until few enough are left in the whole store. Where everything is overwritten at
 /// random, that copies half of what a bound for each segment does, which all of them reach at once.
-pub(crate) async fn plan(collection: &LocalCollection, options: &SweepOptions) -> Result<Plan, StoreError> {
+///
+/// `gains` tells for some how much less they will take by then.
+pub(crate) async fn plan(
+    collection: &LocalCollection,
+    options: &SweepOptions,
+    gains: BTreeMap<u32, u64>,
+) -> Result<Plan, StoreError> {
     let (shared, live, options) = (Arc::clone(&collection.shared), Arc::clone(&collection.live), *options);
     blocking(move || {
         let segments: Vec<(u32, u32)> = {
@@ -82,10 +91,13 @@ pub(crate) async fn plan(collection: &LocalCollection, options: &SweepOptions) -
         let mut found = Swept::default();
         let mut counted = Vec::new();
         for (segment, end) in segments {
-            let census = census(&shared.segments.entries(segment)?, segment, end, &live.lock());
+            let gain = gains.get(&segment).map_or(0, |gain| *gain as u32);
+            let held = shared.segments.extents.held(segment).saturating_sub(gain);
+            let mut census = census(&shared.segments.entries(segment)?, segment, end, &live.lock());
+            census.dead_bytes = census.dead_bytes.saturating_sub((end - held).into());
             found.live_bytes += census.live_bytes;
             found.dead_bytes += census.dead_bytes;
-            counted.push((Victim { segment, end, live_bytes: census.live_bytes }, census));
+            counted.push((Victim { segment, held, live_bytes: census.live_bytes }, census));
         }
         counted.sort_by_key(|(_, census)| std::cmp::Reverse(census.dead_per_mille()));
         let most = (found.live_bytes + found.dead_bytes) * u64::from(options.dead_percent) / 100;
@@ -95,7 +107,7 @@ pub(crate) async fn plan(collection: &LocalCollection, options: &SweepOptions) -
             if census.live == 0 || worthwhile || live.lock().has_erased(victim.segment) {
                 left -= census.dead_bytes;
                 victims.push(victim);
-            } else if victim.end <= shared.segment_size / SMALL {
+            } else if victim.held <= shared.segment_size / SMALL {
                 small.push(victim);
             }
         }
@@ -110,17 +122,11 @@ pub(crate) async fn plan(collection: &LocalCollection, options: &SweepOptions) -
 
 /// Counts the blocks of a segment that ends at `end`.
 fn census(entries: &[Entry], segment: u32, end: u32, live: &Live) -> Census {
-    let Some(marks) = live.segments.get(&segment) else { return Census::default() };
     let mut census = Census::default();
-    let is_live = |nth: usize, key: &Key| marks.has(nth) || live.pinned.contains(key);
-    let mut frames: Vec<(u32, bool)> =
-        entries.iter().enumerate().map(|(nth, (key, frame))| (*frame, is_live(nth, key))).collect();
-    frames.sort_unstable();
-    // A head record counts for the block before it.
-    let ends = frames.iter().skip(1).map(|(frame, _)| *frame).chain([end]);
-    for ((frame, live), end) in frames.iter().zip(ends) {
-        let bytes = u64::from(end.saturating_sub(*frame));
-        if *live {
+    for frame in frames::list(entries, segment, end, live) {
+        // A head record counts for the block before it.
+        let bytes = u64::from(frame.len());
+        if frame.live {
             (census.live, census.live_bytes) = (census.live + 1, census.live_bytes + bytes);
         } else {
             (census.dead, census.dead_bytes) = (census.dead + 1, census.dead_bytes + bytes);
@@ -129,17 +135,38 @@ fn census(entries: &[Entry], segment: u32, end: u32, live: &Live) -> Census {
     census
 }
 
+/// What hollowing each segment would give back.
+pub(crate) async fn gains(collection: &LocalCollection) -> Result<BTreeMap<u32, u64>, StoreError> {
+    let (shared, live) = (Arc::clone(&collection.shared), Arc::clone(&collection.live));
+    blocking(move || {
+        if !shared.segments.can_punch()? {
+            return Ok(BTreeMap::new());
+        }
+        let segments: Vec<(u32, u32)> =
+            live.lock().segments.iter().map(|(segment, marks)| (*segment, marks.end)).collect();
+        let find = |(segment, end)| {
+            Ok(hollowing::find(&shared, &live, segment, end)?.map(|runs| (segment, runs.gain())))
+        };
+        segments.into_iter().filter_map(|segment| find(segment).transpose()).collect()
+    })
+    .await
+}
+
 pub(crate) async fn sweep(collection: &LocalCollection, options: &SweepOptions) -> Result<Swept, StoreError> {
-    let Plan { mut found, victims } = plan(collection, options).await?;
     let shared = &collection.shared;
+    let written = shared.counts.written();
+    let hollowed = hollowing::hollow(collection).await?;
+    let Plan { mut found, victims } = plan(collection, options, BTreeMap::new()).await?;
+    found.dead_bytes += hollowed;
+    found.freed_bytes = hollowed;
     // No more than a segment's size is copied before something is given back, unless heads take more to write down.
     let most = u64::from(shared.segment_size).max(100 * shared.heads().len() as u64);
     let pace = Pace {
         begun: Instant::now(),
-        written: shared.counts.written(),
-        since_marked: shared.counts.written().saturating_sub(collection.written),
+        written,
+        since_marked: written.saturating_sub(collection.written),
         limit: options.bytes_per_second,
-        braking: shared.brake.begin(),
+        braking: &collection.braking,
         found,
     };
     let mut batch: Vec<Victim> = Vec::new();
@@ -152,6 +179,7 @@ pub(crate) async fn sweep(collection: &LocalCollection, options: &SweepOptions) 
     }
     take(collection, batch, &pace, &mut found).await?;
     found.freed_bytes = found.freed_bytes.saturating_sub(found.copied_bytes);
+    shared.brake.remember(&found, collection.written);
     Ok(found)
 }
 
@@ -165,7 +193,7 @@ struct Pace<'a> {
     since_marked: u64,
     limit: Option<u64>,
     /// Slows the others down if even so it falls behind.
-    braking: Braking<'a>,
+    braking: &'a Braking,
     found: Swept,
 }
 
@@ -206,7 +234,7 @@ async fn take(
             ready.push((victim, frames, nodes));
         }
     }
-    for (Victim { segment, end, .. }, mut copied, mut todo) in ready {
+    for (Victim { segment, held, .. }, mut copied, mut todo) in ready {
         loop {
             // One that cannot be read as a whole stays as it is.
             if copier.copy(segment, &todo, None).await?.is_none() {
@@ -216,10 +244,15 @@ async fn take(
             copied.sort_unstable();
             copier.flush().await?;
             let (of, marked, done) = (Arc::clone(shared), Arc::clone(live), copied.clone());
-            todo = blocking(move || retire(&of, &mut marked.lock(), segment, &done)).await?;
+            let turn = Arc::clone(&collection.turn);
+            todo = blocking(move || {
+                let _turn = turn;
+                retire(&of, &mut marked.lock(), segment, &done)
+            })
+            .await?;
             if todo.is_empty() {
                 swept.segments += 1;
-                swept.freed_bytes += u64::from(end);
+                swept.freed_bytes += u64::from(held);
                 break;
             }
         }

@@ -67,7 +67,7 @@ async fn opening_reads_what_came_after_the_checkpoint_alone() {
     let store = open(&disk).unwrap();
     assert!(disk.calls(SimOp::Write) - before > 10, "the indexes are made anew");
     check(&store, head).await;
-    assert!(with < 14 * 8, "{with} reads for 14 segments");
+    assert!(with < 14 * 9, "{with} reads for 14 segments");
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ pub(super) struct SimInode {
     pub(super) stored: Pages,
     /// The pages that a flush would write. Others may differ, too, after a failed one.
     pub(super) dirty: BTreeSet<usize>,
+    /// The pages that were given back.
+    holes: BTreeSet<usize>,
 }
 
 impl SimInode {
@@ -26,8 +28,18 @@ impl SimInode {
 
     /// The file as it may be found when the power comes back.
     pub(super) fn after_power_cut(&self, rng: &mut fastrand::Rng) -> Self {
-        let stored = self.partly_stored(rng);
-        Self { live: stored.clone(), stored, dirty: BTreeSet::new() }
+        self.found_as(self.partly_stored(rng))
+    }
+
+    /// The file whose bytes are found on the medium when the power comes back.
+    pub(super) fn found_as(&self, medium: Pages) -> Self {
+        let holes = self.holes.iter().copied().filter(|page| medium.is_clear(*page)).collect();
+        Self { live: medium.clone(), stored: medium, dirty: BTreeSet::new(), holes }
+    }
+
+    /// How many bytes it takes.
+    pub(super) fn allocated(&self) -> u64 {
+        self.len().saturating_sub((self.holes.len() * PAGE) as u64)
     }
 
     /// The medium with each unflushed change made, not made, or torn.
@@ -66,7 +78,18 @@ impl SimInode {
             return;
         }
         self.live.write(offset, bytes);
-        self.dirty.extend(offset / PAGE..=(offset + bytes.len() - 1) / PAGE);
+        let pages = offset / PAGE..=(offset + bytes.len() - 1) / PAGE;
+        self.holes.retain(|page| !pages.contains(page));
+        self.dirty.extend(pages);
+    }
+
+    /// Gives back some of these pages.
+    fn punch(&mut self, pages: std::ops::Range<usize>) {
+        for page in pages {
+            self.live.clear(page);
+            self.dirty.insert(page);
+            self.holes.insert(page);
+        }
     }
 
     pub(super) fn set_len(&mut self, len: usize) {
@@ -74,6 +97,7 @@ impl SimInode {
         self.live.resize(len);
         if len < old {
             self.dirty.extend(len / PAGE..=(old - 1) / PAGE);
+            self.holes.retain(|page| (page + 1) * PAGE <= len);
         }
     }
 }
@@ -140,6 +164,30 @@ impl DiskFile for SimFile {
         }
         state.inodes[self.inode].write(size(offset)?, bytes);
         Ok(())
+    }
+
+    /// Whole pages within the file alone.
+    fn punch(&self, offset: u64, len: u64) -> io::Result<bool> {
+        let mut state = self.disk.state.lock();
+        if !state.punches {
+            return Ok(false);
+        }
+        let (start, end) = (size(offset)?.div_ceil(PAGE), size(offset + len)? / PAGE);
+        let end = end.min(size(state.inodes[self.inode].len())? / PAGE);
+        let dead = state.dead;
+        let counted = state.count(SimOp::Punch);
+        if counted.is_ok() {
+            state.inodes[self.inode].punch(start..end);
+        } else if !dead && start < end {
+            // What was done of it is anyone's guess.
+            let some = state.rng.usize(start..=end);
+            state.inodes[self.inode].punch(start..some);
+        }
+        counted.map(|()| true)
+    }
+
+    fn allocated(&self) -> io::Result<u64> {
+        Ok(self.disk.call(SimOp::Read)?.inodes[self.inode].allocated())
     }
 
     fn flush(&self) -> io::Result<()> {

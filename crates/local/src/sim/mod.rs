@@ -39,7 +39,7 @@ pub enum SimOp {
     Remove,
     /// [`Disk::flush_dir`].
     FlushDir,
-    /// [`DiskFile::read_at`] and [`DiskFile::len`].
+    /// [`DiskFile::read_at`], [`DiskFile::len`] and [`DiskFile::allocated`].
     Read,
     /// [`DiskFile::write_at`].
     Write,
@@ -47,12 +47,22 @@ pub enum SimOp {
     Flush,
     /// [`DiskFile::set_len`] and [`DiskFile::preallocate`].
     Resize,
+    /// [`DiskFile::punch`].
+    Punch,
 }
 
 impl SimOp {
     /// The calls that change something, or make a change durable.
-    pub const CHANGES: [Self; 7] =
-        [Self::Create, Self::Rename, Self::Remove, Self::FlushDir, Self::Write, Self::Flush, Self::Resize];
+    pub const CHANGES: [Self; 8] = [
+        Self::Create,
+        Self::Rename,
+        Self::Remove,
+        Self::FlushDir,
+        Self::Write,
+        Self::Flush,
+        Self::Resize,
+        Self::Punch,
+    ];
 }
 
 /// A simulated disk. Clones are the same disk.
@@ -67,8 +77,10 @@ struct State {
     inodes: Vec<SimInode>,
     names: Names,
     locks: BTreeSet<PathBuf>,
-    /// The most bytes that all files together may have.
+    /// The most bytes that all files together may take.
     capacity: u64,
+    /// Whether parts of files can be given back.
+    punches: bool,
     calls: BTreeMap<SimOp, u64>,
     faults: Vec<Fault>,
     /// How many more changes until the power goes; `None` when it does not.
@@ -101,6 +113,7 @@ impl SimDisk {
             names,
             locks: BTreeSet::new(),
             capacity: u64::MAX,
+            punches: true,
             calls: BTreeMap::new(),
             faults: Vec::new(),
             power: None,
@@ -158,7 +171,12 @@ impl SimDisk {
         self.state.lock().faults.clear();
     }
 
-    /// Limits the bytes that all files together may have; growing beyond fails for want of space.
+    /// Refuses to give back parts of files from now on, as some file systems do.
+    pub fn refuse_punching(&self) {
+        self.state.lock().punches = false;
+    }
+
+    /// Limits the bytes that all files together may take; growing beyond fails for want of space.
     pub fn set_capacity(&self, bytes: u64) {
         self.state.lock().capacity = bytes;
     }
@@ -184,7 +202,7 @@ impl SimDisk {
         Moment::new(&state.inodes, &state.names)
     }
 
-    /// How many bytes all files together have.
+    /// How many bytes all files together take.
     pub fn used(&self) -> u64 {
         let state = self.state.lock();
         state.used()
@@ -230,7 +248,7 @@ impl State {
     }
 
     fn used(&self) -> u64 {
-        self.names.live.values().filter_map(|inode| self.inodes.get(*inode)).map(SimInode::len).sum()
+        self.names.live.values().filter_map(|inode| self.inodes.get(*inode)).map(SimInode::allocated).sum()
     }
 
     fn inode_of(&self, path: &Path) -> io::Result<usize> {

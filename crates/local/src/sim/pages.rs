@@ -55,6 +55,18 @@ impl Pages {
         }
     }
 
+    /// Makes zeros of a page.
+    pub(super) fn clear(&mut self, page: usize) {
+        if let Some(page) = Arc::make_mut(&mut self.pages).get_mut(page) {
+            *page = None;
+        }
+    }
+
+    /// Whether a page is zeros.
+    pub(super) fn is_clear(&self, page: usize) -> bool {
+        self.has_same_page(&Self::default(), page)
+    }
+
     /// Takes over a range of another file, and zeros where that has ended.
     pub(super) fn take(&mut self, other: &Self, range: Range<usize>) {
         for (page, within, _) in parts(range.start..range.end.min(self.len)) {

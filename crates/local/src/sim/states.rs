@@ -72,6 +72,6 @@ impl SimInode {
         }
         let grown = self.live.len() != self.stored.len() && fate() == Kept::Yes;
         medium.resize(if grown { self.live.len() } else { self.stored.len() });
-        Self { live: medium.clone(), stored: medium, ..Self::default() }
+        self.found_as(medium)
     }
 }

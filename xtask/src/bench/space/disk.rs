@@ -77,7 +77,7 @@ pub(super) async fn allocated_without_reserve(admin: &Admin) -> Result<u64> {
     }
     cars.sort_by(|a, b| a.0.cmp(&b.0));
     let (_, open) = cars.pop().context("there is no segment")?;
-    let sealed: u64 = cars.iter().map(|(_, file)| file.len()).sum();
+    let sealed: u64 = cars.iter().map(|(_, file)| file.len().min(file.blocks() * SECTOR)).sum();
     let used = admin.status().await?.bytes.saturating_sub(sealed);
     let reserve = (open.blocks() * SECTOR).saturating_sub(used);
     Ok(allocated(&admin.data.join("store"))?.saturating_sub(reserve))
