@@ -72,8 +72,9 @@ async fn left(store: &LocalStore) -> usize {
 
 fn segments(disk: &dyn Disk, dir: &Path) -> Vec<PathBuf> {
     let dir = dir.join("segments");
-    let names = disk.list(&dir).unwrap().into_iter().filter(|name| name.ends_with(".car"));
-    let mut paths: Vec<PathBuf> = names.map(|name| dir.join(name)).collect();
+    let names = disk.list(&dir).unwrap().into_iter().map(|name| dir.join(name));
+    let mut paths: Vec<PathBuf> =
+        names.filter(|path| path.extension().is_some_and(|extension| extension == "car")).collect();
     paths.sort();
     paths
 }

@@ -212,15 +212,20 @@ pub(crate) fn begin_long_work(extensions: &Extensions) {
     }
 }
 
+/// The length of a canonical id.
+const CANONICAL: usize = 64;
+
 /// Whether a bucket is whose the caller says.
 ///
 /// # Errors
-/// AccessDenied if it is not, InvalidBucketOwnerAWSAccountID for what can be nobody's.
+/// AccessDenied if it is not, InvalidBucketOwnerAWSAccountID for what can be nobody's. Accounts have longer names, too, a DID
+/// and a canonical id.
 pub(crate) fn check_owner(bucket: &Bucket, expected: Option<&str>) -> S3Result<()> {
     let owner = &bucket.info().owner;
     let is_owner = |text: &str| text == AccountNumber::of(owner).to_string() || text == owner.to_string();
     let is_account = |text: &str| {
-        text.starts_with("did:") || (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()))
+        let is_number = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number || text.starts_with("did:") || text.len() >= CANONICAL
     };
     match expected {
         Some(text) if !is_account(text) => Err(bad_request(

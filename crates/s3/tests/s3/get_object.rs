@@ -184,7 +184,9 @@ async fn the_expected_owner_is_compared() {
     let get = |owner: &str| server.get("/bucket/key").header("x-amz-expected-bucket-owner", owner).send();
     get(&did).await.expect_status(200);
     get(&AccountNumber::of(server.space.did()).to_string()).await.expect_status(200);
-    get("111122223333").await.expect_error(403, "AccessDenied");
+    for other in ["111122223333", "did:key:z6Mk", &"0".repeat(64)] {
+        get(other).await.expect_error(403, "AccessDenied");
+    }
     for nobody in ["0000", "abcd", "1111222233334"] {
         get(nobody).await.expect_error(400, "InvalidBucketOwnerAWSAccountID");
     }
