@@ -22,6 +22,12 @@ impl Model {
         self.uploads.begun.get(upload).is_some_and(|state| !state.completions.is_empty())
     }
 
+    /// Whether the upload may be an object now that was made of other parts.
+    pub(super) fn may_be_completed_otherwise(&self, upload: &UploadName, object: &Object) -> bool {
+        let state = self.uploads.begun.get(upload);
+        state.is_some_and(|state| state.completions.iter().any(|other| other.object != *object))
+    }
+
     /// Whether the upload may be aborted now.
     pub(super) fn may_be_aborted(&self, upload: &UploadName) -> bool {
         self.uploads.begun.get(upload).is_some_and(|state| match state.end {
@@ -54,7 +60,7 @@ impl Model {
         self.completion_mut(upload, object).map(|completion| (completion.write, completion.open == 1))
     }
 
-    /// A completion is acknowledged with this entity tag; the request may have been for other parts.
+    /// A completion is acknowledged with this entity tag.
     pub(super) fn completed(&mut self, upload: &UploadName, etag: &str) -> Result<()> {
         let now = self.tick();
         let Some(state) = self.uploads.begun.get(upload) else { return Ok(()) };

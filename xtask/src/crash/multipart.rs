@@ -126,7 +126,12 @@ impl<T: Target> Performer<'_, T> {
         let codes = [NO_SUCH_UPLOAD, "InvalidPart", "PreconditionFailed", "NoSuchKey"];
         match self.hear(kind, &codes, answer)? {
             Answer::Good(etag) => {
-                self.completion_condition_held(upload, &object, &etag, begun, condition)?;
+                let asked = &object.content.etag;
+                ensure!(
+                    etag == *asked,
+                    "{upload} is completed with ETag {etag}, though its parts make {asked}"
+                );
+                self.completion_condition_held(upload, &object, begun, condition)?;
                 self.shared.model().completed(upload, &etag)?;
             }
             Answer::Refused(code) => {
@@ -144,13 +149,12 @@ impl<T: Target> Performer<'_, T> {
         &self,
         upload: &UploadName,
         object: &Object,
-        etag: &str,
         begun: Tick,
         condition: &Condition,
     ) -> Result<()> {
         let mut model = self.shared.model();
         let Some((write, alone)) = model.completion(upload, object) else { return Ok(()) };
-        if alone && object.content.etag == etag && model.may_be_under_way(upload, model.now()) {
+        if alone && model.may_be_under_way(upload, model.now()) {
             let possible = model.possible_without(&upload.name, begun, Some(write));
             ensure!(
                 condition.may_hold(&possible),
@@ -171,7 +175,8 @@ impl<T: Target> Performer<'_, T> {
     ) -> Result<()> {
         let mut model = self.shared.model();
         if code == NO_SUCH_UPLOAD {
-            ensure!(model.may_be_aborted(upload), "{upload}, which nobody aborted, cannot be completed");
+            let ended = model.may_be_aborted(upload) || model.may_be_completed_otherwise(upload, object);
+            ensure!(ended, "{upload}, which nobody ended otherwise, cannot be completed");
             return Ok(());
         }
         ensure!(model.may_be_under_way(upload, begun), "{code} from {upload}, which had ended");

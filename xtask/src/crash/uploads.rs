@@ -357,6 +357,20 @@ mod tests {
     }
 
     #[test]
+    fn a_completion_may_find_the_upload_completed_with_other_parts() {
+        let mut run = Run::new();
+        run.put_part(1);
+        let first = run.begin_completion();
+        assert!(!run.model.may_be_completed_otherwise(&run.upload, &first));
+        run.put_part(2);
+        let second = run.begin_completion();
+        assert!(run.model.may_be_completed_otherwise(&run.upload, &first));
+        run.model.completed(&run.upload, &first.content.etag).unwrap();
+        assert!(!run.model.may_be_completed_otherwise(&run.upload, &first));
+        assert!(run.model.may_be_completed_otherwise(&run.upload, &second));
+    }
+
+    #[test]
     fn an_upload_ends_once() {
         let mut run = Run::new();
         run.put_part(1);
