@@ -105,7 +105,7 @@ async fn max_keys_is_bounded_on_both_sides() {
     assert_eq!((none.element("MaxKeys"), none.element("KeyCount")), ("0".into(), "0".into()));
     let many = server.get("/bucket?list-type=2&max-keys=2000").send().await.expect_status(200);
     assert_eq!(many.element("MaxKeys"), "1000");
-    for bad in ["-1", "x", "2147483648", "1.5", "\u{1}", ""] {
+    for bad in ["-1", "x", "2147483648", "1.5", "\u{1}"] {
         let page = server.get("/bucket?list-type=2").query("max-keys", bad).send().await;
         page.expect_error(400, "InvalidArgument");
     }
