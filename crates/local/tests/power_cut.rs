@@ -265,5 +265,5 @@ fn no_collection_takes_what_a_head_reaches_or_leaves_what_none_does() {
 
 #[test]
 fn no_collection_takes_what_a_head_reaches_when_calls_fail() {
-    run(3000..3040, Troubles { faults: true, collecting: true });
+    run(3000..3120, Troubles { faults: true, collecting: true });
 }
