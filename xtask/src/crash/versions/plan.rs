@@ -95,7 +95,7 @@ fn what(rng: &mut fastrand::Rng, locked: bool) -> What {
             What::Put { size: size(rng), tags: tags(rng), retention, hold: locked && rng.u8(..8) == 0 }
         }
         26..36 => What::Delete,
-        36..56 => What::DeleteVersion { nth: rng.u8(..), bypass: rng.bool() },
+        36..56 => What::DeleteVersion { nth: rng.u8(..), bypass: locked && rng.bool() },
         56..61 => What::Read { of: pick(rng), head: rng.bool() },
         61..65 => What::List,
         65..69 => What::Tags { of: pick(rng) },

@@ -50,17 +50,7 @@ async fn find(space: &Space, name: &Name, version: Option<&str>) -> Result<Objec
             None => BucketError::NoSuchKey(name.key.clone()),
         },
     };
-    Err(hidden(version, name, error))
-}
-
-/// A delete marker that is current, and was not asked for by its name, hides that there is anything.
-fn hidden(version: Option<&str>, name: &Name, error: BucketError) -> Failure {
-    match error {
-        BucketError::IsDeleteMarker(_) if version.is_none() => {
-            failure(BucketError::NoSuchKey(name.key.clone()))
-        }
-        error => failure(error),
-    }
+    Err(failure(error))
 }
 
 async fn amend(
@@ -71,7 +61,7 @@ async fn amend(
 ) -> Result<(), Failure> {
     let bucket = space.bucket(&name.bucket).await.map_err(failure)?;
     let amended = bucket.amend(&name.key, version_name(version)?, amendment).await;
-    amended.map(drop).map_err(|error| hidden(version, name, error))
+    amended.map(drop).map_err(failure)
 }
 
 #[async_trait]
@@ -133,6 +123,13 @@ impl VersionedTarget for Space {
 
     async fn read_version(&self, name: &Name, version: Option<&str>, head: bool) -> Result<Found, Failure> {
         let object = match find(self, name, version).await {
+            // One that is current, and was not asked for by its name, hides that there is anything.
+            Err(Failure::Refused { code, .. }) if version.is_none() && code == "MethodNotAllowed" => {
+                Err(failure(BucketError::NoSuchKey(name.key.clone())))
+            }
+            found => found,
+        };
+        let object = match object {
             Err(Failure::Refused { status, message, .. }) if head && status.as_u16() == 404 => {
                 return Err(Failure::Refused { status, code: "NotFound".into(), message });
             }

@@ -212,7 +212,7 @@ impl State {
             }
             Request::List => vec![(self.clone(), Answer::Listed(self.rows()))],
             Request::Tags { of } => {
-                let answer = match self.find(*of) {
+                let answer = match self.amendable(*of) {
                     Ok((at, _)) => Answer::Tags(self.0[at].tags.clone()),
                     Err(code) => refused(code),
                 };
@@ -283,6 +283,12 @@ impl State {
         version.body.as_ref().map(|body| (at, body)).ok_or(marker)
     }
 
+    /// The same for what a delete marker has none of, which is said of a current one, too.
+    fn amendable(&self, of: Option<Id>) -> Result<(usize, &Body), &'static str> {
+        let is_marker = of.is_none() && !self.0.is_empty();
+        self.find(of).map_err(|code| if is_marker { "MethodNotAllowed" } else { code })
+    }
+
     /// An object changed in its place, where its lock may allow it; else refused.
     fn amended(
         &self,
@@ -290,7 +296,7 @@ impl State {
         may: impl Fn(Lock) -> (bool, Option<&'static str>),
         change: impl Fn(&mut Version),
     ) -> Vec<(Self, Answer)> {
-        let (at, _) = match self.find(of) {
+        let (at, _) = match self.amendable(of) {
             Ok(found) => found,
             Err(code) => return vec![(self.clone(), refused(code))],
         };
