@@ -7,11 +7,11 @@ use std::path::Path;
 use carob_block::Cid;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
-use sha2::{Digest, Sha256};
 
-use crate::disk::{Disk, read_whole};
+use crate::disk::Disk;
 use crate::gone::Gone;
 use crate::record::{LogId, Position};
+use crate::summed;
 
 pub(crate) const NAME: &str = "CHECKPOINT";
 
@@ -46,28 +46,16 @@ impl Checkpoint {
 
     /// Replaces the checkpoint in `dir`.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-        let mut bytes = serde_ipld_dagcbor::to_vec(self).map_err(io::Error::other)?;
-        let sum = Sha256::digest(&bytes);
-        bytes.extend(sum);
-        let draft = dir.join(format!("{NAME}.tmp"));
-        let file = disk.create(&draft)?;
-        file.write_at(0, &bytes)?;
-        file.flush_all()?;
-        disk.rename(&draft, &dir.join(NAME))
+        summed::write(disk, dir, NAME, self)
     }
 
     /// The checkpoint in `dir`, if there is a whole one of this log.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path, log: LogId) -> io::Result<Option<Self>> {
-        let file = match disk.open(&dir.join(NAME)) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file?,
-        };
-        let bytes = read_whole(&*file, MAX_SIZE)?;
-        let Some((text, sum)) = bytes.split_last_chunk::<32>() else { return Ok(None) };
-        let read = || -> Option<Self> {
-            (Sha256::digest(text).as_slice() == sum).then(|| serde_ipld_dagcbor::from_slice(text).ok())?
-        };
-        Ok(read().filter(|read| read.v == 1 && *read.log == log && read.gone.is_valid()))
+        let valid = |read: &Self| read.v == 1 && *read.log == log && read.gone.is_valid();
+        match summed::read(disk, dir, NAME, MAX_SIZE) {
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => Ok(None),
+            read => Ok(read?.filter(valid)),
+        }
     }
 }
 

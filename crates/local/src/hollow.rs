@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
-use sha2::{Digest, Sha256};
 
 use crate::blank::Blank;
-use crate::disk::{Disk, read_whole};
+use crate::disk::Disk;
 use crate::error::LocalError;
 use crate::record::LogId;
+use crate::summed;
 
 pub(crate) const NAME: &str = "HOLLOW";
 
@@ -78,34 +78,20 @@ impl Announcement {
 
     /// Writes it durably to `dir`, in place of any other.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-        let mut bytes = serde_ipld_dagcbor::to_vec(self).map_err(io::Error::other)?;
-        let sum = Sha256::digest(&bytes);
-        bytes.extend(sum);
-        let draft = dir.join(format!("{NAME}.tmp"));
-        let file = disk.create(&draft)?;
-        file.write_at(0, &bytes)?;
-        file.flush_all()?;
-        disk.rename(&draft, &dir.join(NAME))?;
+        summed::write(disk, dir, NAME, self)?;
         disk.flush_dir(dir)
     }
 
     /// What is announced in `dir`. The file is there as a whole or not at all, so that anything else is damage.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path, log: LogId) -> Result<Option<Self>, LocalError> {
         let path = dir.join(NAME);
-        let file = match disk.open(&path) {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(LocalError::io("open", &path))?,
-        };
-        let bytes = read_whole(&*file, MAX_SIZE).map_err(LocalError::io("read", &path))?;
-        let read = |(text, sum): (&[u8], &[u8; 32])| -> Option<Self> {
-            (Sha256::digest(text).as_slice() == sum).then(|| serde_ipld_dagcbor::from_slice(text).ok())?
-        };
-        let read = bytes.split_last_chunk().and_then(read);
         let valid =
             |read: &Self| read.v == 1 && *read.log == log && read.segments.iter().all(Hollow::is_valid);
-        match read.filter(valid) {
-            Some(read) => Ok(Some(read)),
-            None => Err(LocalError::damaged(&path, 0, "it is not what a sweep of this store announced")),
+        match summed::read(disk, dir, NAME, MAX_SIZE) {
+            Ok(None) => Ok(None),
+            Ok(Some(read)) if valid(&read) => Ok(Some(read)),
+            Err(e) if e.kind() != ErrorKind::InvalidData => Err(LocalError::io("read", &path)(e)),
+            _ => Err(LocalError::damaged(&path, 0, "it is not what a sweep of this store announced")),
         }
     }
 

@@ -70,6 +70,7 @@ mod sidecar;
 pub mod sim;
 mod space;
 mod store;
+mod summed;
 mod sweep;
 mod table;
 mod writer;

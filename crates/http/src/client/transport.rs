@@ -23,6 +23,8 @@ use crate::{PREFIX, api};
 /// Far above a page of a thousand of the longest keys.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
 impl Client {
     pub(super) async fn json<T: DeserializeOwned>(&self, route: String) -> Result<T, ClientError> {
         understood(self.get(route).await?).await
@@ -55,17 +57,13 @@ impl Client {
         self.send(Method::GET, route, Full::new(Bytes::new()), &sigv4::payload(b"")).await
     }
 
-    pub(super) async fn send<B>(
+    pub(super) async fn send(
         &self,
         method: Method,
         route: String,
-        body: B,
+        body: impl Body<Data = Bytes, Error: Into<AnyError>> + Send + Unpin + 'static,
         payload: &str,
-    ) -> Result<Response<Incoming>, ClientError>
-    where
-        B: Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    ) -> Result<Response<Incoming>, ClientError> {
         if self.is_remote() && !route.starts_with("/buckets/") {
             return Err(ClientError::OnlyBySocket);
         }
@@ -73,18 +71,14 @@ impl Client {
     }
 
     /// Sends one request for `target` on a connection of its own; `payload` is what is signed of the body.
-    pub(super) async fn ask<B>(
+    pub(super) async fn ask(
         &self,
         method: Method,
         target: &str,
         mut headers: Vec<(&'static str, String)>,
-        body: B,
+        body: impl Body<Data = Bytes, Error: Into<AnyError>> + Send + Unpin + 'static,
         payload: &str,
-    ) -> Result<Response<Incoming>, ClientError>
-    where
-        B: Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    ) -> Result<Response<Incoming>, ClientError> {
         let (stream, headers) = match &self.gateway {
             Gateway::Socket(socket) => {
                 headers.push(("host", "carob".to_owned()));
