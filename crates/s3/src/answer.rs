@@ -7,6 +7,7 @@ use s3s::Body;
 
 use crate::contents::Contents;
 use crate::context::RequestContext;
+use crate::details::Subject;
 use crate::interleave::Markers;
 use crate::xml;
 
@@ -37,26 +38,19 @@ const TEXTS: [(&str, &str); 2] = [
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Success(pub(crate) StatusCode);
 
-/// What an error document says of its place.
-pub(crate) struct Place<'a> {
-    pub(crate) method: &'a Method,
-    /// As sent, percent-encoded.
-    pub(crate) path: &'a str,
-    pub(crate) region: &'a str,
-}
-
 pub(crate) fn finish(
     mut response: Response<Body>,
     context: &RequestContext,
-    place: &Place<'_>,
+    subject: &Subject,
+    region: &str,
 ) -> Response<Body> {
     if response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/xml") {
-        finish_xml(&mut response, context, place);
+        finish_xml(&mut response, context, subject, region);
     }
     if let Some(Success(status)) = response.extensions_mut().remove() {
         *response.status_mut() = status;
     }
-    if place.method == Method::HEAD && !response.status().is_success() {
+    if *subject.method() == Method::HEAD && !response.status().is_success() {
         // An error of HEAD has no document, not even the length of one.
         *response.body_mut() = Body::empty();
         response.headers_mut().remove(header::CONTENT_LENGTH);
@@ -79,7 +73,7 @@ pub(crate) fn identify(mut response: Response<Body>, context: &RequestContext) -
     response
 }
 
-fn finish_xml(response: &mut Response<Body>, context: &RequestContext, place: &Place<'_>) {
+fn finish_xml(response: &mut Response<Body>, context: &RequestContext, subject: &Subject, region: &str) {
     let Some(bytes) = response.body().bytes() else { return };
     let Ok(document) = std::str::from_utf8(&bytes) else { return };
     let markers = response.extensions_mut().remove::<Markers>();
@@ -91,9 +85,9 @@ fn finish_xml(response: &mut Response<Body>, context: &RequestContext, place: &P
     };
     let document = xml::refer(xml::reveal(document, context.nonce()));
     let document = if let Some(open) = document.strip_suffix("</Error>") {
-        if let Some((code, _)) = open.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")) {
-            context.set_error_code(code);
-        }
+        let code = open.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
+        let code = code.map(|(code, _)| code).unwrap_or_default();
+        context.set_error_code(code);
         let mut error = open.to_owned();
         for (theirs, said) in TEXTS {
             if error.contains(theirs) {
@@ -102,14 +96,15 @@ fn finish_xml(response: &mut Response<Body>, context: &RequestContext, place: &P
         }
         if error.contains("<Code>AuthorizationHeaderMalformed</Code>") || error.contains(WRONG_REGION) {
             // Clients sign again for the region named here.
-            error.push_str(&format!("<Region>{}</Region>", xml::escape(place.region)));
-            if let Ok(region) = HeaderValue::from_str(place.region) {
+            error.push_str(&format!("<Region>{}</Region>", xml::escape(region)));
+            if let Ok(region) = HeaderValue::from_str(region) {
                 response.headers_mut().insert(BUCKET_REGION, region);
             }
         }
+        error.push_str(&subject.elements(code, context));
         error.push_str(&format!(
             "<Resource>{}</Resource><RequestId>{}</RequestId><HostId>{}</HostId></Error>",
-            xml::escape(place.path),
+            xml::escape(subject.path()),
             context.id(),
             context.host_id()
         ));

@@ -24,6 +24,7 @@ pub(crate) struct RequestContext {
     operation: OnceLock<&'static Operation>,
     access_key: OnceLock<String>,
     bucket: OnceLock<String>,
+    key: OnceLock<String>,
     error_code: OnceLock<String>,
     rate_limited: AtomicBool,
     counted: AtomicBool,
@@ -48,6 +49,7 @@ impl RequestContext {
             operation: OnceLock::new(),
             access_key: OnceLock::new(),
             bucket: OnceLock::new(),
+            key: OnceLock::new(),
             error_code: OnceLock::new(),
             rate_limited: AtomicBool::new(false),
             counted: AtomicBool::new(false),
@@ -93,13 +95,22 @@ impl RequestContext {
         self.access_key.get().map(String::as_str)
     }
 
-    pub(crate) fn set_bucket(&self, name: &str) {
-        let _ = self.bucket.set(name.to_owned());
+    /// Told what the request is about.
+    pub(crate) fn set_resource(&self, bucket: &str, key: Option<String>) {
+        let _ = self.bucket.set(bucket.to_owned());
+        if let Some(key) = key {
+            let _ = self.key.set(key);
+        }
     }
 
     /// The bucket, once the request's signature is verified.
     pub(crate) fn bucket(&self) -> Option<&str> {
         self.bucket.get().map(String::as_str)
+    }
+
+    /// The object's key, if the request names one, once its signature is verified.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.get().map(String::as_str)
     }
 
     pub(crate) fn set_error_code(&self, code: &str) {

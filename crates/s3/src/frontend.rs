@@ -18,6 +18,7 @@ use crate::answer;
 use crate::context::RequestContext;
 use crate::cors::CrossOrigin;
 use crate::date;
+use crate::details::Subject;
 use crate::early;
 use crate::error::{internal, slow_down};
 use crate::form::{FormUploads, is_form};
@@ -128,11 +129,11 @@ impl S3Frontend {
     }
 
     async fn answer(&self, mut request: Request<Body>, context: Arc<RequestContext>) -> Response<Body> {
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let subject = Subject::of(&request);
         request.extensions_mut().insert(Arc::clone(&context));
         hide_keys(request.headers_mut());
         let (takers, region, of) = (self.takers.clone(), Arc::clone(&self.region), Arc::clone(&context));
-        let (preflight, shared) = if method == Method::OPTIONS {
+        let (preflight, shared) = if *subject.method() == Method::OPTIONS {
             (Some((self.cross_origin.clone(), head_of(&request))), None)
         } else if request.headers().contains_key(header::ORIGIN) {
             (None, self.cross_origin.headers(&head_of(&request)).await)
@@ -155,7 +156,7 @@ impl S3Frontend {
                 }
                 _ => response,
             };
-            answer::finish(response, &of, &answer::Place { method: &method, path: &path, region: &region })
+            answer::finish(response, &of, &subject, &region)
         };
         let mut response = patience::wait(answering.in_current_span(), &context).await;
         response.headers_mut().extend(shared.into_iter().flatten());

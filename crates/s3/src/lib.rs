@@ -69,6 +69,7 @@ mod context;
 mod cors;
 mod date;
 mod deletion;
+mod details;
 mod documents;
 mod early;
 mod encryption;

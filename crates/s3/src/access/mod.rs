@@ -276,12 +276,13 @@ impl Gatekeeper {
 impl S3Access for Gatekeeper {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let asker = Arc::new(Asker::of(cx, self.clock.now()));
-        let bucket = match cx.s3_path() {
-            S3Path::Bucket { bucket } | S3Path::Object { bucket, .. } => Some(bucket.to_string()),
-            S3Path::Root => None,
+        let (bucket, object) = match cx.s3_path() {
+            S3Path::Bucket { bucket } => (Some(bucket.to_string()), None),
+            S3Path::Object { bucket, key } => (Some(bucket.to_string()), Some(key.to_string())),
+            S3Path::Root => (None, None),
         };
         if let (Some(bucket), Some(context)) = (&bucket, cx.extensions_mut().get::<Arc<RequestContext>>()) {
-            context.set_bucket(bucket);
+            context.set_resource(bucket, object);
         }
         let Some(operation) = operations::find(cx.s3_op().name()) else {
             return Err(s3_error!(

@@ -16,6 +16,7 @@ mod copy_object;
 mod cors;
 mod delete_object;
 mod delete_objects;
+mod details;
 mod encryption;
 mod faults;
 mod forms;
