@@ -208,7 +208,7 @@ impl Builder<'_> {
                 lock::may_retain(record.lock.retention, *retention, self.now(), *bypass)?;
                 record.lock = Lock { retention: *retention, ..record.lock };
             }
-            Amendment::LegalHold(on) => record.lock.legal_hold = *on,
+            Amendment::LegalHold(on) => record.lock.legal_hold = Some(*on),
             Amendment::Access { from, .. } if record.access != *from => return Err(BucketError::Contention),
             Amendment::Access { to, .. } => record.access.clone_from(to),
         }

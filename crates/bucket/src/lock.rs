@@ -18,7 +18,7 @@ pub const MAX_RETENTION_DAYS: u32 = 36_500;
 /// Whether a version so protected may go now. `bypass` is for a caller with the right to bypass governance.
 pub(crate) fn may_remove(record: &Record, now: Timestamp, bypass: bool) -> Result<(), BucketError> {
     let Lock { retention, legal_hold } = record.lock;
-    if legal_hold || retention.is_some_and(|retention| binds(retention, now, bypass)) {
+    if legal_hold == Some(true) || retention.is_some_and(|retention| binds(retention, now, bypass)) {
         return Err(BucketError::Locked);
     }
     Ok(())

@@ -243,7 +243,7 @@ async fn a_restore_unlinks_no_locked_version() {
     space.create_bucket_with("bucket", *space.did(), &config).await.unwrap();
     let bucket = space.bucket("bucket").await.unwrap();
     let empty = bucket.snapshot().await.unwrap().cid();
-    let lock = Lock { legal_hold: true, ..Lock::default() };
+    let lock = Lock { legal_hold: Some(true), ..Lock::default() };
     let held = put_with(&bucket, "k", "held", PutOptions { lock, ..PutOptions::default() }).await.unwrap();
     bucket.restore(&Moment::from(empty), Portion::Whole).await.unwrap();
     assert_eq!(read(&bucket, "k").await, None);

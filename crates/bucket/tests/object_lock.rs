@@ -27,8 +27,8 @@ fn retention(mode: RetentionMode, hours: u64) -> Retention {
     Retention { mode, until: Timestamp(START + hours * HOUR) }
 }
 
-fn locked(retention: Option<Retention>, legal_hold: bool) -> PutOptions {
-    PutOptions { lock: Lock { retention, legal_hold }, ..PutOptions::default() }
+fn locked(retention: Option<Retention>, held: bool) -> PutOptions {
+    PutOptions { lock: Lock { retention, legal_hold: held.then_some(true) }, ..PutOptions::default() }
 }
 
 fn delete(version: VersionName, bypass_governance: bool) -> DeleteOptions {

@@ -143,7 +143,7 @@ async fn a_lock_refuses_a_purge_and_nothing_is_changed() {
         Ok(())
     };
     world.bucket.configure(change).await.unwrap();
-    let lock = Lock { legal_hold: true, ..Lock::default() };
+    let lock = Lock { legal_hold: Some(true), ..Lock::default() };
     put_with(&world.bucket, "k", "held", PutOptions { lock, ..PutOptions::default() }).await.unwrap();
     world.put("k", "newer").await;
     let before = world.bucket.snapshot().await.unwrap().cid();

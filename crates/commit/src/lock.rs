@@ -31,9 +31,9 @@ pub struct Lock {
     /// A retention, running or over.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
-    /// A legal hold, which has no end.
-    #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
-    pub legal_hold: bool,
+    /// Whether a legal hold, which has no end, is on; `None` where nobody has said.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub legal_hold: Option<bool>,
 }
 
 impl Lock {

@@ -204,7 +204,7 @@ fn versions_have_their_golden_bytes() {
     let record = Record {
         version: Some(VERSION),
         null: true,
-        lock: Lock { retention, legal_hold: true },
+        lock: Lock { retention, legal_hold: Some(true) },
         tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
         checksum: None,
         ..record()

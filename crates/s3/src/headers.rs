@@ -129,7 +129,7 @@ impl Kept {
         let rights = [
             (!self.tags.is_empty(), Action::PUT_OBJECT_TAGGING),
             (self.lock.retention.is_some(), Action::PUT_OBJECT_RETENTION),
-            (self.lock.legal_hold, Action::PUT_OBJECT_LEGAL_HOLD),
+            (self.lock.legal_hold.is_some(), Action::PUT_OBJECT_LEGAL_HOLD),
         ];
         for (_, right) in rights.into_iter().filter(|(needed, _)| *needed) {
             carob.gatekeeper.require(asker, here, Deed::on_key(right, key))?;

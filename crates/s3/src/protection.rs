@@ -35,11 +35,10 @@ pub(crate) fn from_headers(
             ));
         }
     };
-    let legal_hold = match hold {
-        None => false,
-        Some(hold) => is_on(hold)
-            .ok_or_else(|| s3_error!(InvalidArgument, "Legal Hold must be either of 'ON' or 'OFF'"))?,
+    let is_on = |hold| {
+        is_on(hold).ok_or_else(|| s3_error!(InvalidArgument, "Legal Hold must be either of 'ON' or 'OFF'"))
     };
+    let legal_hold = hold.map(is_on).transpose()?;
     Ok(Lock { retention, legal_hold })
 }
 

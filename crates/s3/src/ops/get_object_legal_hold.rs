@@ -12,6 +12,7 @@ pub(crate) async fn run(
     request: S3Request<GetObjectLegalHoldInput>,
 ) -> S3Result<S3Response<GetObjectLegalHoldOutput>> {
     let lock = carob.lock(&request.extensions, request.input.target()?).await?;
-    let legal_hold = Some(ObjectLockLegalHold { status: Some(hold_status(lock.legal_hold)) });
+    let on = lock.legal_hold.ok_or_else(super::no_object_lock)?;
+    let legal_hold = Some(ObjectLockLegalHold { status: Some(hold_status(on)) });
     Ok(S3Response::new(GetObjectLegalHoldOutput { legal_hold }))
 }

@@ -166,9 +166,11 @@ fn attached(
     let Lock { retention, legal_hold } = record.lock;
     let tags = !record.tags.is_empty() && may(Action::GET_OBJECT_TAGGING);
     let retained = retention.is_some() && may(Action::GET_OBJECT_RETENTION);
-    let held = legal_hold && may(Action::GET_OBJECT_LEGAL_HOLD);
+    let held = legal_hold.is_some() && may(Action::GET_OBJECT_LEGAL_HOLD);
     let tag_count = if tags { i32::try_from(record.tags.len()).ok() } else { None };
-    Ok((tag_count, Lock { retention: retention.filter(|_| retained), legal_hold: held }))
+    let lock =
+        Lock { retention: retention.filter(|_| retained), legal_hold: legal_hold.filter(|_| held) };
+    Ok((tag_count, lock))
 }
 
 /// # Errors

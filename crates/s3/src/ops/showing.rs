@@ -46,7 +46,7 @@ macro_rules! shows_object {
                     object_lock_retain_until_date: selected.lock.retention.map(|retention| {
                         headers::timestamp(retention.until)
                     }),
-                    object_lock_legal_hold_status: selected.lock.legal_hold.then(|| hold_status(true)),
+                    object_lock_legal_hold_status: selected.lock.legal_hold.map(hold_status),
                     ..Self::default()
                 };
                 output.with_checksums(selected.checksums(mode))

@@ -102,9 +102,13 @@ async fn a_legal_hold_goes_on_and_off() {
     let server = locked().await;
     let version = put(&server, &[]).await;
     let status = |on: &str| format!("<LegalHold><Status>{on}</Status></LegalHold>");
+    let never = server.get("/locked/key?legal-hold").send().await;
+    never.expect_error(404, "NoSuchObjectLockConfiguration");
+    assert_eq!(server.head("/locked/key").send().await.find("x-amz-object-lock-legal-hold"), None);
     for (set, answer) in [("ON", 403), ("OFF", 204)] {
         server.put("/locked/key?legal-hold", status(set)).send().await.expect_status(200);
         assert_eq!(server.get("/locked/key?legal-hold").send().await.element("Status"), set);
+        assert_eq!(server.head("/locked/key").send().await.header("x-amz-object-lock-legal-hold"), set);
         server.delete("/locked/key").query("versionId", &version).send().await.expect_status(answer);
     }
     put(&server, &[]).await;

@@ -35,7 +35,7 @@ fn from_lock(lock: carob_bucket::Lock) -> Lock {
         };
         Retention { mode, until: until.millis() }
     });
-    Lock { retention, hold: lock.legal_hold }
+    Lock { retention, hold: lock.legal_hold == Some(true) }
 }
 
 async fn find(space: &Space, name: &Name, version: Option<&str>) -> Result<Object, Failure> {
@@ -100,7 +100,7 @@ impl VersionedTarget for Space {
             metadata: metadata(op),
             checksum: body.checksums().first().cloned(),
             tags: tags.clone(),
-            lock: carob_bucket::Lock { retention: lock.retention.map(to_retention), legal_hold: lock.hold },
+            lock: carob_bucket::Lock { retention: lock.retention.map(to_retention), legal_hold: lock.hold.then_some(true) },
             ..PutOptions::default()
         };
         let written = bucket.put(&name.key, body, options).await.map_err(failure)?;
