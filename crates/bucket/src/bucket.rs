@@ -15,7 +15,7 @@ use crate::committer::Op;
 use crate::space::Inner;
 use crate::{
     BucketError, BucketInfo, ListPage, ListQuery, MAX_KEY_BYTES, MAX_METADATA_BYTES, Object, Precondition,
-    Seal, Snapshot, Upload, Uploaded,
+    Seal, Show, Snapshot, Upload, Uploaded,
 };
 
 /// One bucket. Cheap to clone. Its reads go to the newest durable commit; its writes are durable, and part of
@@ -141,6 +141,14 @@ impl Bucket {
     /// As [`Snapshot::list`].
     pub async fn list(&self, query: &ListQuery) -> Result<ListPage, BucketError> {
         self.snapshot().await?.list(query).await
+    }
+
+    /// The same, shown to `show`; see [`Snapshot::show`].
+    ///
+    /// # Errors
+    /// As [`Snapshot::list`].
+    pub async fn show(&self, query: &ListQuery, show: &mut Show<'_>) -> Result<Option<String>, BucketError> {
+        self.snapshot().await?.show(query, show).await
     }
 
     /// Begins a body, with these checksums beside MD5 and BLAKE3.

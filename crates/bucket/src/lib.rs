@@ -105,7 +105,7 @@ pub use graft::{Grafted, MAX_CONFLICTS, MergeRule};
 pub use history::LogEntry;
 pub use import::{Import, Imported};
 pub use kept_states::{Held, KeptStates};
-pub use listing::{ListEntry, ListPage, ListQuery, ListStart};
+pub use listing::{ListEntry, ListPage, ListQuery, ListStart, Listed, Show};
 pub use lock::MAX_RETENTION_DAYS;
 pub use moment::Moment;
 pub use multipart::{CompleteOptions, MAX_PARTS, MIN_PART_BYTES, PartClaim, UploadOptions};

@@ -1,7 +1,7 @@
 //! Listings of current objects.
 
 use carob_commit::{Inline, Record, Summary, TreeValue};
-use carob_index::{Cursor, Value};
+use carob_index::Cursor;
 
 use crate::delimiter::rolled_up;
 use crate::snapshot::block;
@@ -58,6 +58,50 @@ pub enum ListEntry {
     Prefix(String),
 }
 
+/// An entry of a listing that is shown and not kept.
+#[derive(Debug, Clone, Copy)]
+pub enum Listed<'a> {
+    /// As [`ListEntry::Object`].
+    Object {
+        /// Its key.
+        key: &'a str,
+        /// What is shown of it.
+        summary: &'a Summary,
+    },
+    /// As [`ListEntry::Prefix`].
+    Prefix(&'a str),
+}
+
+impl Listed<'_> {
+    /// The key or the prefix.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Object { key, .. } => key,
+            Self::Prefix(prefix) => prefix,
+        }
+    }
+
+    fn to_entry(self) -> ListEntry {
+        match self {
+            Self::Object { key, summary } => {
+                ListEntry::Object { key: key.to_owned(), summary: summary.clone() }
+            }
+            Self::Prefix(prefix) => ListEntry::Prefix(prefix.to_owned()),
+        }
+    }
+
+    /// Where a page starts whose predecessor ends with this entry.
+    fn resume_behind(self) -> Resume {
+        match self {
+            Self::Object { key, .. } => Resume::AfterKey(key.to_owned()),
+            Self::Prefix(prefix) => Resume::AfterPrefix(prefix.to_owned()),
+        }
+    }
+}
+
+/// Takes the entries of a page, one after the other.
+pub type Show<'a> = dyn for<'e> FnMut(Listed<'e>) + Send + 'a;
+
 impl Snapshot {
     /// One page of keys.
     ///
@@ -66,19 +110,21 @@ impl Snapshot {
     /// # Errors
     /// [`BucketError::BadToken`]; [`BucketError::Damaged`], never a shorter page.
     pub async fn list(&self, query: &ListQuery) -> Result<ListPage, BucketError> {
-        let mut walk = Walk::start(self, query).await?;
         let mut entries = Vec::new();
-        if query.max_keys == 0 {
-            return Ok(ListPage { entries, next_token: None });
+        let next_token = self.show(query, &mut |listed| entries.push(listed.to_entry())).await?;
+        Ok(ListPage { entries, next_token })
+    }
+
+    /// The same, shown to `show`: nothing is allocated for an entry. Gives the token of the next page.
+    ///
+    /// # Errors
+    /// As [`Snapshot::list`]; what was shown before is then no page.
+    pub async fn show(&self, query: &ListQuery, show: &mut Show<'_>) -> Result<Option<String>, BucketError> {
+        let walk = Walk::start(self, query).await?;
+        match query.max_keys {
+            0 => Ok(None),
+            max_keys => walk.page(max_keys, show).await,
         }
-        while let Some(entry) = walk.next().await? {
-            if entries.len() == query.max_keys {
-                let next_token = entries.last().map(|last| resume_behind(last).to_token());
-                return Ok(ListPage { entries, next_token });
-            }
-            entries.push(entry);
-        }
-        Ok(ListPage { entries, next_token: None })
     }
 }
 
@@ -88,7 +134,7 @@ struct Walk<'a> {
     prefix: &'a str,
     delimiter: Option<&'a str>,
     /// Rolled-up prefixes up to this one are left out.
-    marker: Option<String>,
+    marker: Option<&'a str>,
     done: bool,
 }
 
@@ -105,7 +151,7 @@ impl<'a> Walk<'a> {
         let from = match &query.start {
             ListStart::Beginning => Some(Vec::new()),
             ListStart::After(key) => {
-                walk.marker = Some(key.clone());
+                walk.marker = Some(key);
                 Some(successor(key))
             }
             ListStart::Token(token) => match Resume::from_token(token)? {
@@ -120,44 +166,55 @@ impl<'a> Walk<'a> {
         Ok(walk)
     }
 
-    async fn next(&mut self) -> Result<Option<ListEntry>, BucketError> {
+    /// Shows so many entries, which are not none. Gives where the next page starts, if there is more.
+    async fn page(mut self, max_keys: usize, show: &mut Show<'_>) -> Result<Option<String>, BucketError> {
+        let mut left = max_keys;
+        // Known once the page is full; whether there is more shows with the entry after that.
+        let mut next: Option<Resume> = None;
+        let mut take = |listed: Listed<'_>| {
+            if next.is_none() {
+                left -= 1;
+                next = (left == 0).then(|| listed.resume_behind());
+                show(listed);
+                return None;
+            }
+            next.as_ref().map(Resume::to_token)
+        };
         while !self.done {
-            let Some((key, entry)) = self.cursor.next().await? else { break };
-            if !key.starts_with(self.prefix.as_bytes()) {
-                break;
+            let Some(run) = self.cursor.run().await? else { break };
+            let mut skip = None;
+            for (key, value) in run {
+                // To compare nothing is not free: where it points to no memory, a masked load of it is slow.
+                if !self.prefix.is_empty() && !key.starts_with(self.prefix.as_bytes()) {
+                    return Ok(None);
+                }
+                let key = str::from_utf8(key).map_err(BucketError::damaged)?;
+                if let Some(common) = rolled_up(key, self.prefix, self.delimiter) {
+                    if self.marker.is_none_or(|marker| common > marker)
+                        && let Some(token) = take(Listed::Prefix(common))
+                    {
+                        return Ok(Some(token));
+                    }
+                    skip = Some(after_prefix(common.as_bytes()));
+                    break;
+                }
+                let summary = match Summary::from_datum(value, self.snapshot.tree().root())? {
+                    Inline::Here(summary) => summary,
+                    Inline::Linked(cid) => {
+                        Record::from_block(&block(&**self.snapshot.store(), &cid).await?)?.into()
+                    }
+                };
+                if let Some(token) = take(Listed::Object { key, summary: &summary }) {
+                    return Ok(Some(token));
+                }
             }
-            let key = String::from_utf8(key.to_vec()).map_err(BucketError::damaged)?;
-            let Some(common) = rolled_up(&key, self.prefix, self.delimiter).map(str::to_owned) else {
-                let summary = self.summary(&entry.value).await?;
-                return Ok(Some(ListEntry::Object { key, summary }));
-            };
-            match after_prefix(common.as_bytes()) {
-                Some(bound) => self.cursor.seek(&bound).await?,
-                None => self.done = true,
-            }
-            if self.marker.as_ref().is_none_or(|marker| common > *marker) {
-                return Ok(Some(ListEntry::Prefix(common)));
+            match skip {
+                Some(Some(bound)) => self.cursor.seek(&bound).await?,
+                Some(None) => self.done = true,
+                None => {}
             }
         }
-        self.done = true;
         Ok(None)
-    }
-
-    async fn summary(&self, value: &Value) -> Result<Summary, BucketError> {
-        match Summary::from_value(value, self.snapshot.tree().root())? {
-            Inline::Here(summary) => Ok(*summary),
-            Inline::Linked(cid) => {
-                Ok(Record::from_block(&block(&**self.snapshot.store(), &cid).await?)?.into())
-            }
-        }
-    }
-}
-
-/// Where a page starts whose predecessor ends with this entry.
-fn resume_behind(entry: &ListEntry) -> Resume {
-    match entry {
-        ListEntry::Object { key, .. } => Resume::AfterKey(key.clone()),
-        ListEntry::Prefix(prefix) => Resume::AfterPrefix(prefix.clone()),
     }
 }
 

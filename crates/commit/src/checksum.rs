@@ -28,17 +28,6 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     Ok(Some(Checksum { algorithm, value: wire.v }))
 }
 
-/// The algorithm alone.
-pub(crate) fn deserialize_algorithm<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<ChecksumAlgorithm>, D::Error> {
-    #[derive(Deserialize)]
-    struct Named {
-        a: String,
-    }
-    Option::<Named>::deserialize(deserializer)?.map(|named| algorithm(&named.a)).transpose()
-}
-
 fn algorithm<E: serde::de::Error>(name: &str) -> Result<ChecksumAlgorithm, E> {
     ChecksumAlgorithm::from_name(name).ok_or_else(|| E::custom("unknown checksum algorithm"))
 }

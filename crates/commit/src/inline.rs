@@ -14,7 +14,7 @@ pub const INLINE: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inline<T> {
     /// As it is.
-    Here(Box<T>),
+    Here(T),
     /// In this block.
     Linked(Cid),
 }
@@ -41,8 +41,13 @@ pub trait TreeValue: Serialize + DeserializeOwned {
     ///
     /// # Errors
     /// [`CommitError::Malformed`].
-    fn from_value(value: &Value, node: Cid) -> Result<Inline<Self>, CommitError> {
-        read(value, node, Self::WHAT)
+    fn from_value(value: &Value, node: Cid) -> Result<Inline<Box<Self>>, CommitError> {
+        let malformed = |e| CommitError::Malformed { cid: node, what: Self::WHAT, source: Box::new(e) };
+        // CBOR major type 6: the tag of a link.
+        if value.bytes().first().is_some_and(|byte| byte >> 5 == 6) {
+            return value.deserialize().map(Inline::Linked).map_err(malformed);
+        }
+        value.deserialize().map(|thing| Inline::Here(Box::new(thing))).map_err(malformed)
     }
 
     /// Reads it from the block that an [`Inline::Linked`] names.
@@ -52,17 +57,4 @@ pub trait TreeValue: Serialize + DeserializeOwned {
     fn from_block(block: &Block) -> Result<Self, CommitError> {
         codec::decode(block, Self::WHAT)
     }
-}
-
-pub(crate) fn read<T: DeserializeOwned>(
-    value: &Value,
-    node: Cid,
-    what: &'static str,
-) -> Result<Inline<T>, CommitError> {
-    let malformed = |e| CommitError::Malformed { cid: node, what, source: Box::new(e) };
-    // CBOR major type 6: the tag of a link.
-    if value.bytes().first().is_some_and(|byte| byte >> 5 == 6) {
-        return value.deserialize().map(Inline::Linked).map_err(malformed);
-    }
-    value.deserialize().map(|thing| Inline::Here(Box::new(thing))).map_err(malformed)
 }

@@ -149,12 +149,12 @@ fn a_summary_is_the_same_part_of_a_record_however_it_is_read() {
     };
     for record in [record(), least, most] {
         let (value, _) = record.to_value().unwrap();
-        let read = Summary::from_value(&value, cid("node")).unwrap();
-        assert_eq!(read, Inline::Here(Box::new(record.into())));
+        let read = Summary::from_datum(value.datum(), cid("node")).unwrap();
+        assert_eq!(read, Inline::Here(record.into()));
     }
     let long = Record { access: Some("x".repeat(INLINE)), ..record() };
     let (value, block) = long.to_value().unwrap();
-    let read = Summary::from_value(&value, cid("node")).unwrap();
+    let read = Summary::from_datum(value.datum(), cid("node")).unwrap();
     assert_eq!(read, Inline::Linked(*block.unwrap().cid()));
 }
 

@@ -11,13 +11,16 @@ pub(crate) type Reason = &'static str;
 /// The deepest nesting accepted inside a value.
 const MAX_DEPTH: usize = 32;
 
-const UNSIGNED: u8 = 0;
+pub(crate) const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
-const BYTES: u8 = 2;
-const TEXT: u8 = 3;
-const ARRAY: u8 = 4;
-const MAP: u8 = 5;
-const TAG: u8 = 6;
+pub(crate) const BYTES: u8 = 2;
+pub(crate) const TEXT: u8 = 3;
+pub(crate) const ARRAY: u8 = 4;
+pub(crate) const MAP: u8 = 5;
+pub(crate) const TAG: u8 = 6;
+pub(crate) const SIMPLE: u8 = 7;
+/// The argument of the simple value `null`.
+pub(crate) const NULL: u64 = 22;
 
 /// The tag of an IPLD link.
 const LINK_TAG: u64 = 42;
@@ -26,6 +29,7 @@ const LINK_TAG: u64 = 42;
 /// CIDv1, dag-cbor, sha2-256 of 32 bytes.
 const NODE_LINK: [u8; 9] = [0xd8, 0x2a, 0x58, 0x25, 0x00, 0x01, 0x71, 0x12, 0x20];
 
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
     data: &'a [u8],
     at: usize,
@@ -130,10 +134,22 @@ impl<'a> Reader<'a> {
     }
 
     /// Major type and argument of the next item, which must be encoded in the shortest way.
-    fn head(&mut self) -> Result<(u8, u64), Reason> {
+    #[inline]
+    pub(crate) fn head(&mut self) -> Result<(u8, u64), Reason> {
+        match self.data.get(self.at) {
+            // Most heads are of one byte.
+            Some(initial) if initial >> 5 != SIMPLE && initial & 0x1f < 24 => {
+                self.at += 1;
+                Ok((initial >> 5, u64::from(initial & 0x1f)))
+            }
+            _ => self.long_head(),
+        }
+    }
+
+    fn long_head(&mut self) -> Result<(u8, u64), Reason> {
         let initial = self.take(1)?.first().copied().unwrap_or_default();
         let (major, info) = (initial >> 5, initial & 0x1f);
-        if major == 7 {
+        if major == SIMPLE {
             return match info {
                 20..=22 => Ok((major, u64::from(info))),
                 27 => {
@@ -163,7 +179,8 @@ impl<'a> Reader<'a> {
         Ok(self.take(width)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
-    fn take(&mut self, len: u64) -> Result<&'a [u8], Reason> {
+    #[inline]
+    pub(crate) fn take(&mut self, len: u64) -> Result<&'a [u8], Reason> {
         let end = usize::try_from(len).ok().and_then(|len| self.at.checked_add(len)).ok_or("cut short")?;
         let taken = self.data.get(self.at..end).ok_or("cut short")?;
         self.at = end;

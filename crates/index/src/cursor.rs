@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::path::Path;
+use crate::run::Run;
 use crate::tree::prefix_end;
 use crate::{Entry, IndexError, Tree};
 
@@ -98,14 +99,10 @@ impl Cursor {
     /// # Errors
     /// As [`Tree::open`].
     pub async fn next(&mut self) -> Result<Option<(Bytes, Entry)>, IndexError> {
-        if matches!(self.position, Position::Start) {
-            let start = self.start.clone();
-            self.stand(&start).await?;
-        }
-        let Position::At(path) = &mut self.position else { return Ok(None) };
-        if path.at() == path.node().len() && !path.next_node(&self.tree).await? {
+        if !self.face_entry().await? {
             return Ok(None);
         }
+        let Position::At(path) = &mut self.position else { return Ok(None) };
         let (node, at) = (path.node(), path.at());
         if self.end.as_ref().is_some_and(|end| node.key(at) >= end.as_ref()) {
             return Ok(None);
@@ -114,6 +111,21 @@ impl Cursor {
         let key = node.key_bytes(at);
         path.step();
         Ok(Some((key, entry)))
+    }
+
+    /// The entries that the cursor stands before, up to the end of a node; `None` at the end. There is one at least, and as
+    /// many as are taken are passed.
+    ///
+    /// # Errors
+    /// As [`Tree::open`].
+    pub async fn run(&mut self) -> Result<Option<Run<'_>>, IndexError> {
+        if !self.face_entry().await? {
+            return Ok(None);
+        }
+        let Position::At(path) = &mut self.position else { return Ok(None) };
+        let (node, at) = path.place();
+        let end = self.end.as_ref().map_or(node.len(), |end| node.lower_bound(end));
+        Ok((*at < end).then(|| Run::new(node, at, end)))
     }
 
     /// The entry that the cursor stands after, which it passes backward; `None` at the start.
@@ -145,6 +157,16 @@ impl Cursor {
     /// The tree that this reads.
     pub fn tree(&self) -> &Tree {
         &self.tree
+    }
+
+    /// Stands before an entry of the node it is in, bounds or not. False at the end.
+    async fn face_entry(&mut self) -> Result<bool, IndexError> {
+        if matches!(self.position, Position::Start) {
+            let start = self.start.clone();
+            self.stand(&start).await?;
+        }
+        let Position::At(path) = &mut self.position else { return Ok(false) };
+        Ok(path.at() < path.node().len() || path.next_node(&self.tree).await?)
     }
 
     /// Moves to before the first key not less than `key`, bounds or not.

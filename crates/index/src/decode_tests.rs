@@ -16,7 +16,7 @@ fn encode(node: &Node) -> Bytes {
     writer.finish().block.data().clone()
 }
 
-fn ipld() -> impl Strategy<Value = Ipld> {
+pub(crate) fn ipld() -> impl Strategy<Value = Ipld> {
     let digest = any::<[u8; 32]>().prop_map(|digest| Ipld::Link(crate::node::cid_of(&digest)));
     let leaf = prop_oneof![
         Just(Ipld::Null),

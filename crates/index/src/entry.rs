@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cbor::Reader;
-use crate::{IndexError, MAX_VALUE};
+use crate::{Datum, IndexError, MAX_VALUE};
 
 /// One item of canonical DAG-CBOR, at most [`MAX_VALUE`] bytes.
 ///
@@ -50,6 +50,11 @@ impl Value {
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, IndexError> {
         serde_ipld_dagcbor::from_slice(&self.0)
             .map_err(|source| IndexError::InvalidValue(source.to_string().into()))
+    }
+
+    /// The value, to be read where it stands.
+    pub fn datum(&self) -> Datum<'_> {
+        Datum::of_checked(&self.0)
     }
 
     /// The encoded bytes.

@@ -101,6 +101,13 @@ impl Path {
         self.end().at
     }
 
+    /// The node that the path leads to, and the index in it.
+    pub(crate) fn place(&mut self) -> (&Node, &mut usize) {
+        let end = self.frames.len() - 1;
+        let Frame { node, at } = &mut self.frames[end];
+        (node, at)
+    }
+
     /// Moves to the next entry, which may be past the end of the node.
     pub(crate) fn step(&mut self) {
         let end = self.frames.len() - 1;

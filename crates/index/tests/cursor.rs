@@ -14,6 +14,7 @@ enum Move {
     SeekEnd,
     Next,
     Prev,
+    Run(usize),
 }
 
 fn movement() -> impl Strategy<Value = Move> {
@@ -26,6 +27,7 @@ fn movement() -> impl Strategy<Value = Move> {
         1 => Just(Move::SeekEnd),
         6 => Just(Move::Next),
         6 => Just(Move::Prev),
+        3 => (0usize..20).prop_map(Move::Run),
     ]
 }
 
@@ -75,6 +77,16 @@ proptest! {
                         let expected = at.checked_sub(1).and_then(owned);
                         prop_assert_eq!(cursor.prev().await.unwrap(), expected);
                         at = at.saturating_sub(1);
+                    }
+                    Move::Run(most) => {
+                        let run = cursor.run().await.unwrap();
+                        prop_assert_eq!(run.is_some(), at < list.len());
+                        for (key, value) in run.into_iter().flatten().take(most) {
+                            let (expected, entry) = list[at];
+                            prop_assert_eq!(key, expected);
+                            prop_assert_eq!(format!("{value:?}"), format!("{:?}", entry.value.datum()));
+                            at += 1;
+                        }
                     }
                 }
             }

@@ -77,13 +77,14 @@ fn finish_xml(response: &mut Response<Body>, context: &RequestContext, subject: 
     let Some(bytes) = response.body().bytes() else { return };
     let Ok(document) = std::str::from_utf8(&bytes) else { return };
     let markers = response.extensions_mut().remove::<Markers>();
-    let contents = response.extensions_mut().remove::<Contents>();
-    let document = match (markers.and_then(|markers| markers.interleave(document)), &contents) {
-        (Some(ordered), _) => Cow::Owned(ordered),
-        (None, Some(contents)) => contents.insert(document),
-        (None, None) => Cow::Borrowed(document),
-    };
+    let ordered = markers.and_then(|markers| markers.interleave(document));
+    let document = ordered.map_or(Cow::Borrowed(document), Cow::Owned);
     let document = xml::refer(xml::reveal(document, context.nonce()));
+    if let Some(contents) = response.extensions_mut().remove::<Contents>() {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        *response.body_mut() = Body::from(contents.within(&document));
+        return;
+    }
     let document = if let Some(open) = document.strip_suffix("</Error>") {
         let code = open.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
         let code = code.map(|(code, _)| code).unwrap_or_default();

@@ -82,6 +82,7 @@ pub mod fuzzing;
 mod gate;
 mod headers;
 mod host;
+mod instant;
 mod interleave;
 mod lifecycle;
 mod lines;

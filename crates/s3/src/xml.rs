@@ -38,23 +38,23 @@ impl<'a> Names<'a> {
 
     /// A name, ready for s3s's XML writer.
     pub(crate) fn write(&self, name: &str) -> String {
-        self.shown(name).into_owned()
+        if self.url { utf8_percent_encode(name, URL).to_string() } else { self.plain(name) }
+    }
+
+    /// Appends a name as the text of an element, for [`crate::contents`].
+    pub(crate) fn put(&self, out: &mut Vec<u8>, name: &str) {
+        if self.url {
+            utf8_percent_encode(name, URL).for_each(|piece| out.extend_from_slice(piece.as_bytes()));
+        } else {
+            put_text(out, name);
+        }
     }
 
     /// A name as XML text, whatever encoding was asked for.
     pub(crate) fn plain(&self, name: &str) -> String {
-        self.hidden(name).into_owned()
-    }
-
-    /// The same as [`Names::write`], for [`crate::contents`].
-    pub(crate) fn shown<'n>(&self, name: &'n str) -> Cow<'n, str> {
-        if self.url { utf8_percent_encode(name, URL).into() } else { self.hidden(name) }
-    }
-
-    fn hidden<'n>(&self, name: &'n str) -> Cow<'n, str> {
         match self.context {
-            Some(context) if name.chars().any(needs_reference) => Cow::Owned(hide(name, context.nonce())),
-            _ => Cow::Borrowed(name),
+            Some(context) if name.chars().any(needs_reference) => hide(name, context.nonce()),
+            _ => name.to_owned(),
         }
     }
 }
@@ -142,10 +142,31 @@ fn referred(number: &str) -> Option<char> {
     code.ok().and_then(char::from_u32)
 }
 
+/// Whether [`escape`] and [`put_text`] may change a text that has this byte.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'&' | b'<' | b'>' | 0xef) || byte < b' '
+}
+
+/// Appends text of an element, with references to the characters that XML 1.0 cannot hold.
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+    // Without an early end, many bytes are compared at a time.
+    if !text.bytes().fold(false, |found, byte| found | is_special(byte)) {
+        return out.extend_from_slice(text.as_bytes());
+    }
+    for c in text.chars() {
+        match c {
+            '&' => out.extend_from_slice(b"&amp;"),
+            '<' => out.extend_from_slice(b"&lt;"),
+            '>' => out.extend_from_slice(b"&gt;"),
+            c if needs_reference(c) => out.extend_from_slice(format!("&#x{:X};", u32::from(c)).as_bytes()),
+            c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
 /// Text for an element.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    let special = |byte| matches!(byte, b'&' | b'<' | b'>' | 0xef) || byte < b' ';
-    if !text.bytes().any(special) {
+    if !text.bytes().any(is_special) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::new();

@@ -40,7 +40,7 @@ pub(crate) async fn run(
     for entry in entries {
         match entry {
             UploadsEntry::Upload { key, id, state } => {
-                let owner = owners.of(state.access.as_deref());
+                let owner = owners.of(state.access.as_deref()).into_owned();
                 uploads.push(MultipartUpload {
                     key: Some(names.write(&key)),
                     upload_id: Some(id.to_string()),

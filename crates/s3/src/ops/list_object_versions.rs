@@ -47,12 +47,17 @@ pub(crate) async fn run(
                     names.write(&key),
                     &record,
                     latest,
-                    owners.of(record.access.as_deref()),
+                    owners.of(record.access.as_deref()).into_owned(),
                 ));
             }
             VersionsEntry::DeleteMarker { key, marker, latest } => {
                 markers.0.push(true);
-                delete_markers.push(delete_marker(names.write(&key), marker, latest, owners.of(None)));
+                delete_markers.push(delete_marker(
+                    names.write(&key),
+                    marker,
+                    latest,
+                    owners.of(None).into_owned(),
+                ));
             }
             VersionsEntry::Prefix(prefix) => {
                 common_prefixes.push(CommonPrefix { prefix: Some(names.write(&prefix)) });

@@ -1,10 +1,10 @@
 //! Amazon S3 API reference, ListObjects (version 1).
 
-use carob_bucket::{ListEntry, ListPage, ListStart};
+use carob_bucket::ListStart;
 use s3s::dto::{ListObjectsInput, ListObjectsOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
-use crate::ops::listing::{self, Owners};
+use crate::ops::listing::{self, Owners, Page};
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -20,21 +20,13 @@ pub(crate) async fn run(
         _ => ListStart::Beginning,
     };
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
-    let ListPage { entries, next_token } =
-        listing::page(&bucket, input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys).await?;
-
+    let query = listing::query(input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys);
     let names = Names::of(&request.extensions, url);
     let owners = Owners::in_bucket(carob, &request.extensions)?;
+    let page = Page::read(&bucket, &query, names, Some(&owners)).await?;
     let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     // Without a delimiter the client goes on behind the last key itself.
-    let next_marker = match entries.last() {
-        Some(entry) if next_token.is_some() && delimiter.is_some() => Some(names.write(match entry {
-            ListEntry::Object { key, .. } => key,
-            ListEntry::Prefix(prefix) => prefix,
-        })),
-        _ => None,
-    };
-    let (contents, common_prefixes) = listing::split(&entries, names, Some(&owners))?;
+    let next_marker = page.last.filter(|_| page.next_token.is_some() && delimiter.is_some());
     let mut response = S3Response::new(ListObjectsOutput {
         name: Some(input.bucket),
         // Not encoded, whatever the reference says: boto3, which asks for encoding unasked, does not decode it.
@@ -44,10 +36,10 @@ pub(crate) async fn run(
         delimiter: delimiter.map(|delimiter| names.write(&delimiter)),
         encoding_type: input.encoding_type,
         max_keys: i32::try_from(max_keys).ok(),
-        is_truncated: Some(next_token.is_some()),
-        common_prefixes: Some(common_prefixes),
+        is_truncated: Some(page.next_token.is_some()),
+        common_prefixes: Some(page.prefixes),
         ..ListObjectsOutput::default()
     });
-    response.extensions.insert(contents);
+    response.extensions.insert(page.objects);
     Ok(response)
 }

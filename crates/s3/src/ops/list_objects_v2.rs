@@ -1,10 +1,10 @@
 //! Amazon S3 API reference, ListObjectsV2.
 
-use carob_bucket::{ListPage, ListStart};
+use carob_bucket::ListStart;
 use s3s::dto::{ListObjectsV2Input, ListObjectsV2Output};
 use s3s::{S3Request, S3Response, S3Result};
 
-use crate::ops::listing::{self, Owners};
+use crate::ops::listing::{self, Owners, Page};
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -23,14 +23,11 @@ pub(crate) async fn run(
         (None, _) => ListStart::Beginning,
     };
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
-    let ListPage { entries, next_token } =
-        listing::page(&bucket, input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys).await?;
-
+    let query = listing::query(input.prefix.as_deref(), input.delimiter.as_deref(), start, max_keys);
     let names = Names::of(&request.extensions, url);
     let owners = Owners::in_bucket(carob, &request.extensions)?;
     let owners = Some(&owners).filter(|_| input.fetch_owner.unwrap_or(false));
-    let count = i32::try_from(entries.len()).unwrap_or(i32::MAX);
-    let (contents, common_prefixes) = listing::split(&entries, names, owners)?;
+    let page = Page::read(&bucket, &query, names, owners).await?;
     let mut response = S3Response::new(ListObjectsV2Output {
         name: Some(input.bucket),
         prefix: Some(names.write(&input.prefix.unwrap_or_default())),
@@ -38,13 +35,13 @@ pub(crate) async fn run(
         start_after: input.start_after.map(|key| names.write(&key)),
         encoding_type: input.encoding_type,
         max_keys: i32::try_from(max_keys).ok(),
-        key_count: Some(count),
+        key_count: Some(page.len()),
         continuation_token: input.continuation_token,
-        is_truncated: Some(next_token.is_some()),
-        next_continuation_token: next_token,
-        common_prefixes: Some(common_prefixes),
+        is_truncated: Some(page.next_token.is_some()),
+        next_continuation_token: page.next_token,
+        common_prefixes: Some(page.prefixes),
         ..ListObjectsV2Output::default()
     });
-    response.extensions.insert(contents);
+    response.extensions.insert(page.objects);
     Ok(response)
 }

@@ -29,7 +29,7 @@ pub(crate) async fn run(
 
     let names = Names::of(&request.extensions, false);
     let owners = Owners::in_bucket(carob, &request.extensions)?;
-    let owner = owners.of(page.upload.access.as_deref());
+    let owner = owners.of(page.upload.access.as_deref()).into_owned();
     let next = next_marker(page.parts.last().map(|(number, _)| *number), after, page.truncated);
     let checksum = page.upload.checksum;
     Ok(S3Response::new(ListPartsOutput {

@@ -1,6 +1,8 @@
 //! What the two listings share.
 
-use carob_bucket::{Bucket, ListEntry, ListPage, ListQuery, ListStart};
+use std::borrow::Cow;
+
+use carob_bucket::{Bucket, ListQuery, ListStart, Listed};
 use http::Extensions;
 use s3s::dto::{CommonPrefix, EncodingType, Initiator, Owner};
 use s3s::{S3Error, S3Result, s3_error};
@@ -38,20 +40,66 @@ pub(crate) fn url_encoded(asked: Option<&EncodingType>) -> S3Result<bool> {
     }
 }
 
-pub(crate) async fn page(
-    bucket: &Bucket,
+/// What to list.
+pub(crate) fn query(
     prefix: Option<&str>,
     delimiter: Option<&str>,
     start: ListStart,
     max_keys: usize,
-) -> S3Result<ListPage> {
-    let query = ListQuery {
+) -> ListQuery {
+    ListQuery {
         prefix: prefix.unwrap_or_default().to_owned(),
         delimiter: delimiter.filter(|delimiter| !delimiter.is_empty()).map(str::to_owned),
         start,
         max_keys,
-    };
-    bucket.list(&query).await.map_err(from_bucket)
+    }
+}
+
+/// A page as S3 shows it, in two lists.
+pub(crate) struct Page {
+    pub(crate) objects: Contents,
+    pub(crate) prefixes: Vec<CommonPrefix>,
+    /// The name of its last entry.
+    pub(crate) last: Option<String>,
+    pub(crate) next_token: Option<String>,
+}
+
+impl Page {
+    /// Reads and writes it at once. The owners are shown with the objects if given.
+    ///
+    /// # Errors
+    /// As [`Bucket::list`]; InternalError for an object of which there is no telling when it was written.
+    pub(crate) async fn read(
+        bucket: &Bucket,
+        query: &ListQuery,
+        names: Names<'_>,
+        owners: Option<&Owners<'_>>,
+    ) -> S3Result<Self> {
+        let (mut objects, mut prefixes) = (Contents::of_at_most(query.max_keys), Vec::new());
+        let (mut last, mut written) = (None, Ok(()));
+        let mut show = |listed: Listed<'_>| {
+            match listed {
+                Listed::Object { key, summary } => {
+                    let owner = owners.map(|owners| owners.of(summary.access.as_deref()));
+                    if let Err(error) = objects.push(key, names, summary, owner.as_deref()) {
+                        written = Err(S3Error::internal_error(error));
+                    }
+                }
+                Listed::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(names.write(prefix)) }),
+            }
+            if objects.len() + prefixes.len() == query.max_keys {
+                last = Some(names.write(listed.name()));
+            }
+        };
+        let next_token = bucket.show(query, &mut show).await.map_err(from_bucket)?;
+        written?;
+        Ok(Self { objects, prefixes, last, next_token })
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> i32 {
+        i32::try_from(self.objects.len() + self.prefixes.len()).unwrap_or(i32::MAX)
+    }
 }
 
 /// Whose the objects of a bucket are, as S3 shows it.
@@ -68,34 +116,12 @@ impl<'a> Owners<'a> {
     }
 
     /// The owner of an object, by [`Record::access`]: the bucket's, most often.
-    pub(crate) fn of(&self, access: Option<&str>) -> Owner {
+    pub(crate) fn of(&self, access: Option<&str>) -> Cow<'_, Owner> {
         match access {
-            None => self.bucket.clone(),
-            Some(_) => self.carob.owner_of_object(access, self.here),
+            None => Cow::Borrowed(&self.bucket),
+            Some(_) => Cow::Owned(self.carob.owner_of_object(access, self.here)),
         }
     }
-}
-
-/// Splits a page into S3's two lists. The owners are shown with the objects if given.
-///
-/// # Errors
-/// InternalError for an object of which there is no telling when it was written.
-pub(crate) fn split(
-    page: &[ListEntry],
-    names: Names<'_>,
-    owners: Option<&Owners<'_>>,
-) -> S3Result<(Contents, Vec<CommonPrefix>)> {
-    let (mut objects, mut prefixes) = (Contents::with_capacity(page.len()), Vec::new());
-    for entry in page {
-        match entry {
-            ListEntry::Object { key, summary } => {
-                let owner = owners.map(|owners| owners.of(summary.access.as_deref()));
-                objects.push(&names.shown(key), summary, owner.as_ref()).map_err(S3Error::internal_error)?;
-            }
-            ListEntry::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(names.write(prefix)) }),
-        }
-    }
-    Ok((objects, prefixes))
 }
 
 /// Whoever began an upload is not kept apart from whose the object is to be.
