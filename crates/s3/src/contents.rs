@@ -1,8 +1,6 @@
 //! The objects of a listing, written straight into the answer's document. A page has a thousand of them; to make s3s's own types
 //! and have those written took an eighth of the processor time of a page.
 
-use std::io;
-
 use bytes::Bytes;
 use carob_bucket::Summary;
 use data_encoding::HEXLOWER;
@@ -38,25 +36,14 @@ impl Contents {
     }
 
     /// Adds an object.
-    ///
-    /// # Errors
-    /// None but for a time that has no year of four digits.
-    pub(crate) fn push(
-        &mut self,
-        key: &str,
-        names: Names<'_>,
-        of: &Summary,
-        owner: Option<&Owner>,
-    ) -> io::Result<()> {
-        let modified = instant::date_time(of.modified)
-            .ok_or_else(|| io::Error::other("a time that has no year of four digits"))?;
+    pub(crate) fn push(&mut self, key: &str, names: Names<'_>, of: &Summary, owner: Option<&Owner>) {
         self.reserve();
         self.count += 1;
         let out = &mut self.document;
         put(out, "<Contents><Key>");
         names.put(out, key);
         put(out, "</Key><LastModified>");
-        out.extend_from_slice(&modified);
+        out.extend_from_slice(&instant::date_time(of.modified));
         put(out, "</LastModified><ETag>\"");
         let mut digits = [0; 32];
         HEXLOWER.encode_mut(&of.etag.md5, &mut digits);
@@ -93,7 +80,6 @@ impl Contents {
         put(out, "<StorageClass>");
         put_text(out, headers::storage_class(of.storage_class.as_deref()));
         put(out, "</StorageClass></Contents>");
-        Ok(())
     }
 
     /// The document of the answer with the objects, where Amazon S3 has them: behind what is said of the whole page, before
@@ -158,6 +144,7 @@ mod tests {
             access: None,
         }
     }
+
     fn plain() -> Names<'static> {
         Names::new(None, false)
     }
@@ -172,7 +159,7 @@ mod tests {
     #[test]
     fn objects_stand_before_the_prefixes_or_at_the_end() {
         let mut one = Contents::of_at_most(1);
-        one.push("k", plain(), &summary(), None).unwrap();
+        one.push("k", plain(), &summary(), None);
         let long = "x".repeat(ROOM);
         for (before, after) in [
             ("<L><Name>b</Name>", "</L>"),
@@ -200,7 +187,7 @@ mod tests {
         };
         let owner = Owner { display_name: Some("<me>".to_owned()), id: Some("id".to_owned()) };
         let mut objects = Contents::of_at_most(1000);
-        objects.push("a&<b>\u{1}\0\t\u{fffe}é", plain(), &most, Some(&owner)).unwrap();
+        objects.push("a&<b>\u{1}\0\t\u{fffe}é", plain(), &most, Some(&owner));
         assert_eq!(
             text(&objects.within("")),
             "<Contents><Key>a&amp;&lt;b&gt;&#x1;&#x0;\t&#xFFFE;é</Key>\
@@ -211,7 +198,7 @@ mod tests {
              <StorageClass>GLACIER_IR</StorageClass></Contents>"
         );
         let mut encoded = Contents::of_at_most(1);
-        encoded.push("a b&\u{1}", Names::new(None, true), &summary(), None).unwrap();
+        encoded.push("a b&\u{1}", Names::new(None, true), &summary(), None);
         assert!(text(&encoded.within("")).starts_with("<Contents><Key>a%20b%26%01</Key>"));
     }
 
@@ -219,15 +206,9 @@ mod tests {
     fn pages_of_any_length_are_whole() {
         for count in [0, 1, 60, 1000] {
             let mut objects = Contents::of_at_most(1000);
-            (0..count).for_each(|_| objects.push("k", plain(), &summary(), None).unwrap());
+            (0..count).for_each(|_| objects.push("k", plain(), &summary(), None));
             assert_eq!(objects.len(), count);
             assert_eq!(text(&objects.within("<L></L>")), format!("<L>{}</L>", LEAST.repeat(count)));
         }
-    }
-
-    #[test]
-    fn a_time_that_cannot_be_shown_is_refused() {
-        let late = Summary { modified: Timestamp(u64::MAX), ..summary() };
-        assert!(Contents::of_at_most(1).push("k", plain(), &late, None).is_err());
     }
 }

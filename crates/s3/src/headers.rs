@@ -1,7 +1,6 @@
 //! What is kept with an object, and how it is shown again.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
 
 use carob_bucket::{ChecksumType, ETag, Lock, MAX_METADATA_BYTES, ObjectHeaders, Record};
 use carob_identity::{Action, Timestamp};
@@ -13,7 +12,7 @@ use crate::access::{Deed, asker, here};
 use crate::acl::Ownable;
 use crate::error::{custom, metadata_too_large, not_implemented};
 use crate::table::Carob;
-use crate::{protection, tags};
+use crate::{instant, protection, tags};
 
 /// Tells an object's content CID. Ours.
 pub(crate) const CID: HeaderName = HeaderName::from_static("x-carob-cid");
@@ -200,7 +199,7 @@ pub(crate) fn checksum_kind(kind: ChecksumType) -> dto::ChecksumType {
 }
 
 pub(crate) fn timestamp(time: Timestamp) -> dto::Timestamp {
-    (SystemTime::UNIX_EPOCH + Duration::from_millis(time.millis())).into()
+    instant::system_time(time).into()
 }
 
 /// A size as s3s wants it; no object is near the difference.

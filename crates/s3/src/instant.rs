@@ -1,12 +1,29 @@
 //! Times as answers have them.
 
+use std::time::{Duration, SystemTime};
+
 use carob_identity::Timestamp;
 
-/// `2026-01-02T03:04:05.678Z`, as s3s writes times; `None` beyond the year 9999. A page of a listing has a thousand of them, and
-/// to have them formatted took a twentieth of its processor time.
-pub(crate) fn date_time(time: Timestamp) -> Option<[u8; 24]> {
-    let (seconds, millis) = (time.seconds(), time.millis() % 1000);
-    let (year, month, day) = civil(seconds / 86_400)?;
+/// The last millisecond of a year of four digits. No format has later times, and what writes them panics: they are shown as
+/// this one. A bucket made elsewhere may hold such, and a lifecycle rule may come to them.
+const LAST: u64 = 253_402_300_799_999;
+
+/// The time that is shown for it.
+pub(crate) fn system_time(time: Timestamp) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(time.millis().min(LAST))
+}
+
+/// `Fri, 02 Jan 2026 03:04:05 GMT`.
+pub(crate) fn http_date(time: Timestamp) -> String {
+    httpdate::fmt_http_date(system_time(time))
+}
+
+/// `2026-01-02T03:04:05.678Z`, as s3s writes times. A page of a listing has a thousand of them, and to have them formatted took a
+/// twentieth of its processor time.
+pub(crate) fn date_time(time: Timestamp) -> [u8; 24] {
+    let time = time.millis().min(LAST);
+    let (seconds, millis) = (time / 1000, time % 1000);
+    let (year, month, day) = civil(seconds / 86_400);
     let mut text = *b"0000-00-00T00:00:00.000Z";
     let second = seconds % 86_400;
     for (at, value, digits) in [
@@ -24,17 +41,12 @@ pub(crate) fn date_time(time: Timestamp) -> Option<[u8; 24]> {
             value /= 10;
         }
     }
-    Some(text)
+    text
 }
 
-/// Year, month and day of a day since 1970, up to the year 9999: Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Year, month and day of a day since 1970: Howard Hinnant, "chrono-Compatible Low-Level Date
 /// Algorithms", `civil_from_days`, for days that are not negative.
-fn civil(days: u64) -> Option<(u64, u64, u64)> {
-    /// That of 9999-12-31.
-    const LAST: u64 = 2_932_896;
-    if days > LAST {
-        return None;
-    }
+fn civil(days: u64) -> (u64, u64, u64) {
     // Years begin with March here, and eras of 400 years with the year 0.
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
@@ -43,7 +55,7 @@ fn civil(days: u64) -> Option<(u64, u64, u64)> {
     let month = (5 * day + 2) / 153;
     let day_of_month = day - (153 * month + 2) / 5 + 1;
     let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    Some((year + era * 400 + later, month, day_of_month))
+    (year + era * 400 + later, month, day_of_month)
 }
 
 #[cfg(test)]
@@ -53,8 +65,6 @@ mod tests {
 
     use super::*;
     use crate::headers;
-
-    const LAST: u64 = 253_402_300_799_999;
 
     fn theirs(time: Timestamp) -> Vec<u8> {
         let mut text = Vec::new();
@@ -66,21 +76,27 @@ mod tests {
     fn the_ends_of_years_and_of_time_are_as_s3s_has_them() {
         for days in (0..=LAST / 86_400_000).step_by(59) {
             for millis in [days * 86_400_000, days * 86_400_000 + 86_399_999] {
-                assert_eq!(date_time(Timestamp(millis)).unwrap()[..], theirs(Timestamp(millis)));
+                assert_eq!(date_time(Timestamp(millis))[..], theirs(Timestamp(millis)));
             }
         }
-        assert_eq!(&date_time(Timestamp(0)).unwrap(), b"1970-01-01T00:00:00.000Z");
-        assert_eq!(&date_time(Timestamp(951_782_400_000)).unwrap(), b"2000-02-29T00:00:00.000Z");
-        assert_eq!(&date_time(Timestamp(LAST)).unwrap(), b"9999-12-31T23:59:59.999Z");
-        assert_eq!(date_time(Timestamp(LAST + 1)), None);
-        assert_eq!(date_time(Timestamp(u64::MAX)), None);
+        assert_eq!(&date_time(Timestamp(0)), b"1970-01-01T00:00:00.000Z");
+        assert_eq!(&date_time(Timestamp(951_782_400_000)), b"2000-02-29T00:00:00.000Z");
+    }
+
+    #[test]
+    fn what_has_no_year_of_four_digits_is_the_last_that_has_one() {
+        for late in [LAST, LAST + 1, u64::MAX].map(Timestamp) {
+            assert_eq!(&date_time(late), b"9999-12-31T23:59:59.999Z");
+            assert_eq!(theirs(late), b"9999-12-31T23:59:59.999Z");
+            assert_eq!(http_date(late), "Fri, 31 Dec 9999 23:59:59 GMT");
+        }
     }
 
     proptest! {
         #[test]
         fn times_are_as_s3s_has_them(millis in 0..=LAST) {
             let time = Timestamp(millis);
-            prop_assert_eq!(date_time(time).unwrap().to_vec(), theirs(time));
+            prop_assert_eq!(date_time(time).to_vec(), theirs(time));
         }
     }
 }

@@ -8,9 +8,9 @@ use s3s::{S3Error, S3Result};
 
 use crate::access::here;
 use crate::error::{access_denied, from_bucket, method_not_allowed, no_such_key, no_such_version};
-use crate::lifecycle;
 use crate::table::Carob;
 use crate::target::Target;
+use crate::{instant, lifecycle};
 
 /// An object that was found.
 #[derive(Debug)]
@@ -128,8 +128,7 @@ pub(crate) fn of_marker(marker: DeleteMarker, mut error: S3Error) -> S3Error {
     }
     if *error.code() == s3s::S3ErrorCode::MethodNotAllowed {
         headers.insert(header::ALLOW, HeaderValue::from_static("DELETE"));
-        let made = std::time::UNIX_EPOCH + std::time::Duration::from_secs(marker.version.time().seconds());
-        if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(made)) {
+        if let Ok(date) = HeaderValue::try_from(instant::http_date(marker.version.time())) {
             headers.insert(header::LAST_MODIFIED, date);
         }
     }

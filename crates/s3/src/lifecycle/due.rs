@@ -1,14 +1,12 @@
 //! When something is due.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use carob_bucket::{Config, Record};
 use carob_identity::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::BucketLifecycleConfiguration;
 
 use super::rules::{Expiration, Rules};
-use crate::documents;
+use crate::{documents, instant};
 
 /// A day of the calendar, in milliseconds.
 pub(super) const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -40,7 +38,7 @@ pub(crate) fn expiration(config: &Config, key: &str, record: &Record) -> Option<
     let fitting = rules.0.iter().filter(|rule| rule.filter.fits(key, record));
     let due = fitting.filter_map(|rule| Some((rule.expiration?.due(record.modified, DAY), &rule.id)));
     let (when, id) = due.min_by_key(|(when, _)| *when)?;
-    let when = httpdate::fmt_http_date(UNIX_EPOCH.checked_add(Duration::from_millis(when.0))?);
+    let when = instant::http_date(when);
     let id = utf8_percent_encode(id, IN_HEADER);
     Some(format!("expiry-date=\"{when}\", rule-id=\"{id}\""))
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use carob_bucket::{Bucket, ListQuery, ListStart, Listed};
 use http::Extensions;
 use s3s::dto::{CommonPrefix, EncodingType, Initiator, Owner};
-use s3s::{S3Error, S3Result, s3_error};
+use s3s::{S3Result, s3_error};
 
 use crate::access::{Here, here};
 use crate::contents::Contents;
@@ -68,7 +68,7 @@ impl Page {
     /// Reads and writes it at once. The owners are shown with the objects if given.
     ///
     /// # Errors
-    /// As [`Bucket::list`]; InternalError for an object of which there is no telling when it was written.
+    /// As [`Bucket::list`].
     pub(crate) async fn read(
         bucket: &Bucket,
         query: &ListQuery,
@@ -76,14 +76,12 @@ impl Page {
         owners: Option<&Owners<'_>>,
     ) -> S3Result<Self> {
         let (mut objects, mut prefixes) = (Contents::of_at_most(query.max_keys), Vec::new());
-        let (mut last, mut written) = (None, Ok(()));
+        let mut last = None;
         let mut show = |listed: Listed<'_>| {
             match listed {
                 Listed::Object { key, summary } => {
                     let owner = owners.map(|owners| owners.of(summary.access.as_deref()));
-                    if let Err(error) = objects.push(key, names, summary, owner.as_deref()) {
-                        written = Err(S3Error::internal_error(error));
-                    }
+                    objects.push(key, names, summary, owner.as_deref());
                 }
                 Listed::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(names.write(prefix)) }),
             }
@@ -92,7 +90,6 @@ impl Page {
             }
         };
         let next_token = bucket.show(query, &mut show).await.map_err(from_bucket)?;
-        written?;
         Ok(Self { objects, prefixes, last, next_token })
     }
 

@@ -12,11 +12,11 @@ use crate::checksum::{ChecksumFields, part_sum};
 use crate::conditions::{Conditional, Verdict};
 use crate::encryption::CustomerKey;
 use crate::error::{bad_part_number, custom, from_bucket, precondition_failed};
-use crate::headers;
 use crate::locate::Located;
 use crate::range::ByteRange;
 use crate::table::Carob;
 use crate::target::{NamesVersion, Target};
+use crate::{headers, instant};
 
 /// The input of an operation that reads an object, or of one that asks about it.
 pub(crate) trait ReadInput: NamesVersion {
@@ -168,8 +168,7 @@ fn attached(
     let retained = retention.is_some() && may(Action::GET_OBJECT_RETENTION);
     let held = legal_hold.is_some() && may(Action::GET_OBJECT_LEGAL_HOLD);
     let tag_count = if tags { i32::try_from(record.tags.len()).ok() } else { None };
-    let lock =
-        Lock { retention: retention.filter(|_| retained), legal_hold: legal_hold.filter(|_| held) };
+    let lock = Lock { retention: retention.filter(|_| retained), legal_hold: legal_hold.filter(|_| held) };
     Ok((tag_count, lock))
 }
 
@@ -191,8 +190,7 @@ fn not_modified(record: &Record) -> S3Error {
     insert(&mut found, header::ETAG, Some(&format!("\"{}\"", record.etag)));
     insert(&mut found, header::CACHE_CONTROL, record.headers.cache_control.as_deref());
     insert(&mut found, header::EXPIRES, record.headers.expires.as_deref());
-    let modified = std::time::UNIX_EPOCH + std::time::Duration::from_secs(record.modified.seconds());
-    insert(&mut found, header::LAST_MODIFIED, Some(&httpdate::fmt_http_date(modified)));
+    insert(&mut found, header::LAST_MODIFIED, Some(&instant::http_date(record.modified)));
     error.set_headers(found);
     error
 }

@@ -77,6 +77,19 @@ async fn answers_announce_the_end_of_the_current_object() {
 }
 
 #[tokio::test]
+async fn an_end_that_has_no_date_is_the_last_that_has_one() {
+    let server = Server::start().await;
+    let document = rules("<Prefix/><Expiration><Days>2147483647</Days></Expiration>");
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    server.put("/bucket/key", "x").send().await.expect_status(200);
+    let get = server.get("/bucket/key").send().await.expect_status(200);
+    assert_eq!(
+        get.header("x-amz-expiration"),
+        "expiry-date=\"Fri, 31 Dec 9999 23:59:59 GMT\", rule-id=\"rule\""
+    );
+}
+
+#[tokio::test]
 async fn objects_expire_when_their_time_has_come() {
     let server = Server::start().await;
     let document = rules("<Filter><Prefix>old/</Prefix></Filter><Expiration><Days>2</Days></Expiration>");

@@ -100,7 +100,10 @@ impl VersionedTarget for Space {
             metadata: metadata(op),
             checksum: body.checksums().first().cloned(),
             tags: tags.clone(),
-            lock: carob_bucket::Lock { retention: lock.retention.map(to_retention), legal_hold: lock.hold.then_some(true) },
+            lock: carob_bucket::Lock {
+                retention: lock.retention.map(to_retention),
+                legal_hold: lock.hold.then_some(true),
+            },
             ..PutOptions::default()
         };
         let written = bucket.put(&name.key, body, options).await.map_err(failure)?;
