@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::Tagging;
 use s3s::service::S3Service;
 use s3s::xml::{Deserialize, Deserializer};
-use s3s::{Body, S3Result, s3_error};
+use s3s::{Body, S3Error, S3Result, s3_error};
 
 use super::answer::{Stored, Wish};
 use super::fields::{Fields, Form};
@@ -75,6 +75,9 @@ const HEADERS: [(&str, &str); 8] = [
 /// Fields of the signature, which is verified by then.
 const SIGNATURE: [&str; 4] = ["x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"];
 
+/// How fields begin that name another object.
+const SOURCES: [&str; 2] = ["x-amz-copy-source", "x-amz-rename-source"];
+
 /// How a form is signed.
 fn posted(version: &'static str) -> Signed {
     Signed { kind: Some("POST"), version: Some(version), ..Signed::default() }
@@ -100,8 +103,11 @@ impl FormUploads {
         };
         let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let Form { mut fields, filename, file } = Form::read(content_type.unwrap_or_default(), body).await?;
-        let key = fields.get("key").filter(|key| !key.is_empty()).ok_or_else(|| missing("key"))?;
+        let key = fields.get("key").ok_or_else(|| missing("key"))?;
         let key = filename.map_or_else(|| key.to_owned(), |name| key.replace("${filename}", &name));
+        if key.is_empty() {
+            return Err(missing("key"));
+        }
         fields.0.insert("key".to_owned(), key.clone());
 
         let mut sizes = 0..=u64::MAX;
@@ -155,6 +161,10 @@ impl FormUploads {
     }
 }
 
+fn unacceptable(name: &str) -> S3Error {
+    s3_error!(InvalidArgument, "The field {name} is not acceptable.")
+}
+
 /// The headers of the PutObject that the form asks for.
 fn put_headers(fields: &Fields) -> S3Result<HeaderMap> {
     let mut headers = HeaderMap::new();
@@ -163,6 +173,8 @@ fn put_headers(fields: &Fields) -> S3Result<HeaderMap> {
         let name = match known {
             Some(header) => header,
             None if SIGNATURE.contains(&name.as_str()) => continue,
+            // They would make another operation of it, which no form asks for.
+            None if SOURCES.iter().any(|source| name.starts_with(source)) => return Err(unacceptable(name)),
             None if name.starts_with("x-amz-") || name.starts_with("x-carob-") => name,
             None => continue,
         };
@@ -172,8 +184,7 @@ fn put_headers(fields: &Fields) -> S3Result<HeaderMap> {
             false => format!("=?UTF-8?B?{}?=", BASE64.encode(value.as_bytes())),
         };
         let header = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
-        let (header, value) =
-            header.ok_or_else(|| s3_error!(InvalidArgument, "The field {name} is not acceptable."))?;
+        let (header, value) = header.ok_or_else(|| unacceptable(name))?;
         headers.insert(header, value);
     }
     if let Some(document) = fields.get("tagging") {

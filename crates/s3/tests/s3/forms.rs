@@ -294,3 +294,21 @@ async fn a_file_of_many_leaves_comes_whole() {
     Form::new("large", &file).send(&server).await.expect_status(204);
     assert_eq!(server.get("/bucket/large").send().await.body, file);
 }
+
+#[tokio::test]
+async fn a_form_puts_an_object_and_nothing_else() {
+    let server = Server::start().await;
+    server.fill(&["secret"]).await;
+    let before = server.state().await;
+    // A file without a name leaves no key.
+    let nameless = Form { filename: Some(""), ..Form::new("${filename}", b"") };
+    nameless.send(&server).await.expect_error(400, "InvalidArgument");
+    let elsewhere = Form { conditions: vec!["{\"bucket\":\"fresh\"}".to_owned()], ..nameless };
+    post(&server, "/fresh", elsewhere.body()).send().await.expect_error(400, "InvalidArgument");
+    server.head("/fresh").send().await.expect_status(404);
+    for source in ["x-amz-copy-source", "x-amz-rename-source"] {
+        let copy = Form::new("stolen", b"x").field(source, "/bucket/secret");
+        copy.send(&server).await.expect_error(400, "InvalidArgument");
+    }
+    assert_eq!(server.state().await, before);
+}
