@@ -9,5 +9,5 @@ mod rules;
 mod worker;
 
 pub(crate) use due::expiration;
-pub(crate) use rules::Rules;
+pub(crate) use rules::{Rules, in_utc};
 pub use worker::{Lifecycle, Removal, Tally};

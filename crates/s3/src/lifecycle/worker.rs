@@ -142,7 +142,17 @@ impl Lifecycle {
         let Some(text) = config.documents.get(documents::LIFECYCLE) else { return Ok(()) };
         // It was read before it was kept.
         let document = documents::read::<BucketLifecycleConfiguration>(text);
-        let Ok(rules) = document.and_then(|document| Rules::parse(&document)) else { return Ok(()) };
+        let rules = match document.and_then(|document| Rules::parse(&document)) {
+            Ok(rules) => rules,
+            Err(error) => {
+                tracing::error!(
+                    bucket = name,
+                    ?error,
+                    "lifecycle rules cannot be read: nothing goes by them"
+                );
+                return Ok(());
+            }
+        };
         let now = self.clock.now();
         for prefix in covering(
             rules

@@ -6,7 +6,7 @@ use s3s::{S3Request, S3Response, S3Result};
 use crate::context::RequestContext;
 use crate::documents;
 use crate::error::malformed_xml;
-use crate::lifecycle::Rules;
+use crate::lifecycle::{self, Rules};
 use crate::table::Carob;
 
 pub(crate) async fn run(
@@ -17,6 +17,7 @@ pub(crate) async fn run(
     let input = request.input;
     let mut document = input.lifecycle_configuration.ok_or_else(malformed_xml)?;
     Rules::parse(&document)?;
+    lifecycle::in_utc(&mut document)?;
     for (number, rule) in document.rules.iter_mut().enumerate() {
         // Amazon S3 names rules that come without a name, too.
         if rule.id.as_ref().is_none_or(String::is_empty) {

@@ -90,6 +90,24 @@ async fn an_end_that_has_no_date_is_the_last_that_has_one() {
 }
 
 #[tokio::test]
+async fn a_date_with_an_offset_is_kept_as_the_moment_that_it_is() {
+    let server = Server::start().await;
+    let dated = |date: &str| rules(&format!("<Prefix/><Expiration><Date>{date}</Date></Expiration>"));
+    for (date, shown) in [
+        ("2030-01-01T01:00:00+01:00", "2030-01-01T00:00:00.000Z"),
+        ("2029-12-31T19:00:00-05:00", "2030-01-01T00:00:00.000Z"),
+        ("9999-12-31T00:00:00Z", "9999-12-31T00:00:00.000Z"),
+    ] {
+        server.put("/bucket?lifecycle", dated(date)).send().await.expect_status(200);
+        assert_eq!(server.get("/bucket?lifecycle").send().await.expect_status(200).element("Date"), shown);
+        let put = server.put("/bucket/key", "x").send().await.expect_status(200);
+        assert!(put.find("x-amz-expiration").is_some(), "{date}");
+    }
+    let late = server.put("/bucket?lifecycle", dated("9999-12-31T23:00:00-01:00")).send().await;
+    late.expect_error(400, "InvalidArgument");
+}
+
+#[tokio::test]
 async fn objects_expire_when_their_time_has_come() {
     let server = Server::start().await;
     let document = rules("<Filter><Prefix>old/</Prefix></Filter><Expiration><Days>2</Days></Expiration>");
