@@ -96,10 +96,10 @@ struct Options {
     /// How long a client may send next to nothing of a request's body; and twice as long, take nothing of an answer
     /// [default: 30]
     #[arg(long, value_name = "SECONDS", env = "CAROB_STALL_SECONDS")]
-    stall_seconds: Option<u64>,
+    stall_seconds: Option<u32>,
     /// How long requests may take to finish when the gateway is told to stop [default: 30]
     #[arg(long, value_name = "SECONDS", env = "CAROB_DRAIN_SECONDS")]
-    drain_seconds: Option<u64>,
+    drain_seconds: Option<u32>,
     /// Memory for bodies on their way in or out, all together; who finds none waits, or is told to slow down
     /// [default: 128]
     #[arg(long, value_name = "MIB", env = "CAROB_MEMORY")]
@@ -195,8 +195,8 @@ impl Settings {
         if connections == 0 {
             bail!("max-connections must be at least 1");
         }
-        let stall = options.stall_seconds.map_or(defaults.body_timeout, Duration::from_secs);
-        let drain_timeout = options.drain_seconds.map_or(defaults.drain_timeout, Duration::from_secs);
+        let stall = options.stall_seconds.map_or(defaults.body_timeout, seconds);
+        let drain_timeout = options.drain_seconds.map_or(defaults.drain_timeout, seconds);
         let filter = options.log.unwrap_or_else(|| "warn,carob=info".into());
         Ok(Self {
             listen: options.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 9000).into()),
@@ -311,6 +311,11 @@ fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> anyhow::Result<Opt
         (None, Some(_)) => bail!("tls-key is set without tls-cert"),
         (certificate, key) => Ok(certificate.zip(key)),
     }
+}
+
+/// No sum of times is near their end then.
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
 }
 
 fn positive(option: &str, seconds: u32) -> anyhow::Result<Duration> {
