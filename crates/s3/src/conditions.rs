@@ -148,7 +148,7 @@ impl Conditional {
     pub(crate) fn range(&self, record: &Record) -> Option<ByteRange> {
         let meant = match &self.if_range {
             None => true,
-            Some(IfRange::Tag(tag)) => !tag.weak && tag.value == record.etag.to_string(),
+            Some(IfRange::Tag(tag)) => !tag.weak && tag.is(&record.etag.to_string()),
             Some(IfRange::Date(date)) => *date == modified(record),
         };
         self.range.filter(|_| meant)
@@ -210,14 +210,14 @@ impl TagList {
     fn matches_strongly(&self, etag: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::Tags(tags) => tags.iter().any(|tag| !tag.weak && tag.value == etag),
+            Self::Tags(tags) => tags.iter().any(|tag| !tag.weak && tag.is(etag)),
         }
     }
 
     fn matches_weakly(&self, etag: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::Tags(tags) => tags.iter().any(|tag| tag.value == etag),
+            Self::Tags(tags) => tags.iter().any(|tag| tag.is(etag)),
         }
     }
 
@@ -250,6 +250,11 @@ impl Tag {
         };
         let value = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(quoted);
         Self { weak, value: value.to_owned() }
+    }
+
+    /// Whether it is this one, in whatever case its digits are.
+    fn is(&self, etag: &str) -> bool {
+        self.value.eq_ignore_ascii_case(etag)
     }
 }
 

@@ -40,6 +40,7 @@ impl From<BucketError> for Refusal {
             BucketError::Purged { .. } => StatusCode::GONE,
             BucketError::BadToken
             | BucketError::InvalidBucketName(..)
+            | BucketError::KeyLength(_)
             | BucketError::InvalidMoment(_)
             | BucketError::InvalidSnapshotName(_)
             | BucketError::TooManyObjects

@@ -91,7 +91,7 @@ impl Pending {
         let path = request.uri().path();
         let key = match place.in_path {
             true => path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key),
-            false => path.trim_start_matches('/'),
+            false => path.strip_prefix('/').unwrap_or(path),
         };
         let key = percent_decode_str(key).decode_utf8_lossy();
         let query = request.uri().query().unwrap_or_default();

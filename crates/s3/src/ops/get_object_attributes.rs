@@ -81,7 +81,7 @@ async fn parts(
     let Some(list) = object.parts().await.map_err(from_bucket)? else { return Ok(None) };
     let mut rest = list.0.iter().filter(|part| part.number > after);
     let page: Vec<&Part> = rest.by_ref().take(max_parts).collect();
-    let truncated = rest.next().is_some();
+    let truncated = max_parts > 0 && rest.next().is_some();
     let next = next_marker(page.last().map(|part| part.number), after, truncated);
     Ok(Some(GetObjectAttributesParts {
         is_truncated: Some(truncated),

@@ -30,7 +30,9 @@ pub(crate) async fn run(
     let names = Names::of(&request.extensions, false);
     let owners = Owners::in_bucket(carob, &request.extensions)?;
     let owner = owners.of(page.upload.access.as_deref()).into_owned();
-    let next = next_marker(page.parts.last().map(|(number, _)| *number), after, page.truncated);
+    // Whoever asks for none would go on forever.
+    let truncated = max_parts > 0 && page.truncated;
+    let next = next_marker(page.parts.last().map(|(number, _)| *number), after, truncated);
     let checksum = page.upload.checksum;
     Ok(S3Response::new(ListPartsOutput {
         bucket: Some(input.bucket),
@@ -39,7 +41,7 @@ pub(crate) async fn run(
         part_number_marker: Some(after.into()),
         next_part_number_marker: Some(next.into()),
         max_parts: i32::try_from(max_parts).ok(),
-        is_truncated: Some(page.truncated),
+        is_truncated: Some(truncated),
         parts: Some(page.parts.iter().map(|(number, part)| shown(*number, part)).collect()),
         initiator: Some(listing::initiator(&owner)),
         owner: Some(owner),

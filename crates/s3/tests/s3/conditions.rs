@@ -35,6 +35,7 @@ async fn single_conditions() {
     for (name, value, expected) in [
         ("if-match", TAG, 200),
         ("if-match", bare, 200),
+        ("if-match", &TAG.to_uppercase(), 200),
         ("if-match", "*", 200),
         ("if-match", &list, 200),
         ("if-match", "\"x\"", 412),
@@ -42,6 +43,7 @@ async fn single_conditions() {
         ("if-match", &weak_list, 412),
         ("if-none-match", TAG, 304),
         ("if-none-match", bare, 304),
+        ("if-none-match", &TAG.to_uppercase(), 304),
         ("if-none-match", "*", 304),
         ("if-none-match", &list, 304),
         ("if-none-match", &weak, 304),

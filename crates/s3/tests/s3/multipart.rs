@@ -255,6 +255,8 @@ async fn parts_are_listed_in_pages() {
             ("0".into(), "false".into())
         );
     }
+    let none = list("0", "0").await.expect_status(200);
+    assert_eq!((text_of(&none), none.element("IsTruncated")), (vec![], "false".into()));
     for (marker, max) in [("-1", "1"), ("0", "-1"), ("x", "1"), ("0", "9999999999999")] {
         list(marker, max).await.expect_error(400, "InvalidArgument");
     }
