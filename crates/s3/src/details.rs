@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use crate::context::RequestContext;
-use crate::xml::{self, Names};
+use crate::xml::put_text;
 
 /// The conditions that a request can make, under the names that errors give them.
 const CONDITIONS: [&str; 14] = [
@@ -64,13 +64,13 @@ impl Subject {
 
     /// The elements that an error of that code has.
     pub(crate) fn elements(&self, code: &str, context: &RequestContext) -> String {
-        let names = Names::new(Some(context), false);
-        let mut elements = String::new();
+        let mut elements = Vec::new();
         for (element, text) in self.details(code, context) {
-            let text = names.plain(&text);
-            elements.push_str(&format!("<{element}>{}</{element}>", xml::escape(&text)));
+            elements.extend(format!("<{element}>").bytes());
+            put_text(&mut elements, &text);
+            elements.extend(format!("</{element}>").bytes());
         }
-        xml::refer(xml::reveal(elements.into(), context.nonce())).into_owned()
+        String::from_utf8(elements).unwrap_or_default()
     }
 
     fn details(&self, code: &str, context: &RequestContext) -> Vec<(&'static str, Cow<'_, str>)> {
