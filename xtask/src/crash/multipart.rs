@@ -67,16 +67,19 @@ impl<T: Target> Performer<'_, T> {
         let source = Source { name: source, if_match: None };
         let begun = self.shared.model().begin_part(&upload, number, effect);
         let answer = self.target.copy_part(&upload, number, &source, range.clone()).await;
-        match self.hear("parts copied", &[NO_SUCH_UPLOAD, "NoSuchKey", "InvalidArgument"], answer)? {
+        let codes = [NO_SUCH_UPLOAD, "NoSuchKey", "InvalidArgument", "InvalidRequest"];
+        match self.hear("parts copied", &codes, answer)? {
             Answer::Good(etag) => self.shared.model().acknowledge_part(&upload, number, begun, &etag)?,
             Answer::Refused(code) => {
                 match &*code {
                     NO_SUCH_UPLOAD => self.must_have_ended(&upload)?,
-                    "InvalidArgument" => {
+                    // The range ends behind the source, or begins there.
+                    "InvalidArgument" | "InvalidRequest" => {
                         let possible = self.shared.model().possible(&source.name, begun);
-                        let end = range.map_or(0, |range| range.end);
-                        let shorter = possible.iter().flatten().any(|object| object.content.size < end);
-                        ensure!(shorter, "no range to byte {end} of {possible:x?}");
+                        let range = range.unwrap_or_default();
+                        let least = if code == "InvalidRequest" { range.start + 1 } else { range.end };
+                        let shorter = possible.iter().flatten().any(|object| object.content.size < least);
+                        ensure!(shorter, "no byte {least} of {possible:x?}");
                     }
                     code => ensure!(
                         self.source_may_fail(&source, begun, code),
