@@ -10,6 +10,7 @@ use carob_identity::{AccessKeyId, Clock, Directory, Entropy, Identity};
 use data_encoding::HEXUPPER;
 use http::Request;
 use parking_lot::{Mutex, RwLock};
+use s3s::S3Result;
 use s3s::dto::{BucketLoggingStatus, LoggingEnabled};
 use time::OffsetDateTime;
 
@@ -17,6 +18,8 @@ use super::destination::Destination;
 use super::line::{Outcome, Pending};
 use crate::context::RequestContext;
 use crate::documents;
+use crate::encryption::Encrypter;
+use crate::error::{from_bucket, no_such_bucket};
 use crate::host::Domains;
 
 /// The most that waits, in bytes of all lines. What comes while so much does is not logged.
@@ -28,6 +31,7 @@ pub(crate) struct AccessLogs {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) encryption: Encrypter,
     pub(crate) domains: Domains,
     pub(crate) region: Arc<str>,
     /// By the bucket that is logged.
@@ -124,25 +128,27 @@ impl AccessLogs {
         }
         for (source, (destination, lines)) in lines {
             if let Err(error) = self.put(&destination, lines).await {
-                tracing::warn!(bucket = source, target = destination.target, %error, "an access log is not delivered");
+                tracing::warn!(bucket = source, target = destination.target, ?error, "an access log is not delivered");
             }
         }
     }
 
-    async fn put(&self, destination: &Destination, lines: String) -> Result<(), BucketError> {
-        let target = self.space.bucket(&destination.target).await?;
+    async fn put(&self, destination: &Destination, lines: String) -> S3Result<()> {
+        let target = self.space.bucket(&destination.target).await.map_err(from_bucket)?;
         if target.info().owner != destination.owner {
-            return Err(BucketError::NoSuchBucket(destination.target.clone()));
+            return Err(no_such_bucket());
         }
         let mut unique = [0; 8];
         self.entropy.fill(&mut unique);
         let key = destination.key(self.now(), &self.region, &HEXUPPER.encode(&unique));
-        let mut upload = target.upload(&[]);
-        upload.write(lines.into()).await?;
+        let seal = self.encryption.default_seal(&target).await?;
+        let mut upload = target.sealed_upload(&[], seal.as_ref());
+        upload.write(lines.into()).await.map_err(from_bucket)?;
         let headers =
             ObjectHeaders { content_type: Some("text/plain".to_owned()), ..ObjectHeaders::default() };
         let options = PutOptions { headers, ..PutOptions::default() };
-        target.put(&key, upload.finish().await?, options).await.map(drop)
+        let body = upload.finish().await.map_err(from_bucket)?;
+        target.put(&key, body, options).await.map(drop).map_err(from_bucket)
     }
 
     fn now(&self) -> OffsetDateTime {

@@ -143,3 +143,18 @@ async fn a_bucket_is_logged_after_a_restart_too() {
     }
     delivering.abort();
 }
+
+#[tokio::test]
+async fn lines_are_encrypted_as_their_bucket_says() {
+    let server = with_target().await;
+    let document = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
+        <SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
+    server.put("/logs?encryption", document).send().await.expect_status(200);
+    server.put("/bucket?logging", logging(TARGET)).send().await.expect_status(200);
+    server.get("/bucket/absent").send().await.expect_error(404, "NoSuchKey");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (key, text) = delivered(&server).await.remove(0);
+    assert!(text.contains(" REST.GET.OBJECT absent "), "{text}");
+    let head = server.head(&format!("/logs/{key}")).send().await.expect_status(200);
+    assert_eq!(head.header("x-amz-server-side-encryption"), "AES256");
+}
