@@ -20,9 +20,9 @@ use crate::error::{custom, incomplete_body, internal, slow_down, too_large};
 use crate::operations::Payload;
 use crate::xml;
 
-/// The largest body of a request that carries no object. 1,000 keys of 1,024 bytes fit even when half their
-/// characters are escaped; S3 has the same limit.
-pub(crate) const MAX_SMALL_BODY: usize = 2 << 20;
+/// The largest body of a request that carries no object. 10,000 parts with SHA-512 checksums fit, which take 2.1 MB, and 1,000
+/// keys of 1,024 bytes even when half their characters are escaped.
+pub(crate) const MAX_SMALL_BODY: usize = 4 << 20;
 
 /// The S3 answer to a body that broke off or is not what was signed.
 pub(crate) fn from_body(error: StdError) -> S3Error {

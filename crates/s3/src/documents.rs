@@ -9,6 +9,7 @@ use s3s::{S3Result, s3_error};
 
 use crate::error::{from_bucket, internal, malformed_xml};
 use crate::table::Carob;
+use crate::xml::needs_reference;
 
 pub(crate) const CORS: &str = "cors";
 pub(crate) const LIFECYCLE: &str = "lifecycle";
@@ -28,6 +29,10 @@ const MAX_BYTES: usize = 256 << 10;
 pub(crate) fn write(setting: &impl SerializeContent) -> S3Result<Bytes> {
     let mut text = Vec::new();
     Serializer::new(&mut text).content(ROOT, setting).map_err(|_| malformed_xml())?;
+    // They could be kept, and never shown again: s3s answers with none of them.
+    if String::from_utf8_lossy(&text).chars().any(needs_reference) {
+        return Err(malformed_xml());
+    }
     if text.len() > MAX_BYTES {
         return Err(s3_error!(MaxMessageLengthExceeded, "Your request was too big."));
     }
@@ -107,5 +112,10 @@ mod tests {
         let setting = CORSConfiguration { cors_rules: vec![rule] };
         assert_eq!(read::<CORSConfiguration>(&write(&setting).unwrap()).unwrap(), setting);
         assert!(read::<CORSConfiguration>(b"<Document><Other/></Document>").is_err());
+        for odd in ["\u{0}", "a\u{1f}", "\u{ffff}"] {
+            let rule = CORSRule { id: Some(odd.to_owned()), ..setting.cors_rules[0].clone() };
+            let refused = write(&CORSConfiguration { cors_rules: vec![rule] }).unwrap_err();
+            assert_eq!(refused.code().as_str(), "MalformedXML", "{odd:?}");
+        }
     }
 }

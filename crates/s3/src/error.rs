@@ -6,6 +6,7 @@ use carob_bucket::BucketError;
 use s3s::{S3Error, S3ErrorCode, StdError, s3_error};
 
 use crate::encryption::key_needed;
+use crate::xml::needs_reference;
 
 /// The S3 answer to a bucket's error: the only place where the two meet.
 pub(crate) fn from_bucket(error: BucketError) -> S3Error {
@@ -108,6 +109,16 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
             error
         }
     }
+}
+
+/// The error with a message that XML can hold. Some messages repeat what the request said, and s3s makes an internal error of
+/// one with a control character.
+pub(crate) fn sayable(mut error: S3Error) -> S3Error {
+    let odd = error.message().filter(|message| message.contains(needs_reference));
+    if let Some(said) = odd.map(|message| message.replace(needs_reference, "\u{fffd}")) {
+        error.set_message(said);
+    }
+    error
 }
 
 /// 500, with a message that says nothing and a source for the log.
@@ -275,6 +286,14 @@ mod tests {
             assert_eq!((answer.code().as_str(), found), (code, Some(status)), "{shown}");
             assert!(answer.message().is_some_and(|message| !message.is_empty()), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_message_repeats_what_xml_can_hold() {
+        let said =
+            |message: &str| sayable(bad_request("Code", message.to_owned())).message().map(str::to_owned);
+        assert_eq!(said("a\u{1}b\r\n\u{ffff}").as_deref(), Some("a\u{fffd}b\u{fffd}\n\u{fffd}"));
+        assert_eq!(said("plain").as_deref(), Some("plain"));
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use carob_bucket::{Bucket, Config, DeleteMarker, Found, Object, Record, Snapshot, VersionName, Versioning};
+use carob_identity::Timestamp;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use s3s::{S3Error, S3Result};
 
 use crate::access::here;
 use crate::error::{access_denied, from_bucket, method_not_allowed, no_such_key, no_such_version};
+use crate::lifecycle::Abort;
 use crate::table::Carob;
 use crate::target::Target;
 use crate::{instant, lifecycle};
@@ -111,6 +113,12 @@ pub(crate) fn written_version(record: &Record) -> Option<String> {
 pub(crate) async fn expiration(bucket: &Bucket, key: &str, record: &Record) -> Option<String> {
     let snapshot = bucket.snapshot().await.ok()?;
     lifecycle::expiration(snapshot.config(), key, record)
+}
+
+/// When a lifecycle rule aborts an upload that began then, as far as this can be told.
+pub(crate) async fn abort(bucket: &Bucket, key: &str, initiated: Timestamp) -> Option<Abort> {
+    let snapshot = bucket.snapshot().await.ok()?;
+    lifecycle::abort(snapshot.config(), key, initiated)
 }
 
 /// Says that it is a delete marker that is there, where the current object or this version was asked for.

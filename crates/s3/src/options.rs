@@ -127,11 +127,13 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
 
     let cross_origin = CrossOrigin { space: space.clone(), domains: domains.clone() };
     let region_name = Arc::clone(&region);
+    let encryption = Encrypter { keys: encryption_keys, entropy: Arc::clone(&entropy) };
     let access_logs = Arc::new(AccessLogs {
         space: space.clone(),
         directory: Arc::clone(&directory),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
+        encryption: encryption.clone(),
         domains: domains.clone(),
         region: Arc::clone(&region),
         logged: RwLock::default(),
@@ -140,7 +142,7 @@ pub fn service(options: S3Options) -> Result<S3Frontend, S3OptionsError> {
     let carob = Carob {
         space,
         directory,
-        encryption: Encrypter { keys: encryption_keys, entropy: Arc::clone(&entropy) },
+        encryption,
         gatekeeper: gatekeeper.clone(),
         region: region_name,
         scheme,

@@ -12,7 +12,7 @@ use crate::access::{Gatekeeper, Here, asker, here};
 use crate::access_log::AccessLogs;
 use crate::context::RequestContext;
 use crate::encryption::Encrypter;
-use crate::error::{access_denied, bad_request};
+use crate::error::{access_denied, bad_request, sayable};
 use crate::ops::{self, unset};
 use crate::renames::Renames;
 
@@ -44,7 +44,7 @@ macro_rules! table {
         #[async_trait::async_trait]
         impl S3 for Carob {
             $(async fn $name(&self, request: S3Request<dto::$in>) -> Answer<dto::$out> {
-                ops::$name::run(self, request).await
+                ops::$name::run(self, request).await.map_err(sayable)
             })*
             $(async fn $absent(&self, request: S3Request<dto::$absent_in>) -> Answer<dto::$absent_out> {
                 let input = request.input;

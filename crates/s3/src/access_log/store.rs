@@ -5,22 +5,28 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carob_bucket::{BucketError, BucketInfo, ObjectHeaders, PutOptions, Space};
+use carob_bucket::{BucketError, BucketInfo, MAX_KEY_BYTES, ObjectHeaders, PutOptions, Space};
 use carob_identity::{AccessKeyId, Clock, Directory, Entropy, Identity};
 use data_encoding::HEXUPPER;
 use http::Request;
 use parking_lot::{Mutex, RwLock};
 use s3s::dto::{BucketLoggingStatus, LoggingEnabled};
+use s3s::{S3Result, s3_error};
 use time::OffsetDateTime;
 
 use super::destination::Destination;
 use super::line::{Outcome, Pending};
 use crate::context::RequestContext;
 use crate::documents;
+use crate::encryption::Encrypter;
+use crate::error::{from_bucket, no_such_bucket};
 use crate::host::Domains;
 
 /// The most that waits, in bytes of all lines. What comes while so much does is not logged.
 const MOST: usize = 16 << 20;
+
+/// How many random bytes tell apart the objects of the same second.
+const UNIQUE: usize = 8;
 
 /// The access logs of all buckets.
 pub(crate) struct AccessLogs {
@@ -28,6 +34,7 @@ pub(crate) struct AccessLogs {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) encryption: Encrypter,
     pub(crate) domains: Domains,
     pub(crate) region: Arc<str>,
     /// By the bucket that is logged.
@@ -81,6 +88,21 @@ impl AccessLogs {
         lines.push_str(&line);
     }
 
+    /// Whether what is logged of a bucket as this says has keys that a bucket takes.
+    ///
+    /// # Errors
+    /// InvalidArgument.
+    pub(crate) fn check_key(&self, bucket: &BucketInfo, logging: &LoggingEnabled) -> S3Result<()> {
+        let longest = Destination::of(bucket, logging).key(self.now(), &self.region, &unique([0; UNIQUE]));
+        if longest.len() > MAX_KEY_BYTES {
+            return Err(s3_error!(
+                InvalidArgument,
+                "The TargetPrefix is too long: the keys of logs below it would exceed {MAX_KEY_BYTES} bytes."
+            ));
+        }
+        Ok(())
+    }
+
     /// Logs a bucket from here on as this says, or no more.
     pub(crate) fn set(&self, bucket: &BucketInfo, logging: Option<&LoggingEnabled>) {
         let mut logged = self.logged.write();
@@ -124,29 +146,41 @@ impl AccessLogs {
         }
         for (source, (destination, lines)) in lines {
             if let Err(error) = self.put(&destination, lines).await {
-                tracing::warn!(bucket = source, target = destination.target, %error, "an access log is not delivered");
+                tracing::warn!(
+                    bucket = source,
+                    target = destination.target,
+                    ?error,
+                    "an access log is not delivered"
+                );
             }
         }
     }
 
-    async fn put(&self, destination: &Destination, lines: String) -> Result<(), BucketError> {
-        let target = self.space.bucket(&destination.target).await?;
+    async fn put(&self, destination: &Destination, lines: String) -> S3Result<()> {
+        let target = self.space.bucket(&destination.target).await.map_err(from_bucket)?;
         if target.info().owner != destination.owner {
-            return Err(BucketError::NoSuchBucket(destination.target.clone()));
+            return Err(no_such_bucket());
         }
-        let mut unique = [0; 8];
-        self.entropy.fill(&mut unique);
-        let key = destination.key(self.now(), &self.region, &HEXUPPER.encode(&unique));
-        let mut upload = target.upload(&[]);
-        upload.write(lines.into()).await?;
+        let mut random = [0; UNIQUE];
+        self.entropy.fill(&mut random);
+        let key = destination.key(self.now(), &self.region, &unique(random));
+        let seal = self.encryption.default_seal(&target).await?;
+        let mut upload = target.sealed_upload(&[], seal.as_ref());
+        upload.write(lines.into()).await.map_err(from_bucket)?;
         let headers =
             ObjectHeaders { content_type: Some("text/plain".to_owned()), ..ObjectHeaders::default() };
         let options = PutOptions { headers, ..PutOptions::default() };
-        target.put(&key, upload.finish().await?, options).await.map(drop)
+        let body = upload.finish().await.map_err(from_bucket)?;
+        target.put(&key, body, options).await.map(drop).map_err(from_bucket)
     }
 
     fn now(&self) -> OffsetDateTime {
         let seconds = i64::try_from(self.clock.now().seconds()).unwrap_or_default();
         OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
+}
+
+/// The end of a key.
+fn unique(random: [u8; UNIQUE]) -> String {
+    HEXUPPER.encode(&random)
 }

@@ -1,5 +1,6 @@
 //! Which rule of a bucket lets a request from elsewhere in.
 
+use http::HeaderName;
 use s3s::dto::{CORSConfiguration, CORSRule};
 use s3s::{S3Result, s3_error};
 
@@ -56,6 +57,9 @@ fn check_rule(rule: &CORSRule) -> S3Result<()> {
             InvalidRequest,
             "ExposeHeader \"{bad}\" contains wildcard. We currently do not support wildcard for ExposeHeader."
         ));
+    }
+    if let Some(bad) = exposed.iter().find(|name| HeaderName::from_bytes(name.as_bytes()).is_err()) {
+        return Err(s3_error!(InvalidRequest, "ExposeHeader \"{bad}\" is not a valid header name."));
     }
     Ok(())
 }
@@ -164,6 +168,8 @@ mod tests {
             rule(&["*.a.*"], &["GET"], &[]),
             rule(&["*"], &["GET"], &["**"]),
             CORSRule { expose_headers: Some(vec!["x-*".to_owned()]), ..good.clone() },
+            CORSRule { expose_headers: Some(vec!["x-a\r\nx-b".to_owned()]), ..good.clone() },
+            CORSRule { expose_headers: Some(vec![String::new()]), ..good.clone() },
             CORSRule { max_age_seconds: Some(-1), ..good.clone() },
         ] {
             assert_eq!(code(vec![bad]).as_deref(), Some("InvalidRequest"));

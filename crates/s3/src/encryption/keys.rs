@@ -66,6 +66,14 @@ impl Encrypter {
         }
     }
 
+    /// A new key for a body that nobody asks anything for, sealed as the bucket says; none, if it says nothing.
+    ///
+    /// # Errors
+    /// As [`Encrypter::seal`]; what the bucket says.
+    pub(crate) async fn default_seal(&self, bucket: &Bucket) -> S3Result<Option<Seal>> {
+        self.new_seal(default_of(bucket).await?.as_ref()).await
+    }
+
     /// A new key, sealed as it is wanted.
     ///
     /// # Errors

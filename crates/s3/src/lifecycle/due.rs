@@ -33,14 +33,35 @@ impl Expiration {
 
 /// What `x-amz-expiration` says of a current object: nothing, if no rule takes it away.
 pub(crate) fn expiration(config: &Config, key: &str, record: &Record) -> Option<String> {
-    let document = config.documents.get(documents::LIFECYCLE)?;
-    let rules = Rules::parse(&documents::read::<BucketLifecycleConfiguration>(document).ok()?).ok()?;
+    let rules = rules(config)?;
     let fitting = rules.0.iter().filter(|rule| rule.filter.fits(key, record));
     let due = fitting.filter_map(|rule| Some((rule.expiration?.due(record.modified, DAY), &rule.id)));
     let (when, id) = due.min_by_key(|(when, _)| *when)?;
     let when = instant::http_date(when);
     let id = utf8_percent_encode(id, IN_HEADER);
     Some(format!("expiry-date=\"{when}\", rule-id=\"{id}\""))
+}
+
+/// The end of an upload in parts that is not complete by then.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Abort {
+    pub(crate) when: Timestamp,
+    /// The rule, written as [`expiration`] writes it.
+    pub(crate) rule: String,
+}
+
+/// When an upload to `key` is aborted: never, if no rule says so (API reference, CreateMultipartUpload, `x-amz-abort-date`).
+pub(crate) fn abort(config: &Config, key: &str, initiated: Timestamp) -> Option<Abort> {
+    let rules = rules(config)?;
+    let fitting = rules.0.iter().filter(|rule| rule.filter.fits_bare(key));
+    let due = fitting.filter_map(|rule| Some((after(initiated, rule.abort?, DAY), &rule.id)));
+    let (when, id) = due.min_by_key(|(when, _)| *when)?;
+    Some(Abort { when, rule: utf8_percent_encode(id, IN_HEADER).to_string() })
+}
+
+fn rules(config: &Config) -> Option<Rules> {
+    let document = config.documents.get(documents::LIFECYCLE)?;
+    Rules::parse(&documents::read::<BucketLifecycleConfiguration>(document).ok()?).ok()
 }
 
 #[cfg(test)]

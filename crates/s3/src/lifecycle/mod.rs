@@ -8,6 +8,6 @@ mod naive;
 mod rules;
 mod worker;
 
-pub(crate) use due::expiration;
+pub(crate) use due::{Abort, abort, expiration};
 pub(crate) use rules::{Rules, in_utc};
 pub use worker::{Lifecycle, Removal, Tally};

@@ -7,6 +7,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use crate::encryption::{self, Asked, Wanted};
 use crate::error::from_bucket;
 use crate::headers::{self, Kept, given};
+use crate::locate::abort;
 use crate::ops::multipart::{algorithm, named_algorithm};
 use crate::table::Carob;
 use crate::xml::Names;
@@ -28,11 +29,14 @@ pub(crate) async fn run(
     let shown = encryption::of_upload(encryption.as_ref(), wanted.as_ref().and_then(Wanted::customer));
     let options = UploadOptions { headers, metadata, checksum, tags, lock, access, encryption };
     let id = bucket.begin_upload(&input.key, options).await.map_err(from_bucket)?;
+    let end = abort(&bucket, &input.key, carob.gatekeeper.clock.now()).await;
     let names = Names::of(&request.extensions, false);
     let output = CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(names.write(&input.key)),
         upload_id: Some(id.to_string()),
+        abort_date: end.as_ref().map(|end| headers::timestamp(end.when)),
+        abort_rule_id: end.map(|end| end.rule),
         checksum_algorithm: checksum.map(|checksum| algorithm(checksum.algorithm)),
         checksum_type: checksum.map(|checksum| headers::checksum_kind(checksum.kind)),
         ..CreateMultipartUploadOutput::default()

@@ -8,6 +8,7 @@ use crate::checksum::{ChecksumFields, ShowsChecksums};
 use crate::encryption::CustomerKey;
 use crate::error::from_bucket;
 use crate::headers;
+use crate::locate::abort;
 use crate::ops::listing::{self, Owners};
 use crate::ops::multipart::{algorithm, next_marker, page_size, part_marker, upload_id};
 use crate::table::Carob;
@@ -27,6 +28,7 @@ pub(crate) async fn run(
     let customer = CustomerKey::to_read(&request.headers)?;
     carob.encryption.admit_part(&page.upload, customer.as_ref())?;
 
+    let end = abort(&bucket, &input.key, page.upload.initiated).await;
     let names = Names::of(&request.extensions, false);
     let owners = Owners::in_bucket(carob, &request.extensions)?;
     let owner = owners.of(page.upload.access.as_deref()).into_owned();
@@ -35,6 +37,8 @@ pub(crate) async fn run(
     let next = next_marker(page.parts.last().map(|(number, _)| *number), after, truncated);
     let checksum = page.upload.checksum;
     Ok(S3Response::new(ListPartsOutput {
+        abort_date: end.as_ref().map(|end| headers::timestamp(end.when)),
+        abort_rule_id: end.map(|end| end.rule),
         bucket: Some(input.bucket),
         key: Some(names.write(&input.key)),
         upload_id: Some(input.upload_id),

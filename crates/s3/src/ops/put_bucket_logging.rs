@@ -19,6 +19,7 @@ pub(crate) async fn run(
     let logging = input.bucket_logging_status.logging_enabled.as_ref();
     if let Some(logging) = logging {
         check(logging)?;
+        carob.access_logs.check_key(&source, logging)?;
         let LoggingEnabled { target_bucket, target_prefix, .. } = logging;
         let asker = asker(&extensions)?;
         let there = match carob.gatekeeper.resolve(asker, target_bucket, None).await {

@@ -143,3 +143,44 @@ async fn a_bucket_is_logged_after_a_restart_too() {
     }
     delivering.abort();
 }
+
+#[tokio::test]
+async fn lines_are_encrypted_as_their_bucket_says() {
+    let server = with_target().await;
+    let document = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
+        <SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
+    server.put("/logs?encryption", document).send().await.expect_status(200);
+    server.put("/bucket?logging", logging(TARGET)).send().await.expect_status(200);
+    server.get("/bucket/absent").send().await.expect_error(404, "NoSuchKey");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (key, text) = delivered(&server).await.remove(0);
+    assert!(text.contains(" REST.GET.OBJECT absent "), "{text}");
+    let head = server.head(&format!("/logs/{key}")).send().await.expect_status(200);
+    assert_eq!(head.header("x-amz-server-side-encryption"), "AES256");
+}
+
+#[tokio::test]
+async fn a_prefix_leaves_room_for_the_rest_of_a_key() {
+    let server = with_target().await;
+    let partitioned = "<TargetObjectKeyFormat><PartitionedPrefix/></TargetObjectKeyFormat>";
+    // The time, a hyphen and 16 digits; with the account, the region, the bucket and the day before it.
+    let (simple, long) = (19 + 1 + 16, "123456789012/us-east-1/bucket/2023/11/14/".len());
+    for (format, rest) in [("", simple), (partitioned, simple + long)] {
+        let with = |prefix: usize| {
+            let prefix = "p".repeat(prefix);
+            logging(&format!(
+                "<TargetBucket>logs</TargetBucket><TargetPrefix>{prefix}</TargetPrefix>{format}"
+            ))
+        };
+        let set = |document| server.put("/bucket?logging", document).send();
+        set(with(1024 - rest + 1)).await.expect_error(400, "InvalidArgument");
+        set(with(1024 - rest)).await.expect_status(200);
+        server.get("/bucket/absent").send().await.expect_error(404, "NoSuchKey");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let keys = delivered(&server).await;
+        assert!(keys.iter().any(|(key, _)| key.len() == 1024), "{format}");
+        for (key, _) in keys {
+            server.delete(&format!("/logs/{key}")).send().await.expect_status(204);
+        }
+    }
+}

@@ -46,3 +46,52 @@ async fn an_object_is_no_answer_to_be_finished() {
     server.put("/bucket/key", body).header("content-type", "application/xml").send().await.expect_status(200);
     assert_eq!(server.get("/bucket/key").send().await.expect_status(200).text(), body);
 }
+
+#[tokio::test]
+async fn a_setting_with_a_character_that_no_answer_can_show_is_refused() {
+    let server = Server::start().await;
+    let cors = |id: &str, origin: &str, method: &str, exposed: &str| {
+        format!(
+            "<CORSConfiguration><CORSRule><ID>{id}</ID><AllowedOrigin>{origin}</AllowedOrigin>\
+             <AllowedMethod>{method}</AllowedMethod><ExposeHeader>{exposed}</ExposeHeader></CORSRule></CORSConfiguration>"
+        )
+    };
+    let lifecycle = |id: &str, prefix: &str| {
+        format!(
+            "<LifecycleConfiguration><Rule><ID>{id}</ID><Filter><Prefix>{prefix}</Prefix></Filter><Status>Enabled</Status>\
+             <Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>"
+        )
+    };
+    let logging = |prefix: &str| {
+        format!(
+            "<BucketLoggingStatus><LoggingEnabled><TargetBucket>bucket</TargetBucket>\
+             <TargetPrefix>{prefix}</TargetPrefix></LoggingEnabled></BucketLoggingStatus>"
+        )
+    };
+    for odd in ["&#1;", "&#0;", "\u{1}", "&#xFFFF;"] {
+        let key = format!(
+            "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>\
+             <KMSMasterKeyID>{odd}</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
+        );
+        for (setting, document, code) in [
+            ("cors", cors(odd, "*", "GET", "etag"), "MalformedXML"),
+            ("cors", cors("id", odd, "GET", "etag"), "MalformedXML"),
+            ("cors", cors("id", "*", odd, "etag"), "InvalidRequest"),
+            ("cors", cors("id", "*", "GET", odd), "InvalidRequest"),
+            ("lifecycle", lifecycle(odd, ""), "MalformedXML"),
+            ("lifecycle", lifecycle("id", odd), "MalformedXML"),
+            ("logging", logging(odd), "MalformedXML"),
+            ("encryption", key, "KMS.NotFoundException"),
+        ] {
+            let put = server.put(&format!("/bucket?{setting}"), document).send().await;
+            put.expect_error(400, code);
+            let get = server.get(&format!("/bucket?{setting}")).send().await;
+            assert!([200, 404].contains(&get.status), "{setting} {odd:?}: {}", get.text());
+        }
+    }
+    let name = cors("id", "*", "GET", "x-one&#13;&#10;x-two");
+    server.put("/bucket?cors", name).send().await.expect_error(400, "InvalidRequest");
+    let policy = "{\"Statement\":[{\"Effect\":\"\\u0001\",\"Principal\":\"*\",\"Action\":\"s3:*\",\
+        \"Resource\":\"arn:aws:s3:::bucket/*\"}]}";
+    server.put("/bucket?policy", policy).send().await.expect_error(400, "MalformedPolicy");
+}

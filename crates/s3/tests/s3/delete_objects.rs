@@ -205,9 +205,9 @@ async fn malformed_documents_are_refused() {
 }
 
 #[tokio::test]
-async fn a_body_of_more_than_2_mib_is_too_big() {
+async fn a_body_of_more_than_4_mib_is_too_big() {
     let server = Server::start().await;
-    let xml = format!("<Delete><!--{}--></Delete>", "x".repeat(2 << 20));
+    let xml = format!("<Delete><!--{}--></Delete>", "x".repeat(4 << 20));
     delete(&server, &xml).send().await.expect_error(400, "MaxMessageLengthExceeded");
 }
 

@@ -90,6 +90,42 @@ async fn an_end_that_has_no_date_is_the_last_that_has_one() {
 }
 
 #[tokio::test]
+async fn answers_announce_when_an_upload_in_parts_is_aborted() {
+    let server = Server::start().await;
+    let rule = |id: &str, filter: &str, days: &str| {
+        format!(
+            "<Rule><ID>{id}</ID><Filter>{filter}</Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload>\
+             <DaysAfterInitiation>{days}</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>"
+        )
+    };
+    let document = format!(
+        "<LifecycleConfiguration>{}{}{}{}</LifecycleConfiguration>",
+        rule("slow", "", "2147483647"),
+        rule("later", "<Prefix>a/</Prefix>", "7"),
+        rule("of a", "<Prefix>a/</Prefix>", "2"),
+        rule("off", "", "1").replace("Enabled", "Disabled"),
+    );
+    let begin = |key: &str| server.request("POST", &format!("/bucket/{key}?uploads")).send();
+    assert_eq!(begin("a/key").await.expect_status(200).find("x-amz-abort-date"), None);
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    for (key, date, rule) in
+        [("a/key", "Fri, 17 Nov 2023 00:00:00 GMT", "of%20a"), ("b", "Fri, 31 Dec 9999 23:59:59 GMT", "slow")]
+    {
+        let begun = begin(key).await.expect_status(200);
+        let parts = server.get(&format!("/bucket/{key}?uploadId={}", begun.element("UploadId")));
+        for answer in [begun, parts.send().await.expect_status(200)] {
+            assert_eq!(
+                (answer.header("x-amz-abort-date"), answer.header("x-amz-abort-rule-id")),
+                (date, rule)
+            );
+        }
+    }
+    let document = rules("<Filter/><Expiration><Days>2</Days></Expiration>");
+    server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    assert_eq!(begin("b").await.expect_status(200).find("x-amz-abort-rule-id"), None);
+}
+
+#[tokio::test]
 async fn a_date_with_an_offset_is_kept_as_the_moment_that_it_is() {
     let server = Server::start().await;
     let dated = |date: &str| rules(&format!("<Prefix/><Expiration><Date>{date}</Date></Expiration>"));

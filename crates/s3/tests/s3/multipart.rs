@@ -156,6 +156,29 @@ async fn wrong_completions_are_named_and_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_completion_may_name_the_longest_checksum_of_each_of_10000_parts() {
+    let server = Server::start().await;
+    let id = begin_with(
+        server.request("POST", "/bucket/key?uploads").header("x-amz-checksum-algorithm", "SHA512"),
+    )
+    .await;
+    let etag = hex::encode([0; 16]);
+    let sum = format!("{}==", "A".repeat(86));
+    let parts: String = (1..=10_000)
+        .map(|number| {
+            format!(
+                "<Part><ETag>&quot;{etag}&quot;</ETag><ChecksumSHA512>{sum}</ChecksumSHA512>\
+                 <PartNumber>{number}</PartNumber></Part>"
+            )
+        })
+        .collect();
+    let document = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+    assert!(document.len() > 2 << 20);
+    // It is read, and its parts are looked for.
+    complete(&server, &id, &document).send().await.expect_error(400, "InvalidPart");
+}
+
+#[tokio::test]
 async fn conditions_are_decided_at_completion() {
     let server = Server::start().await;
     let id = begin(&server).await;
