@@ -6,7 +6,7 @@ use carob_identity::Timestamp;
 
 /// The last millisecond of a year of four digits. No format has later times, and what writes them panics: they are shown as
 /// this one. A bucket made elsewhere may hold such, and a lifecycle rule may come to them.
-const LAST: u64 = 253_402_300_799_999;
+pub(crate) const LAST: u64 = 253_402_300_799_999;
 
 /// The time that is shown for it.
 pub(crate) fn system_time(time: Timestamp) -> SystemTime {

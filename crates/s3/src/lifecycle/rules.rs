@@ -9,16 +9,15 @@ use s3s::dto::{self, BucketLifecycleConfiguration, LifecycleRule, Tag};
 use s3s::{S3Error, S3Result, s3_error};
 use time::OffsetDateTime;
 
+use super::due::DAY;
 use crate::error::{custom, malformed_xml};
-use crate::headers;
 use crate::tags::{self, Tagged};
+use crate::{headers, instant};
 
 const MAX_RULES: usize = 1000;
 const MAX_ID: usize = 255;
 /// The most noncurrent versions that a rule keeps (API reference, NoncurrentVersionExpiration).
 const MAX_NEWER: i32 = 100;
-/// A day of the calendar, in milliseconds.
-const DAY: u64 = 24 * 60 * 60 * 1000;
 
 /// The rules that are enabled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -206,9 +205,6 @@ fn build(
     Ok(Filter { prefix: prefix.cloned().unwrap_or_default(), tags, larger_than, smaller_than })
 }
 
-/// The last midnight with a year of four digits, whatever the offset of the clock that it was written by.
-const LAST: u64 = 253_402_214_400_000;
-
 /// Writes the dates of rules in UTC. s3s keeps the offset that a date came with, and leaves it out of what it writes.
 pub(crate) fn in_utc(document: &mut BucketLifecycleConfiguration) -> S3Result<()> {
     for rule in &mut document.rules {
@@ -224,7 +220,7 @@ fn midnight(date: &dto::Timestamp) -> S3Result<u64> {
     let millis = OffsetDateTime::from(date.clone()).unix_timestamp_nanos() / 1_000_000;
     let date = u64::try_from(millis).map_err(|_| malformed_xml())?;
     match date % DAY {
-        0 if date > LAST => Err(s3_error!(InvalidArgument, "'Date' must be before the year 10000")),
+        0 if date > instant::LAST => Err(s3_error!(InvalidArgument, "'Date' must be before the year 10000")),
         0 => Ok(date),
         _ => Err(s3_error!(InvalidArgument, "'Date' must be at midnight GMT")),
     }
