@@ -9,6 +9,7 @@ use carob_commit::{BucketId, Commit, Kept, Purged};
 use crate::mark::{Detours, Marker};
 use crate::purge::Remains;
 use crate::retention::{Candidate, Judged};
+use crate::snapshot::block;
 use crate::tombstones::Graveyard;
 use crate::{Bucket, BucketError, Purge, Space};
 
@@ -63,7 +64,8 @@ struct Roots {
     /// All heads as they were.
     heads: BTreeMap<String, Cid>,
     present: Vec<Cid>,
-    past: Vec<Cid>,
+    /// By name.
+    past: Vec<(String, Cid)>,
     /// The lists of what is kept of each bucket.
     lists: HashMap<BucketId, Cid>,
     buckets: Vec<CollectedBucket>,
@@ -122,16 +124,20 @@ impl Space {
         if let Some((bucket, key, _)) = &purge {
             let id = bucket.info().id;
             let of = remains.insert(Remains::new(bucket, key, &graves));
+            let newest = heads.get(&Commit::head(id)).or_else(|| heads.get(&Kept::deleted_head(id))).copied();
+            if let Some(newest) = newest {
+                of.newest = Commit::from_block(&block(&*self.inner.store, &newest).await?)?.time;
+            }
             // What was not deleted from the present, as nothing is in a dry run, would be.
-            let newest = heads.get(&Commit::head(id)).copied().filter(|_| options.dry_run);
-            of.find(&self.inner, lists.get(&id).copied(), newest).await?;
+            of.find(&self.inner, lists.get(&id).copied(), newest.filter(|_| options.dry_run)).await?;
         }
         let shared = self.mark(marker, &mut graves, remains.as_ref(), present, past, options.dry_run).await?;
         if let (Some(remains), Some((_, _, purge))) = (&remains, purge) {
             remains.tell(&shared, purge);
             if purge.states > 0 {
                 let erased = remains.blocks.difference(&shared).copied().collect();
-                graves.bury(remains.bucket.id, &remains.key, remains.upto, &erased)?;
+                let of = (remains.bucket.id, remains.key.as_str());
+                graves.bury(of, remains.upto, remains.newest, &erased)?;
             }
         }
         if !options.dry_run {
@@ -162,7 +168,7 @@ impl Space {
         graves: &mut Graveyard,
         remains: Option<&Remains>,
         present: Vec<Cid>,
-        past: Vec<Cid>,
+        past: Vec<(String, Cid)>,
         dry_run: bool,
     ) -> Result<HashSet<Cid>, BucketError> {
         let (buried, sought) = (graves.blocks(), remains.map(|of| of.blocks.clone()).unwrap_or_default());
@@ -170,11 +176,14 @@ impl Space {
         // First the present, where what was purged may have been put again: then it is like anything else.
         let watch = buried.union(&sought).copied().collect();
         let in_present = if dry_run { cut.clone() } else { HashMap::new() };
-        let detours = Detours { may_miss: buried.clone(), skip: HashSet::new(), cut: in_present, watch };
+        let mut detours = Detours { may_miss: buried, skip: HashSet::new(), cut: in_present, watch };
         let mut met = marker.mark(present, &detours).await?;
+        // The same is true of the past since the purge.
+        detours.cut = cut;
+        met.extend(marker.mark(graves.later(&self.inner, &past).await?, &detours).await?);
         graves.give_up(&met);
-        let detours = Detours { may_miss: buried, skip: graves.blocks(), cut, watch: sought.clone() };
-        met.extend(marker.mark(past, &detours).await?);
+        (detours.skip, detours.watch) = (graves.blocks(), sought.clone());
+        met.extend(marker.mark(past.into_iter().map(|(_, root)| root).collect(), &detours).await?);
         if let Some(remains) = remains {
             marker.collection.mark(&remains.records.iter().copied().collect::<Vec<_>>()).await?;
         }
@@ -206,10 +215,13 @@ impl Space {
             swaps.extend(moved);
             buckets.push(CollectedBucket { name, id, deleted, kept, dropped, uploads: 0 });
         }
-        let (mut present, mut past): (Vec<Cid>, Vec<Cid>) = (Vec::new(), lists.values().copied().collect());
+        let mut present = Vec::new();
+        let mut past: Vec<(String, Cid)> = lists.iter().map(|(id, list)| (Kept::head(*id), *list)).collect();
         for (name, cid) in heads.iter().filter(|(name, _)| !replaced.contains(*name)) {
-            let is_past = PAST.iter().any(|prefix| name.starts_with(prefix));
-            if is_past { &mut past } else { &mut present }.push(*cid);
+            match PAST.iter().any(|prefix| name.starts_with(prefix)) {
+                true => past.push((name.clone(), *cid)),
+                false => present.push(*cid),
+            }
         }
         buckets.sort_by(|a, b| (&a.name, a.deleted).cmp(&(&b.name, b.deleted)));
         if !dry_run {

@@ -11,6 +11,7 @@ use carob_block::{Block, Cid, Codec, Sweep};
 use carob_commit::{
     Commit, CompletedState, Inline, Kept, KeptCommit, NamedCommit, Record, TreeValue, Version, VersionName,
 };
+use carob_identity::Hlc;
 use carob_index::{NodeCache, Tree, Value};
 
 use crate::escape::escaped;
@@ -55,6 +56,8 @@ pub(crate) struct Remains {
     buried: HashSet<Cid>,
     /// When the newest of the records was written.
     pub(crate) upto: u64,
+    /// When the newest state was made that they were looked for in.
+    pub(crate) newest: Hlc,
     /// The blocks that the records lead to.
     pub(crate) blocks: HashSet<Cid>,
     /// Records that have blocks of their own: those stay.
@@ -190,6 +193,7 @@ impl Remains {
             bucket: bucket.info().clone(),
             key: key.to_owned(),
             upto: 0,
+            newest: Hlc::default(),
             blocks: HashSet::new(),
             records: BTreeSet::new(),
             detours: Detours::default(),

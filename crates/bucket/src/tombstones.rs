@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carob_block::{Block, Cid, HeadSwap, Session, Store};
-use carob_commit::{BucketId, Commit, Purged, Record, Tombstone, Version};
+use carob_commit::{BucketId, Commit, Kept, KeptCommit, NamedCommit, Purged, Record, Tombstone, Version};
+use carob_identity::Hlc;
 use carob_index::{Entry, NodeCache, Params, Salt, Tree};
 
 use crate::escape::escaped;
@@ -13,12 +14,18 @@ use crate::snapshot::{Trees, block, read};
 use crate::space::Inner;
 use crate::{BucketError, Snapshot, versions};
 
+/// Before the id of a bucket, in the head of its list of kept commits.
+const KEPT: &str = "kept/";
+
 /// Memory for nodes of the tree: it is small, and read now and then.
 const NODES: u64 = 1 << 20;
 
 /// The tombstones of one bucket, for readers of its past.
 #[derive(Debug, Clone)]
-pub(crate) struct Tombstones(Tree);
+pub(crate) struct Tombstones {
+    tree: Tree,
+    upto: Hlc,
+}
 
 impl Tombstones {
     /// Those under the head of a bucket; `None` if nothing was purged.
@@ -32,12 +39,13 @@ impl Tombstones {
     async fn load(store: &Arc<dyn Store>, head: Cid) -> Result<Self, BucketError> {
         let purged = Purged::from_block(&block(&**store, &head).await?)?;
         let nodes = Arc::new(NodeCache::new(NODES));
-        Ok(Self(Tree::open(Arc::clone(store) as _, nodes, purged.tombstones).await?))
+        let tree = Tree::open(Arc::clone(store) as _, nodes, purged.tombstones).await?;
+        Ok(Self { tree, upto: purged.upto })
     }
 
     /// Whether a record of a past state is one of those that were purged.
     pub(crate) async fn hide(&self, key: &str, record: &Record) -> Result<bool, BucketError> {
-        let entry = self.0.get(&Tombstone::Key(key.to_owned()).place()).await?;
+        let entry = self.tree.get(&Tombstone::Key(key.to_owned()).place()).await?;
         Ok(match entry {
             Some(entry) => record.modified.0 <= Tombstone::upto(&entry.value)?,
             None => false,
@@ -47,7 +55,7 @@ impl Tombstones {
     /// The keys of which anything was purged, and up to when.
     pub(crate) async fn keys(&self) -> Result<BTreeMap<String, u64>, BucketError> {
         let mut keys = BTreeMap::new();
-        let mut cursor = self.0.prefix(Tombstone::KEYS);
+        let mut cursor = self.tree.prefix(Tombstone::KEYS);
         while let Some((place, entry)) = cursor.next().await? {
             let Some(Tombstone::Key(key)) = Tombstone::at(&place) else {
                 return Err(BucketError::foreign_tombstone());
@@ -59,7 +67,7 @@ impl Tombstones {
 
     async fn blocks(&self) -> Result<HashSet<Cid>, BucketError> {
         let mut blocks = HashSet::new();
-        let mut cursor = self.0.prefix(Tombstone::BLOCKS);
+        let mut cursor = self.tree.prefix(Tombstone::BLOCKS);
         while let Some((place, _)) = cursor.next().await? {
             let Some(Tombstone::Block(cid)) = Tombstone::at(&place) else {
                 return Err(BucketError::foreign_tombstone());
@@ -78,6 +86,7 @@ pub(crate) struct Graveyard(HashMap<BucketId, Grave>);
 struct Grave {
     head: Option<Cid>,
     tree: Option<Tree>,
+    upto: Hlc,
     keys: BTreeMap<String, u64>,
     blocks: HashSet<Cid>,
     edits: BTreeMap<Bytes, Option<Entry>>,
@@ -96,8 +105,9 @@ impl Graveyard {
             let Ok(id) = id.parse() else { continue };
             let tombstones = Tombstones::load(store, *head).await?;
             let (keys, blocks) = (tombstones.keys().await?, tombstones.blocks().await?);
-            let (head, tree, edits) = (Some(*head), Some(tombstones.0), BTreeMap::new());
-            graves.insert(id, Grave { head, tree, keys, blocks, edits });
+            let Tombstones { tree, upto } = tombstones;
+            let (head, tree, edits) = (Some(*head), Some(tree), BTreeMap::new());
+            graves.insert(id, Grave { head, tree, upto, keys, blocks, edits });
         }
         Ok(Self(graves))
     }
@@ -113,15 +123,46 @@ impl Graveyard {
         grave.map(|grave| (grave.keys.clone(), grave.blocks.clone())).unwrap_or_default()
     }
 
-    /// Buries what was written to a key up to a time, and these blocks of it.
+    /// The roots of those states that were made after anything was purged of their buckets, out of what the heads of the past
+    /// lead to: nothing of them is missing.
+    pub(crate) async fn later(&self, inner: &Inner, past: &[(String, Cid)]) -> Result<Vec<Cid>, BucketError> {
+        let mut later = Vec::new();
+        if self.0.is_empty() {
+            return Ok(later);
+        }
+        for (head, root) in past {
+            let top = block(&*inner.store, root).await?;
+            if let Some(id) = head.strip_prefix(KEPT).and_then(|id| id.parse().ok()) {
+                match (self.0.get(&id), Kept::from_block(&top)?.commits) {
+                    (None, _) => later.push(*root),
+                    (Some(grave), Some(commits)) => {
+                        later.extend(kept_after(inner, commits, grave.upto).await?)
+                    }
+                    (Some(_), None) => {}
+                }
+                continue;
+            }
+            let commit = match NamedCommit::from_block(&top) {
+                Ok(named) => Commit::from_block(&block(&*inner.store, &named.commit).await?)?,
+                Err(_) => Commit::from_block(&top)?,
+            };
+            if self.0.get(&commit.bucket).is_none_or(|grave| grave.upto < commit.time) {
+                later.push(*root);
+            }
+        }
+        Ok(later)
+    }
+
+    /// Buries what was written to a key up to a time, and these blocks of it. `newest` is the newest state that was looked at.
     pub(crate) fn bury(
         &mut self,
-        bucket: BucketId,
-        key: &str,
+        (bucket, key): (BucketId, &str),
         upto: u64,
+        newest: Hlc,
         blocks: &HashSet<Cid>,
     ) -> Result<(), BucketError> {
         let grave = self.0.entry(bucket).or_default();
+        grave.upto = newest;
         let upto = upto.max(grave.keys.get(key).copied().unwrap_or_default());
         grave.keys.insert(key.to_owned(), upto);
         let entry = |upto| Ok::<_, BucketError>(Entry { weight: 0, value: Tombstone::value(upto)? });
@@ -165,11 +206,12 @@ impl Graveyard {
             let edited = tree.edit(std::mem::take(&mut grave.edits)).await?;
             let (did, time) = (*inner.signer.did(), inner.clock.now().timestamp());
             let tombstones = edited.tree.root();
-            let purged = Purged { space: did, bucket: *bucket, tombstones, time, author: did };
+            let (bucket, upto) = (*bucket, grave.upto);
+            let purged = Purged { space: did, bucket, tombstones, upto, time, author: did };
             let signed = purged.sign(&*inner.signer)?;
             let next = Some(*signed.cid());
             session.put(edited.blocks.into_iter().chain([signed]).collect()).await?;
-            let swap = HeadSwap { name: Purged::head(*bucket), expected: grave.head, next };
+            let swap = HeadSwap { name: Purged::head(bucket), expected: grave.head, next };
             inner.store.commit(&[session], &[swap]).await?;
             (grave.head, grave.tree) = (next, Some(edited.tree));
         }
@@ -194,6 +236,18 @@ impl Graveyard {
         }
         Ok(Vec::new())
     }
+}
+
+/// The commits in a list of kept ones that were made after a time.
+async fn kept_after(inner: &Inner, list: Cid, time: Hlc) -> Result<Vec<Cid>, BucketError> {
+    let nodes = Arc::new(NodeCache::new(NODES));
+    let mut cursor = Tree::open(Arc::clone(&inner.store) as _, nodes, list).await?.cursor();
+    cursor.seek_past(&KeptCommit::key(time)).await?;
+    let mut commits = Vec::new();
+    while let Some((_, entry)) = cursor.next().await? {
+        commits.push(KeptCommit::from_value(&entry.value)?.commit);
+    }
+    Ok(commits)
 }
 
 impl Snapshot {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use carob_block::{Cid, MemoryStore, ReadBlocks, SweepOptions};
 use carob_bucket::{
-    Bucket, BucketError, CollectOptions, CompleteOptions, Found, Lock, Moment, ObjectLock, PartClaim,
-    Portion, Purge, PutOptions, Space, UploadOptions, Versioning,
+    Bucket, BucketError, CollectOptions, CompleteOptions, DeleteOptions, Found, Lock, Moment, ObjectLock,
+    PartClaim, Portion, Purge, PutOptions, Space, UploadOptions, Versioning,
 };
 use carob_identity::{ManualClock, Timestamp};
 use futures::TryStreamExt;
@@ -229,6 +229,28 @@ async fn the_same_bytes_put_again_are_like_any_others() {
     world.put("k", "something else").await;
     world.collect().await;
     assert_eq!(read(&world.then(again).await, "k").await.as_deref(), Some("again"));
+}
+
+#[tokio::test]
+async fn what_was_put_again_and_is_past_by_the_next_collection_stays() {
+    let world = World::new().await;
+    let before = world.put("k", "again").await;
+    world.purge("k").await;
+    let again = world.put("k", "again").await;
+    let other = world.put("another", "again").await;
+    world.bucket.create_snapshot("named", None).await.unwrap();
+    for key in ["k", "another"] {
+        world.bucket.delete(key, DeleteOptions::default()).await.unwrap();
+    }
+    for _ in 0..2 {
+        world.collect().await;
+        for (state, key) in [(again, "k"), (other, "another")] {
+            assert_eq!(read(&world.then(state).await, key).await.as_deref(), Some("again"));
+        }
+        assert!(is_purged(&world.then(before).await, "k").await);
+    }
+    world.purge("unrelated").await;
+    assert_eq!(read(&world.then(other).await, "another").await.as_deref(), Some("again"));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What was erased of a bucket's past: its tombstones.
 
 use carob_block::{Block, Cid};
-use carob_identity::{Did, Signature, Signer, Timestamp, verify};
+use carob_identity::{Did, Hlc, Signature, Signer, Timestamp, verify};
 use carob_index::{IndexError, Value};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -20,6 +20,8 @@ pub struct Purged {
     pub bucket: BucketId,
     /// The tree of [`Tombstone`]s.
     pub tombstones: Cid,
+    /// When the newest state was made that a purge has looked at: what later ones reach is not missing.
+    pub upto: Hlc,
     /// When it was signed.
     pub time: Timestamp,
     /// Who signed it.
@@ -41,6 +43,8 @@ struct Wire {
     space: Did,
     bucket: BucketId,
     tombstones: Cid,
+    /// As in a list of kept commits.
+    upto: (u64, u16),
     time: Timestamp,
     author: Did,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,8 +58,9 @@ impl Purged {
     }
 
     fn to_wire(self) -> Wire {
-        let Self { space, bucket, tombstones, time, author } = self;
-        Wire { v: 1, space, bucket, tombstones, time, author, sig: None }
+        let Self { space, bucket, tombstones, upto, time, author } = self;
+        let upto = (upto.millis, upto.counter);
+        Wire { v: 1, space, bucket, tombstones, upto, time, author, sig: None }
     }
 
     /// The block that holds it, signed by `signer`, who becomes the author.
@@ -80,8 +85,8 @@ impl Purged {
         let signature = <[u8; 64]>::try_from(&wire.sig.take().unwrap_or_default()[..]).map_err(|_| bad())?;
         let signed = codec::encode(&wire, WHAT)?;
         verify(&wire.author, signed.data(), &Signature::from_bytes(signature)).map_err(|_| bad())?;
-        let Wire { space, bucket, tombstones, time, author, .. } = wire;
-        Ok(Self { space, bucket, tombstones, time, author })
+        let Wire { space, bucket, tombstones, upto: (millis, counter), time, author, .. } = wire;
+        Ok(Self { space, bucket, tombstones, upto: Hlc { millis, counter }, time, author })
     }
 }
 

@@ -146,7 +146,8 @@ fn tombstones_count_if_the_space_signed_them_for_this_bucket() {
         let entries = places.map(|place| (place.place().into(), entry(Tombstone::value(3).unwrap())));
         let tombstones = world.tree(entries.into());
         let did = *key(7).did();
-        let purged = Purged { space: did, bucket, tombstones, time: Timestamp(1), author: did };
+        let (upto, time) = (Hlc::default(), Timestamp(1));
+        let purged = Purged { space: did, bucket, tombstones, upto, time, author: did };
         let block = purged.sign(&key(signer)).unwrap();
         let head = world.add(block);
         let (wrong, _, blocks) = world.check(&Purged::head(ID), head);
