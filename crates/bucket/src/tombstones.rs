@@ -134,11 +134,9 @@ impl Graveyard {
             let top = block(&*inner.store, root).await?;
             if let Some(id) = head.strip_prefix(KEPT).and_then(|id| id.parse().ok()) {
                 match (self.0.get(&id), Kept::from_block(&top)?.commits) {
-                    (None, _) => later.push(*root),
-                    (Some(grave), Some(commits)) => {
-                        later.extend(kept_after(inner, commits, grave.upto).await?)
-                    }
+                    (Some(grave), Some(all)) => later.extend(kept_after(inner, all, grave.upto).await?),
                     (Some(_), None) => {}
+                    (None, _) => later.push(*root),
                 }
                 continue;
             }
