@@ -9,12 +9,10 @@ use carob_identity::{SeededEntropy, SpaceKey, SystemClock};
 use carob_local::{LocalOptions, LocalStore};
 use futures::TryStreamExt;
 
+use super::CACHE;
 use super::turn::OBJECTS;
 use crate::s3::Stamped;
 use crate::unflushed::Unflushed;
-
-/// As much as the gateway keeps by default.
-const CACHE: u64 = 32 << 20;
 
 /// A bucket of a space in this process.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ mod compare;
 mod engine;
 mod index;
 mod limits;
+mod pages;
 mod peer;
 mod process;
 mod report;
@@ -21,11 +22,16 @@ use crate::cargo::{self, Profile};
 
 const MIB: u64 = 1 << 20;
 
+/// Bytes of decoded nodes that an engine in this process keeps: as many as the gateway does by default.
+const CACHE: u64 = 32 << 20;
+
 /// `xtask bench`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Bench {
     /// Carob and its peers under the same load in turns, beside this machine's own limits.
     S3(compare::CompareArgs),
+    /// Pages of a listing out of a bucket of ten million keys and of one of ten thousand.
+    Pages(pages::PagesArgs),
     /// The index beside other ordered maps, in memory.
     Index(index::IndexArgs),
     /// What disk a gateway takes for what is stored in it, under load and after a collection.
@@ -35,10 +41,11 @@ pub(crate) enum Bench {
 impl Bench {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
-            Self::S3(_) | Self::Space(_) if cfg!(debug_assertions) => {
+            Self::S3(_) | Self::Pages(_) | Self::Space(_) if cfg!(debug_assertions) => {
                 tokio::task::spawn_blocking(in_release).await?
             }
             Self::S3(args) => until_told(args.run()).await,
+            Self::Pages(args) => until_told(args.run()).await,
             Self::Space(args) => until_told(args.run()).await,
             Self::Index(args) => tokio::task::spawn_blocking(move || args.run()).await?,
         }

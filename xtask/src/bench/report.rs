@@ -55,8 +55,8 @@ pub(super) fn row(row: Row, contenders: &[Contender], limits: &Limits) {
             .iter()
             .filter_map(|c| Some((c, c.sums.iter().rfind(|(this, _)| *this == row).map(|(_, s)| s)?)))
     };
-    // What keeps nothing, or is no server, is no rival.
-    let rivals = sums().filter(|(c, _)| !matches!(c.variant.peer, Peer::Null | Peer::Engine));
+    // What keeps nothing, or is no server, is beside the point.
+    let rivals = sums().filter(|(c, _)| c.variant.is_rival());
     let best = rivals.filter_map(|(_, sum)| Some(sum.as_ref().ok()?.rate())).fold(0.0, f64::max);
     for (contender, sum) in sums() {
         match sum {

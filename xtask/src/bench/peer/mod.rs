@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use super::engine::Engine;
 use super::process;
@@ -44,6 +45,13 @@ pub(super) struct Variant {
     pub(super) durable: &'static str,
 }
 
+impl Variant {
+    /// Whether it is a server that keeps what it is sent where it was told to; the others are bounds.
+    pub(super) fn is_rival(&self) -> bool {
+        !matches!((self.peer, self.other), (Peer::Null | Peer::Engine, _) | (Peer::Carob, true))
+    }
+}
+
 /// All variants. What each makes durable is what its source and documentation say.
 pub(super) const VARIANTS: &[Variant] = &[
     Variant {
@@ -51,6 +59,12 @@ pub(super) const VARIANTS: &[Variant] = &[
         name: "carob",
         other: false,
         durable: "everything: one flush for all that wait",
+    },
+    Variant {
+        peer: Peer::Carob,
+        name: "carob, no flush",
+        other: true,
+        durable: "nothing: its data directory is in memory",
     },
     Variant {
         peer: Peer::Engine,
@@ -78,6 +92,12 @@ pub(super) const VARIANTS: &[Variant] = &[
     Variant { peer: Peer::Versitygw, name: "versitygw posix", other: false, durable: "nothing" },
 ];
 
+/// A directory of the file system in memory (tmpfs), where flushes do nothing.
+fn in_memory() -> Result<TempDir> {
+    let dir = tempfile::Builder::new().prefix("carob-bench-").tempdir_in("/dev/shm");
+    dir.context("there is no file system in memory at /dev/shm")
+}
+
 /// A running server.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -87,7 +107,11 @@ pub(super) struct Server {
 
 #[derive(Debug)]
 enum Running {
-    Gateway(Gateway),
+    Gateway {
+        gateway: Gateway,
+        /// Where its data directory is, if not among those of the other servers.
+        _memory: Option<TempDir>,
+    },
     Process(Process),
     Engine(Engine),
 }
@@ -97,8 +121,10 @@ impl Server {
     pub(super) async fn start(variant: &Variant, programs: &Programs, dir: &Path) -> Result<Self> {
         let (target, running) = match variant.peer {
             Peer::Carob => {
-                let gateway = Gateway::start(programs.get(Peer::Carob)?, &dir.join("data")).await?;
-                (Target::Http(Box::new(gateway.client()?)), Running::Gateway(gateway))
+                let memory = variant.other.then(in_memory).transpose()?;
+                let data = memory.as_ref().map_or(dir, TempDir::path).join("data");
+                let gateway = Gateway::start(programs.get(Peer::Carob)?, &data).await?;
+                (Target::Http(Box::new(gateway.client()?)), Running::Gateway { gateway, _memory: memory })
             }
             Peer::Engine => {
                 let engine = Engine::open(&dir.join("data"), !variant.other).await?;
@@ -135,7 +161,7 @@ impl Server {
     /// None for what runs in this process.
     pub(super) fn pid(&self) -> Result<Option<u32>> {
         match &self.running {
-            Running::Gateway(gateway) => gateway.pid().map(Some),
+            Running::Gateway { gateway, .. } => gateway.pid().map(Some),
             Running::Process(process) => process.pid().map(Some),
             Running::Engine(_) => Ok(None),
         }
@@ -148,7 +174,7 @@ impl Server {
 
     pub(super) async fn stop(self) -> Result<()> {
         match self.running {
-            Running::Gateway(gateway) => gateway.stop().await,
+            Running::Gateway { gateway, .. } => gateway.stop().await,
             Running::Process(process) => process.stop().await,
             Running::Engine(engine) => engine.close().await,
         }
