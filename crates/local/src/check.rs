@@ -24,6 +24,8 @@ use crate::{format, scan, segment};
 pub struct Report {
     /// What is wrong; nothing in a sound store.
     pub findings: Vec<Finding>,
+    /// Blocks that are damaged and were put up with, by [`repair`] with [`Losses::Accept`].
+    pub accepted: Vec<Finding>,
     /// Files that [`repair`] wrote anew.
     pub repaired: Vec<PathBuf>,
     /// Segment files.
@@ -60,6 +62,16 @@ pub enum Harm {
     Repairable,
 }
 
+/// What [`repair`] does about damaged blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Losses {
+    /// Reports them. If they are among what was written last, the store does not open.
+    Report,
+    /// Ends the log behind them and lists them as if they were sound, if nothing else is lost: the store opens, and only reading
+    /// them fails. Where a damaged block ends must be certain, and no record of heads may be among them.
+    Accept,
+}
+
 /// Checks a store that nobody has open: every frame of every segment, the records of heads, the indexes, the
 /// checkpoint. Changes nothing. Blocking.
 ///
@@ -68,19 +80,20 @@ pub enum Harm {
 /// # Errors
 /// [`LocalError`] if the store is open, if it is none that this version knows, or if it cannot be read.
 pub fn check(dir: &Path, disk: &dyn Disk) -> Result<Report, LocalError> {
-    run(dir, disk, false)
+    run(dir, disk, None)
 }
 
 /// As [`check`], and makes indexes and the checkpoint anew where they are missing or wrong, from the segments alone.
-/// Segments are never changed, and nothing is made from one that is damaged. What is still wrong is reported. Blocking.
+/// What segments hold is never changed, and nothing is made from one that is damaged, unless its losses are accepted. What is
+/// still wrong is reported. Blocking.
 ///
 /// # Errors
 /// As for [`check`]; [`LocalError::Io`] if a file cannot be written.
-pub fn repair(dir: &Path, disk: &dyn Disk) -> Result<Report, LocalError> {
-    run(dir, disk, true)
+pub fn repair(dir: &Path, disk: &dyn Disk, losses: Losses) -> Result<Report, LocalError> {
+    run(dir, disk, Some(losses))
 }
 
-fn run(root: &Path, disk: &dyn Disk, mend: bool) -> Result<Report, LocalError> {
+fn run(root: &Path, disk: &dyn Disk, mend: Option<Losses>) -> Result<Report, LocalError> {
     let lock = root.join("LOCK");
     let lock = disk.lock(&lock).map_err(LocalError::io("lock", &lock))?;
     let _lock = lock.ok_or_else(|| LocalError::Locked(root.to_owned()))?;
@@ -112,7 +125,7 @@ struct Check<'a> {
     root: &'a Path,
     dir: &'a Path,
     log: LogId,
-    mend: bool,
+    mend: Option<Losses>,
     report: Report,
     /// The segments that the next opening hollows, because a sweep was cut short.
     hollow: BTreeMap<u32, Hollow>,
@@ -171,7 +184,8 @@ impl Check<'_> {
             let end = recover::end_of(&segments, at, &gone);
             let last = self.segment(segment, end)?;
             self.compare(checkpoint.as_ref(), last);
-            if self.whole && end.is_some() && at + 2 == segments.len() {
+            let closed = at + 1 == segments.len() && !self.report.accepted.is_empty();
+            if self.whole && (closed || end.is_some() && at + 2 == segments.len()) {
                 self.fresh = Some(self.to_checkpoint(last));
             }
             ends.push(last);
@@ -199,7 +213,7 @@ impl Check<'_> {
 
     /// What a sweep has announced and not done. Mending does it, as the next opening would.
     fn announced(&mut self) -> Result<(), LocalError> {
-        if self.mend {
+        if self.mend.is_some() {
             return match hollowing::redo(self.disk, self.dir, self.log) {
                 Ok(()) => Ok(()),
                 Err(error) => self.note(error),
@@ -239,7 +253,14 @@ impl Check<'_> {
             self.whole = false;
         } else if sound {
             let of = Of { log: self.log, segment: *number, end: last };
-            self.index(of, end.is_some(), &mut entries)?;
+            let closed = end.is_none() && !self.report.accepted.is_empty();
+            if closed {
+                // As a log is closed in order: then the checkpoint can stand for what is in it.
+                file.set_len(last.into())
+                    .and_then(|()| file.flush_all())
+                    .map_err(LocalError::io("cut", path))?;
+            }
+            self.index(of, closed || end.is_some(), &mut entries)?;
         }
         Ok(Position { segment: *number, offset: end.unwrap_or(last) })
     }
@@ -280,10 +301,23 @@ impl Check<'_> {
                             return Ok((entries, begin.offset));
                         }
                     }
-                    self.note(LocalError::frame(path, error))?;
-                    self.gap = true;
-                    let next = after(file, at).map_err(LocalError::io("read", path))?;
-                    let next = next.filter(|next| *next <= limit);
+                    let bad = Bad::at(file, at, limit).map_err(LocalError::io("read", path))?;
+                    let next = bad.as_ref().map(|bad| bad.end);
+                    match bad
+                        .filter(|bad| self.mend == Some(Losses::Accept) && bad.is_followed)
+                        .and_then(|bad| Key::of(&bad.cid))
+                    {
+                        Some(key) => {
+                            let (path, what) = (path.clone(), error.to_string());
+                            let accepted = Finding { path, offset: at, what, harm: Harm::Loss };
+                            self.report.accepted.push(accepted);
+                            entries.push((key, begin.offset));
+                        }
+                        None => {
+                            self.note(LocalError::frame(path, error))?;
+                            self.gap = true;
+                        }
+                    }
                     reader = next.map(|next| resume(file, next, limit));
                 }
             }
@@ -324,7 +358,7 @@ impl Check<'_> {
         let hollow = self.hollow.get(&of.segment);
         let wrong = wrong_index(self.disk, self.dir, of, sealed, entries, hollow);
         let Some(wrong) = wrong.map_err(LocalError::io("read", &path))? else { return Ok(()) };
-        if self.mend {
+        if self.mend.is_some() {
             sidecar::write(self.disk, self.dir, of, entries).map_err(LocalError::io("write", &path))?;
             self.report.repaired.push(path);
         } else {
@@ -345,9 +379,13 @@ impl Check<'_> {
     /// Replaces a checkpoint that is wrong or missing.
     fn mend_checkpoint(&mut self, there: bool) -> Result<(), LocalError> {
         let path = self.root.join(checkpoint::NAME);
-        let right = there && self.report.findings.iter().all(|finding| finding.path != path);
+        let right = there
+            && self.report.accepted.is_empty()
+            && self.report.findings.iter().all(|finding| finding.path != path);
         let lost = self.report.findings.iter().any(|finding| finding.harm == Harm::Loss);
-        let Some(fresh) = self.fresh.take().filter(|_| self.mend && !right && !lost) else { return Ok(()) };
+        let Some(fresh) = self.fresh.take().filter(|_| self.mend.is_some() && !right && !lost) else {
+            return Ok(());
+        };
         fresh.write(self.disk, self.root).map_err(LocalError::io("write", &path))?;
         self.report.findings.retain(|finding| finding.path != path);
         self.report.repaired.push(path);
@@ -368,13 +406,31 @@ fn offset(path: &Path, at: u64) -> Result<u32, LocalError> {
     u32::try_from(at).map_err(|e| LocalError::damaged(path, at, e))
 }
 
-/// Where the frame after the one at `at` begins, if its length is one.
-fn after(file: &dyn DiskFile, at: u64) -> io::Result<Option<u64>> {
-    let mut start = [0; 64];
-    let filled = fill(file, at, &mut start)?;
-    let start = FrameStart::read(&start[..filled]);
-    let next = start.map(|start| at + (start.prefix + start.data) as u64);
-    Ok(next.filter(|next| *next > at))
+/// A frame whose bytes are not those of its block.
+struct Bad {
+    /// The block that it says it is.
+    cid: Cid,
+    /// Where the next frame begins, going by its length.
+    end: u64,
+    /// Whether one does begin there.
+    is_followed: bool,
+}
+
+impl Bad {
+    /// The one at `at`, if it has a length that leads no further than to `limit`.
+    fn at(file: &dyn DiskFile, at: u64, limit: u64) -> io::Result<Option<Self>> {
+        let start = |at| {
+            let mut start = [0; 64];
+            let filled = fill(file, at, &mut start)?;
+            Ok::<_, io::Error>(FrameStart::read(&start[..filled]))
+        };
+        let Some(bad) = start(at)? else { return Ok(None) };
+        let end = at + (bad.prefix + bad.data) as u64;
+        if end <= at || end > limit {
+            return Ok(None);
+        }
+        Ok(Some(Self { cid: bad.cid, end, is_followed: end == limit || start(end)?.is_some() }))
+    }
 }
 
 /// What is wrong with the index of a segment.

@@ -75,7 +75,7 @@ mod sweep;
 mod table;
 mod writer;
 
-pub use check::{Finding, Harm, Report, check, repair};
+pub use check::{Finding, Harm, Losses, Report, check, repair};
 pub use disk::{Disk, DiskFile, DiskLock};
 pub use error::LocalError;
 pub use real::RealDisk;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use carob_block::{Cid, Heads, ReadBlocks, Store};
 use carob_local::sim::SimDisk;
-use carob_local::{Disk, Harm, LocalError, LocalStore, check, repair};
+use carob_local::{Disk, Harm, LocalError, LocalStore, Losses, check, repair};
 use fixture::{keep, numbered, open_on, raw, set, swap};
 
 const DIR: &str = "/store";
@@ -175,7 +175,7 @@ async fn repair_makes_indexes_and_the_checkpoint_anew_and_nothing_else() {
         let unmissed = if damage { 0 } else { 2 };
         assert!(damaged.findings.len() + unmissed >= others.len(), "{damaged:?}");
         assert!(damaged.findings.iter().all(|finding| finding.harm == Harm::Repairable), "{damaged:?}");
-        let report = repair(DIR.as_ref(), &image).unwrap();
+        let report = repair(DIR.as_ref(), &image, Losses::Report).unwrap();
         assert_eq!(report.findings, []);
         assert!(report.repaired.len() + 1 >= others.len(), "{report:?}");
         assert_eq!(check(DIR.as_ref(), &image).unwrap().findings, []);
@@ -192,8 +192,80 @@ async fn repair_makes_nothing_from_a_damaged_segment() {
     let at = bytes.len() - 20;
     disk.open(&path).unwrap().write_at(at as u64, &[bytes[at] ^ 4]).unwrap();
     disk.remove(&path.with_extension("idx")).unwrap();
-    let report = repair(DIR.as_ref(), &disk).unwrap();
+    let report = repair(DIR.as_ref(), &disk, Losses::Report).unwrap();
     assert!(report.findings.iter().any(|finding| finding.harm == Harm::Loss));
     assert!(disk.open(&path.with_extension("idx")).is_err());
     assert!(report.repaired.is_empty(), "{report:?}");
+}
+
+/// Three heads in the only segment, which is closed and has neither index nor checkpoint, and the bytes of the middle block.
+async fn one_segment() -> (SimDisk, Vec<(String, Cid)>, PathBuf, std::ops::Range<usize>) {
+    let disk = SimDisk::new(1);
+    let store = open_on(DIR.as_ref(), std::sync::Arc::new(disk.clone()), 1 << 20).unwrap();
+    for round in 0..3 {
+        set(&store, &format!("h/{round}"), None, &numbered(round, 900)).await.unwrap();
+    }
+    let heads = store.heads("").await.unwrap();
+    store.close().await.unwrap();
+    let path = segments(&disk).remove(0);
+    let bytes = read(&disk, &path);
+    let begin = bytes.windows(900).position(|run| run == numbered(1, 900).data().as_ref()).unwrap();
+    (disk, heads, path, begin..begin + 900)
+}
+
+#[tokio::test]
+async fn a_store_that_a_damaged_block_keeps_shut_opens_once_its_loss_is_accepted() {
+    let (disk, heads, path, block) = one_segment().await;
+    let bytes = read(&disk, &path);
+    disk.open(&path).unwrap().write_at(block.start as u64 + 100, &[!bytes[block.start + 100]]).unwrap();
+    assert!(matches!(reopen(&disk), Err(LocalError::Damaged { .. })));
+    let report = repair(DIR.as_ref(), &disk, Losses::Report).unwrap();
+    assert_eq!((report.findings.len(), report.accepted.len()), (1, 0), "{report:?}");
+    assert!(reopen(&disk).is_err());
+
+    let report = repair(DIR.as_ref(), &disk, Losses::Accept).unwrap();
+    assert_eq!(
+        (report.findings.len(), report.accepted.len(), report.repaired.len()),
+        (0, 1, 2),
+        "{report:?}"
+    );
+    for round in 3..5 {
+        let store = reopen(&disk).unwrap();
+        assert_eq!(store.heads("h/").await.unwrap()[..3], heads);
+        for sound in [0, 2] {
+            assert!(store.get(numbered(sound, 900).cid()).await.unwrap().is_some());
+        }
+        assert!(store.get(numbered(1, 900).cid()).await.is_err());
+        set(&store, &format!("h/{round}"), None, &numbered(round, 900)).await.unwrap();
+        store.close().await.unwrap();
+    }
+    // It stays lost, and said to be.
+    let report = check(DIR.as_ref(), &disk).unwrap();
+    assert_eq!(report.findings.len(), 1, "{report:?}");
+}
+
+#[tokio::test]
+async fn no_loss_is_accepted_that_could_be_of_a_head_or_has_no_certain_end() {
+    let (disk, _, path, block) = one_segment().await;
+    let bytes = read(&disk, &path);
+    let record = block.end + 60;
+    let length = block.start - 38;
+    for at in [record, length] {
+        let image = disk.image();
+        image.open(&path).unwrap().write_at(at as u64, &[bytes[at] ^ 0x81]).unwrap();
+        let report = repair(DIR.as_ref(), &image, Losses::Accept).unwrap();
+        assert!(
+            !report.findings.is_empty() && !report.repaired.iter().any(|path| path.ends_with("CHECKPOINT"))
+        );
+        assert!(matches!(reopen(&image), Err(LocalError::Damaged { .. })), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn accepting_losses_changes_nothing_in_a_sound_store() {
+    let (disk, ..) = store().await;
+    let before: Vec<Vec<u8>> = files(&disk).iter().map(|path| read(&disk, path)).collect();
+    let report = repair(DIR.as_ref(), &disk, Losses::Accept).unwrap();
+    assert_eq!((report.findings.len(), report.accepted.len(), report.repaired.len()), (0, 0, 0));
+    assert_eq!(files(&disk).iter().map(|path| read(&disk, path)).collect::<Vec<_>>(), before);
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use carob_block::{Block, Cid, Heads, ReadBlocks, Store, StoreError, Sweep, SweepOptions, Swept};
 use carob_local::sim::{SimDisk, SimOp};
-use carob_local::{Disk, DiskFile, Harm, LocalError, LocalStore, RealDisk, check, repair};
+use carob_local::{Disk, DiskFile, Harm, LocalError, LocalStore, Losses, RealDisk, check, repair};
 use fixture::{keep, numbered, open_on, set, swap};
 
 const DIR: &str = "/store";
@@ -166,7 +166,7 @@ async fn hollowed_segments_are_cars_and_their_indexes_can_be_made_anew() {
             let before = read(&*file);
             image.remove(&index).unwrap();
             if checkpoint {
-                repair(DIR.as_ref(), &image).unwrap();
+                repair(DIR.as_ref(), &image, Losses::Report).unwrap();
                 assert_eq!(read(&*image.open(&index).unwrap()), before);
             }
         }
@@ -237,7 +237,7 @@ async fn power_lost_anywhere_while_hollowing_loses_nothing() {
             begun += u32::from(announced(&disk));
             nothing_is_lost(&disk);
             let image = disk.image();
-            assert_eq!(repair(DIR.as_ref(), &image).unwrap().findings, []);
+            assert_eq!(repair(DIR.as_ref(), &image, Losses::Report).unwrap().findings, []);
             assert!(!announced(&image));
             // Sometimes the power goes again.
             disk.lose_power_after(if seed % 2 == 0 { seed * 3 } else { u64::MAX });
@@ -333,7 +333,8 @@ async fn an_announcement_that_is_damaged_is_reported() {
     let path = Path::new(DIR).join("segments/HOLLOW");
     disk.create(&path).unwrap().write_at(0, b"anything").unwrap();
     assert!(matches!(open(&disk), Err(LocalError::Damaged { .. })));
-    for report in [check(DIR.as_ref(), &disk).unwrap(), repair(DIR.as_ref(), &disk).unwrap()] {
+    for report in [check(DIR.as_ref(), &disk).unwrap(), repair(DIR.as_ref(), &disk, Losses::Report).unwrap()]
+    {
         let found = report.findings.iter().map(|finding| (&finding.path, finding.harm)).collect::<Vec<_>>();
         assert_eq!(found, [(&path, Harm::Loss)]);
     }
