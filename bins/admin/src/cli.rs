@@ -261,7 +261,11 @@ pub(crate) enum Command {
     /// Check the store of a gateway that is not running: every byte of it, and all that its buckets reach
     Fsck,
     /// Make the store's indexes and its checkpoint anew where they are missing or wrong; the gateway must not be running
-    Repair,
+    Repair {
+        /// Put up with damaged blocks that keep the store shut: it opens then, and only reading these fails
+        #[arg(long)]
+        accept_loss: bool,
+    },
     /// Check an exported bucket or a proof offline, and say what it shows
     Verify {
         /// The CAR file

@@ -6,6 +6,7 @@ use std::io::{BufWriter, IsTerminal, StdoutLock, stdout};
 use anyhow::{Context, bail};
 use carob_http::api::{Branch, Bucket, Entry, LogEntry, Merge, Object, Restore, Status, Usage};
 use carob_http::client::{Client, ListOptions, Question};
+use carob_local::Losses;
 
 use crate::cli::{AuditCommand, BucketCommand, Cli, Command, Target};
 use crate::encryption_keys;
@@ -96,7 +97,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         // Handled above: they write no text.
         Command::Export { .. } | Command::Get { .. } | Command::Prove { .. } => {}
         Command::Fsck => fsck::check(cli.gateway.data(), &mut out).await?,
-        Command::Repair => fsck::repair(cli.gateway.data(), &mut out)?,
+        Command::Repair { accept_loss } => {
+            let losses = if accept_loss { Losses::Accept } else { Losses::Report };
+            fsck::repair(cli.gateway.data(), losses, &mut out)?;
+        }
         Command::Audit(AuditCommand::Verify { files }) => audit::verify(&files, &mut out)?,
         Command::Verify { file, space } => verify::run(&file, space.as_ref(), &mut out).await?,
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use carob_block::{Cid, Codec, Heads, ReadBlocks, Store};
-use carob_commit::{verify_blocks, verify_past};
-use carob_local::{Finding, Harm, LocalOptions, LocalStore, RealDisk, Report};
+use carob_commit::{Commit, find_broken, verify_past};
+use carob_local::{Finding, Harm, LocalOptions, LocalStore, Losses, RealDisk, Report};
 use serde::Serialize;
 
 use crate::commands::Out;
@@ -19,7 +19,7 @@ const BATCH: usize = 1024;
 /// Something that is not as it should be.
 #[derive(Debug, Serialize)]
 struct Wrong {
-    /// A file, or a head.
+    /// A file, an object, or a head.
     place: String,
     offset: u64,
     what: String,
@@ -57,36 +57,61 @@ pub(crate) async fn check(data: &Path, out: &mut Out) -> anyhow::Result<()> {
     let report = carob_local::check(&dir, &RealDisk).context("the store cannot be checked")?;
     let mut wrong: Vec<Wrong> = report.findings.iter().map(found).collect();
     let mut found = Reached::default();
-    // What is lost already would be found missing once more, by everything that reaches it.
-    if !wrong.iter().any(|wrong| wrong.lost) {
-        // It has an id already, which this one does not replace.
-        let store = LocalStore::open(LocalOptions::new(dir, [0; 16]))?;
-        let store = Arc::new(store);
-        let heads = store.heads("").await?;
-        for (name, cid) in &heads {
-            if name.starts_with("bucket/") {
+    // It has an id already, which this one does not replace.
+    match LocalStore::open(LocalOptions::new(dir, [0; 16])) {
+        Ok(store) => {
+            let store = Arc::new(store);
+            let heads = store.heads("").await?;
+            for (name, cid) in heads.iter().filter(|(name, _)| name.starts_with("bucket/")) {
                 found.buckets += 1;
-                if let Err(error) = verify_blocks(*cid, Arc::clone(&store) as _, None).await {
-                    wrong.push(lost(name, chain(&error)));
-                }
+                bucket(&store, name, *cid, &mut wrong).await?;
             }
+            let past = verify_past(&heads, Arc::clone(&store) as _).await;
+            wrong.extend(past.wrong.iter().map(|(name, error)| lost(head(name), chain(error))));
+            found.states = past.states;
+            reach(&store, &past.purged, &mut found, &mut wrong).await?;
+            store.close().await?;
         }
-        let past = verify_past(&heads, Arc::clone(&store) as _).await;
-        wrong.extend(past.wrong.iter().map(|(name, error)| lost(name, chain(error))));
-        found.states = past.states;
-        reach(&store, &past.purged, &mut found, &mut wrong).await?;
-        store.close().await?;
+        Err(error) if wrong.iter().any(|wrong| wrong.lost) => {
+            let what = format!("it does not open, so what its heads reach was not checked: {error}");
+            wrong.push(lost("the store".to_owned(), what));
+        }
+        Err(error) => return Err(error.into()),
     }
     tell(report, wrong, found, out)
+}
+
+/// Checks a bucket and names each of its objects that is not whole.
+async fn bucket(store: &Arc<LocalStore>, name: &str, cid: Cid, wrong: &mut Vec<Wrong>) -> anyhow::Result<()> {
+    match find_broken(cid, Arc::clone(store) as _).await {
+        Ok(broken) if broken.is_empty() => {}
+        Ok(broken) => {
+            let commit = store.get(&cid).await?.context("the newest commit is missing")?;
+            let commit = Commit::from_block(&commit)?;
+            let bucket = &commit.name;
+            wrong.extend(broken.into_iter().map(|(place, error)| {
+                // A noncurrent version stands under its key, two zeros and the version.
+                let key = place.split('\0').next().unwrap_or_default();
+                lost(format!("s3://{bucket}/{key}"), chain(&error))
+            }));
+        }
+        Err(error) => wrong.push(lost(head(name), chain(&error))),
+    }
+    Ok(())
 }
 
 /// Makes indexes and the checkpoint anew where they are missing or wrong, from the segments alone.
 ///
 /// # Errors
 /// If anything is still wrong, after it was told; if a gateway has the store open.
-pub(crate) fn repair(data: &Path, out: &mut Out) -> anyhow::Result<()> {
-    let report =
-        carob_local::repair(&data.join("store"), &RealDisk).context("the store cannot be repaired")?;
+pub(crate) fn repair(data: &Path, losses: Losses, out: &mut Out) -> anyhow::Result<()> {
+    let report = carob_local::repair(&data.join("store"), &RealDisk, losses);
+    let report = report.context("the store cannot be repaired")?;
+    for accepted in &report.accepted {
+        out.line(&found(accepted), |Wrong { place, offset, what, .. }| {
+            format!("accepted  {place}, byte {offset}: {what}")
+        })?;
+    }
     let wrong = report.findings.iter().map(found).collect();
     tell(report, wrong, Reached::default(), out)
 }
@@ -130,7 +155,7 @@ async fn reach(
                     leaves.extend(links.iter().copied().filter(raw).filter(|cid| seen.insert(digest(cid))));
                     nodes.extend(links.into_iter().filter(|cid| !raw(cid)));
                 }
-                Err(what) => wrong.push(lost(&name, format!("block {cid}: {what}"))),
+                Err(what) => wrong.push(lost(head(&name), format!("block {cid}: {what}"))),
             }
             if leaves.len() >= BATCH || nodes.is_empty() {
                 for cid in session.missing(&std::mem::take(&mut leaves)).await? {
@@ -138,7 +163,7 @@ async fn reach(
                         found.purged += 1;
                         continue;
                     }
-                    wrong.push(lost(&name, format!("block {cid}: it is missing")));
+                    wrong.push(lost(head(&name), format!("block {cid}: it is missing")));
                 }
             }
         }
@@ -160,8 +185,12 @@ fn found(finding: &Finding) -> Wrong {
     }
 }
 
-fn lost(head: &str, what: String) -> Wrong {
-    Wrong { place: format!("head {head}"), offset: 0, what, lost: true }
+fn lost(place: String, what: String) -> Wrong {
+    Wrong { place, offset: 0, what, lost: true }
+}
+
+fn head(name: &str) -> String {
+    format!("head {name}")
 }
 
 /// An error and its causes.

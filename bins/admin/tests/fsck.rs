@@ -38,8 +38,12 @@ fn data(objects: u8) -> tempfile::TempDir {
 }
 
 fn run(data: &Path, command: &str) -> (bool, String) {
+    run_with(data, &[command])
+}
+
+fn run_with(data: &Path, command: &[&str]) -> (bool, String) {
     let mut carob = Command::new(env!("CARGO_BIN_EXE_carob"));
-    let output = carob.arg("--data").arg(data).arg(command).output().unwrap();
+    let output = carob.arg("--data").arg(data).args(command).output().unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }
 
@@ -69,8 +73,15 @@ fn a_flipped_byte_is_found_and_named() {
     std::fs::write(&segment, bytes).unwrap();
     let (sound, text) = run(data.path(), "fsck");
     assert!(!sound && text.contains("LOST") && text.contains(segment.to_str().unwrap()), "{text}");
+    assert!(text.contains("does not open") && text.contains("buckets      0\n"), "{text}");
     let (repaired, text) = run(data.path(), "repair");
     assert!(!repaired, "nothing brings a byte back: {text}");
+
+    let (accepted, text) = run_with(data.path(), &["repair", "--accept-loss"]);
+    assert!(accepted && text.contains("accepted") && text.contains(segment.to_str().unwrap()), "{text}");
+    let (sound, text) = run(data.path(), "fsck");
+    assert!(!sound && text.contains("LOST  s3://photos/2") && text.contains("buckets      1\n"), "{text}");
+    assert!(text.contains("wrong        2\n"), "the block and its object alone: {text}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use carob_http::{
     TlsListener, serve,
 };
 use carob_identity::{Clock, Entropy, RateLimits, SystemClock, SystemEntropy};
-use carob_local::{LocalOptions, LocalStore};
+use carob_local::{LocalError, LocalOptions, LocalStore};
 use carob_s3::{Lifecycle, S3Frontend};
 use http::Request;
 use hyper::service::service_fn;
@@ -55,7 +55,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
 
     // The store first: its lock keeps a second gateway from the keys and the socket as well.
     create_private(data)?;
-    let local = Arc::new(LocalStore::open(LocalOptions::new(data.join("store"), log_id(&*entropy)))?);
+    let local = Arc::new(open_store(data, &*entropy)?);
     monitoring::show_store(&metrics, &local);
     let certificate = settings.tls.clone().map(|(chain, key)| Certificate::load(chain, key)).transpose()?;
     let listener = TcpListener::bind(settings.listen).await;
@@ -204,6 +204,18 @@ impl Opened {
             None => Ok(()),
         }
     }
+}
+
+fn open_store(data: &Path, entropy: &dyn Entropy) -> anyhow::Result<LocalStore> {
+    LocalStore::open(LocalOptions::new(data.join("store"), log_id(entropy))).map_err(|error| {
+        let damaged = matches!(error, LocalError::Damaged { .. });
+        let error = anyhow::Error::new(error);
+        if damaged {
+            error.context("the store is damaged: see carob fsck and carob repair --help")
+        } else {
+            error
+        }
+    })
 }
 
 /// With the encryption keys that there are to be.

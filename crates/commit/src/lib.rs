@@ -53,7 +53,8 @@ pub use record::{Blake3Root, ChecksumType, Layout, ObjectHeaders, Record};
 pub use summary::Summary;
 pub use system::{AccountState, EncryptionKeyState, KeyState, SYSTEM_HEAD, SystemState};
 pub use verify::{
-    Report, Verified, VerifyError, verify_blocks, verify_car, verify_file, verify_history, verify_since,
+    Report, Verified, VerifyError, find_broken, verify_blocks, verify_car, verify_file, verify_history,
+    verify_since,
 };
 pub use version::{DeleteMarker, Version, VersionId, VersionName};
 

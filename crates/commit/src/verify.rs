@@ -198,7 +198,20 @@ pub async fn verify_blocks(
     verify_since(root, blocks, space, None).await
 }
 
-/// The same, where all that `known` reaches was verified before: what both share is not read again.
+/// As [`verify_blocks`], but goes on past objects that are not whole, and gives them all: each key, and what is wrong.
+///
+/// # Errors
+/// The first thing found wrong that is not one object's.
+pub async fn find_broken(
+    root: Cid,
+    blocks: Arc<dyn ReadBlocks>,
+) -> Result<Vec<(String, VerifyError)>, VerifyError> {
+    let mut broken = Vec::new();
+    verify_into(root, blocks, None, None, Some(&mut broken)).await?;
+    Ok(broken)
+}
+
+/// As [`verify_blocks`], where all that `known` reaches was verified before: what both share is not read again.
 ///
 /// # Errors
 /// The first thing found wrong.
@@ -208,14 +221,29 @@ pub async fn verify_since(
     space: Option<&Did>,
     known: Option<&Commit>,
 ) -> Result<Report, VerifyError> {
+    verify_into(root, blocks, space, known, None).await
+}
+
+/// Objects that are not whole, and why.
+type Broken<'a> = Option<&'a mut Vec<(String, VerifyError)>>;
+
+async fn verify_into(
+    root: Cid,
+    blocks: Arc<dyn ReadBlocks>,
+    space: Option<&Did>,
+    known: Option<&Commit>,
+    mut broken: Broken<'_>,
+) -> Result<Report, VerifyError> {
     let commit = Commit::from_block(&get(&*blocks, root).await?)?;
     check_author(&commit, space)?;
     if let Some(config) = commit.config {
         Config::from_block(&get(&*blocks, config).await?)?;
     }
-    let objects = check_tree::<Record>(&blocks, commit.objects, known.map(|known| known.objects)).await?;
+    let known_objects = known.map(|known| known.objects);
+    let objects = check_tree::<Record>(&blocks, commit.objects, known_objects, broken.as_deref_mut()).await?;
+    let known_versions = known.and_then(|known| known.versions);
     let versions = match commit.versions {
-        Some(root) => check_tree::<Version>(&blocks, root, known.and_then(|known| known.versions)).await?,
+        Some(root) => check_tree::<Version>(&blocks, root, known_versions, broken).await?,
         None => Totals::default(),
     };
     let (Totals { count, bytes }, noncurrent) = (objects, versions.count);
@@ -248,6 +276,7 @@ async fn check_tree<T: Bodied>(
     blocks: &Arc<dyn ReadBlocks>,
     root: Cid,
     known: Option<Cid>,
+    mut broken: Broken<'_>,
 ) -> Result<Totals, VerifyError> {
     let cache = Arc::new(NodeCache::new(NODE_CACHE));
     let open = |root| Tree::open(Arc::clone(blocks), Arc::clone(&cache), root);
@@ -270,7 +299,10 @@ async fn check_tree<T: Bodied>(
     cursor.seek(b"").await.map_err(index)?;
     let mut totals = Totals::default();
     while let Some((key, entry)) = cursor.next().await.map_err(index)? {
-        check_entry::<T>(blocks, root, &key, &entry).await?;
+        match (check_entry::<T>(blocks, root, &key, &entry).await, broken.as_deref_mut()) {
+            (Err(error), Some(broken)) => broken.push((String::from_utf8_lossy(&key).into_owned(), error)),
+            (checked, _) => checked?,
+        }
         totals.count += 1;
         totals.bytes = totals.bytes.saturating_add(entry.weight);
     }
