@@ -78,7 +78,7 @@ fn purged_fields(purged: &Purged) -> Vec<(&'static str, String)> {
         ("uploads", purged.uploads.to_string()),
         ("past states", purged.states.to_string()),
         (if purged.dry_run { "would erase" } else { "erased" }, format!("{} blocks", purged.erased)),
-        ("freed", bytes(purged.freed_bytes)),
+        (if purged.dry_run { "would free" } else { "freed" }, bytes(purged.freed_bytes)),
     ];
     if purged.shared > 0 {
         let why = "other keys or buckets hold the same bytes";

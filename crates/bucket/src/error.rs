@@ -37,8 +37,8 @@ pub enum BucketError {
         /// What it was to be merged into.
         into: String,
     },
-    /// Both sides of a merge changed the same keys; the first of them.
-    #[error("both sides changed {} of the same keys, {:?} among them", .0.len(), .0.first())]
+    /// Both sides of a merge changed these keys.
+    #[error("both sides changed {}", named(.0))]
     Conflicts(Vec<String>),
     /// What came from elsewhere is not what it should be.
     #[error("not to be trusted: {0}")]
@@ -183,6 +183,18 @@ pub enum BucketError {
     Store(Arc<dyn Error + Send + Sync>),
 }
 
+/// So many keys of a conflict are named.
+const NAMED: usize = 100;
+
+/// Keys, as a message has them.
+fn named(keys: &[String]) -> String {
+    let mut text = keys.iter().take(NAMED).map(|key| format!("{key:?}")).collect::<Vec<_>>().join(", ");
+    if keys.len() > NAMED {
+        text += &format!(" and {} more", keys.len() - NAMED);
+    }
+    text
+}
+
 impl BucketError {
     pub(crate) fn damaged(source: impl Error + Send + Sync + 'static) -> Self {
         Self::Damaged(Arc::new(source))
@@ -259,5 +271,17 @@ impl From<ObjectError> for BucketError {
 impl From<CommitError> for BucketError {
     fn from(error: CommitError) -> Self {
         Self::damaged(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_names_its_keys() {
+        let keys = |count: usize| BucketError::Conflicts((0..count).map(|n| n.to_string()).collect());
+        assert_eq!(keys(2).to_string(), r#"both sides changed "0", "1""#);
+        assert!(keys(NAMED + 5).to_string().ends_with(r#""99" and 5 more"#));
     }
 }

@@ -36,7 +36,9 @@ impl Bucket {
         let none = |reason| BucketError::NoSuchState { bucket: self.name().to_owned(), reason };
         if let Moment::Snapshot(name) = moment {
             return self.named_snapshot(name).await.map_err(|error| match error {
-                BucketError::NoSuchSnapshot(_) => none("there is no snapshot of that name"),
+                BucketError::NoSuchSnapshot(_) => none(
+                    "there is no snapshot of that name; a time is 2026-11-21T09:30:00Z or 20261121t0930z",
+                ),
                 other => other,
             });
         }

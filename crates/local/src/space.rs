@@ -42,8 +42,12 @@ impl Space {
     pub(crate) fn ask(&self) {
         let free = self.disk.free(&self.dir).unwrap_or(u64::MAX);
         let room = (free / self.segment_size).min(FOR_NODES) as u8;
-        if self.room.swap(room, Ordering::SeqCst) != room {
-            tracing::warn!(free, "the free space on the disk went past what is held back");
+        let before = self.room.swap(room, Ordering::SeqCst);
+        let takes = |room| u64::from(room) >= FOR_NODES;
+        if takes(before) && !takes(room) {
+            tracing::warn!(free, "the disk is full but for what is held back: uploads are refused");
+        } else if !takes(before) && takes(room) {
+            tracing::info!(free, "there is room for uploads again");
         }
     }
 

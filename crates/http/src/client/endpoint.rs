@@ -8,14 +8,12 @@ use http::Uri;
 use http::uri::Scheme;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::ClientError;
 use super::sigv4::Access;
 use super::stream::{Io, Stream};
+use super::trust;
 
 /// A gateway's address, and the access key to sign with.
 #[derive(Clone)]
@@ -36,7 +34,7 @@ impl fmt::Debug for Endpoint {
 
 impl Endpoint {
     /// A gateway at `url`: `http://host:port` or `https://host`, the latter with a certificate that leads to one of
-    /// `roots`, in PEM.
+    /// `roots`, in PEM, or is one.
     ///
     /// # Errors
     /// [`ClientError::Endpoint`].
@@ -50,7 +48,8 @@ impl Endpoint {
         let (tls, usual) = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTP => (None, 80),
             Some(scheme) if *scheme == Scheme::HTTPS => {
-                (Some(connector(roots).map_err(|error| wrong(&error.to_string()))?), 443)
+                let config = trust::config(roots).map_err(|error| wrong(&error.to_string()))?;
+                (Some(TlsConnector::from(Arc::new(config))), 443)
             }
             _ => return Err(wrong("it begins with neither http:// nor https://")),
         };
@@ -75,21 +74,6 @@ impl Endpoint {
 
 fn boxed(io: impl Io + 'static) -> Stream {
     Box::new(io)
-}
-
-fn connector(roots: &[u8]) -> Result<TlsConnector, Box<dyn std::error::Error + Send + Sync>> {
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(roots) {
-        // A bundle may hold some that this library does not take; others lead there as well.
-        _ = store.add(certificate?);
-    }
-    if store.is_empty() {
-        return Err("there are no certificates to trust".into());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions()?;
-    let config = config.with_root_certificates(store).with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 #[cfg(test)]

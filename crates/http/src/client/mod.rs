@@ -12,6 +12,7 @@ mod route;
 mod sigv4;
 mod stream;
 mod transport;
+mod trust;
 
 pub use blocks::Question;
 pub use endpoint::Endpoint;

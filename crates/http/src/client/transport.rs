@@ -123,7 +123,13 @@ async fn connect(socket: &Path) -> Result<stream::Stream, ClientError> {
 /// What an error of S3 says to people: a bad signature or an object that is not there is answered so.
 fn in_xml(text: &[u8]) -> Option<String> {
     let (_, rest) = std::str::from_utf8(text).ok()?.split_once("<Message>")?;
-    Some(rest.split_once("</Message>")?.0.to_owned())
+    let mut message = rest.split_once("</Message>")?.0.to_owned();
+    for (reference, character) in
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")]
+    {
+        message = message.replace(reference, character);
+    }
+    Some(message)
 }
 
 /// A file as the body of a request. Reading it blocks: for a program that does nothing else meanwhile.

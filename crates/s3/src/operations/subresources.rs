@@ -1,7 +1,8 @@
 //! The query parameters that mean something in S3, served or not.
 
 /// Query parameters that choose another operation or another state. One that an operation does not know must not
-/// be dropped: `DELETE /bucket/key?acl` is no DELETE of the key.
+/// be dropped: `DELETE /bucket/key?acl` is no DELETE of the key. `events` is MinIO's: its clients listen for
+/// notifications with it, and take a listing for an endless answer without any.
 pub(crate) const SUBRESOURCES: &[&str] = &[
     "abac",
     "accelerate",
@@ -13,6 +14,7 @@ pub(crate) const SUBRESOURCES: &[&str] = &[
     "cors",
     "delete",
     "encryption",
+    "events",
     "intelligent-tiering",
     "inventory",
     "legal-hold",

@@ -31,6 +31,7 @@ async fn a_subresource_never_falls_back_to_its_resource() {
         ("PUT", "/bucket/key?torrent"),
         ("PUT", "/bucket/key?append"),
         ("PUT", "/other-bucket?uploads"),
+        ("GET", "/bucket?events=s3:ObjectCreated:*"),
         ("HEAD", "/bucket/key?acl"),
         ("HEAD", "/bucket?uploads"),
     ] {
