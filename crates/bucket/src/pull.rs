@@ -333,19 +333,19 @@ impl Pull {
         let (from, whose, store) = (newest.cid(), newest.space, Arc::clone(&inner.store));
         let known = here.as_ref().map(|here| &here.state);
         let states = States::verify(&store, Arc::clone(&store) as _, from, &kept, known).await?;
-        if options.history {
-            states.check_times(inner.clock.wall())?;
+        if let Some(state) = known {
+            check_locks(&store, state, &states.newest, inner.clock.wall()).await?;
         }
+        states.check_times(options.history, &inner.clock)?;
         let commits = states.past.len() as u64 + 1;
         let bucket = match here {
             None => {
                 let (name, owner, origin) = (options.name, *space.did(), Some(Origin::of(&newest)));
-                let States { newest: state, past } = states;
+                let States { newest: state, past, .. } = states;
                 let past = options.history.then_some(past);
                 space.fork(Fork { state, name, owner, with: None, origin, past, session }).await?
             }
             Some(Here { bucket, state, .. }) => {
-                check_locks(&store, &state, &states.newest, inner.clock.wall()).await?;
                 let (dated, expected) = (options.history, state.cid());
                 let adoption = Adoption { states, dated, expected, session };
                 bucket.graft(Graft::Pull(Box::new(adoption))).await?;
