@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use carob_block::{Block, Cid, MemoryStore};
 use carob_bucket::{
-    Bucket, BucketError, Config, DeleteOptions, Imported, Record, Space, Versioning,
+    Bucket, BucketError, Config, DeleteOptions, Imported, PullOptions, Record, Space, Versioning,
 };
 use carob_commit::{Inline, Lock, TreeValue, Unsigned, Version, VersionName};
 use carob_identity::{ManualClock, SeededEntropy, SpaceKey, Timestamp};
@@ -140,4 +140,26 @@ async fn a_header_that_no_answer_can_hold_is_refused() {
     }
     let typed = altered(|record| record.headers.content_type = Some("a\nb".to_owned()), false).await;
     assert!(refused(typed).contains("control characters"));
+}
+
+#[tokio::test]
+async fn no_more_commits_are_taken_than_were_asked_for() {
+    let source = versioned(&space().await).await;
+    put(&source, "key", "1").await.unwrap();
+    let blocks: Vec<Block> = source.kept_states().await.unwrap().commits().try_collect().await.unwrap();
+    assert!(blocks.len() > 2);
+    let there = space().await;
+    let begin = async |history| {
+        there.pull(PullOptions { name: "copy".to_owned(), space: None, history }).await.unwrap()
+    };
+    let mut pull = begin(false).await;
+    pull.offer(blocks[0].clone()).await.unwrap();
+    for block in &blocks {
+        assert!(refused(pull.offer(block.clone()).await).contains("more commits"));
+    }
+    let mut pull = begin(true).await;
+    for block in &blocks {
+        pull.offer(block.clone()).await.unwrap();
+    }
+    assert!(refused(pull.offer(blocks[0].clone()).await).contains("twice"));
 }
