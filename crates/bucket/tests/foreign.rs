@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use carob_block::{Block, Cid, MemoryStore};
 use carob_bucket::{
-    Bucket, BucketError, Config, DeleteOptions, Imported, PullOptions, Record, Space, Versioning,
+    Bucket, BucketError, Config, DeleteOptions, Found, Imported, PullOptions, Record, Space, Versioning,
 };
 use carob_commit::{Inline, Lock, TreeValue, Unsigned, Version, VersionName};
 use carob_identity::{ManualClock, SeededEntropy, SpaceKey, Timestamp};
@@ -68,7 +68,12 @@ async fn what_is_deleted_is_gone_though_a_clock_was_ahead_that_wrote_it() {
             put(&copy, "key", body).await.unwrap();
             assert_eq!(read(&copy, "key").await.as_deref(), Some(body));
             copy.delete("key", DeleteOptions::default()).await.unwrap();
-            assert_eq!(read(&copy, "key").await, None);
+            let newest = copy.snapshot().await.unwrap().find("key", None).await.unwrap();
+            let Found::DeleteMarker(marker) = newest else { panic!("{newest:?}") };
+            // Without the marker, what it hid is back.
+            let version = Some(marker.name());
+            copy.delete("key", DeleteOptions { version, ..DeleteOptions::default() }).await.unwrap();
+            assert_eq!(read(&copy, "key").await.as_deref(), Some(body));
         }
     }
 }
