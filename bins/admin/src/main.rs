@@ -29,7 +29,12 @@ async fn main() -> ExitCode {
     if io.is_some_and(|io| io.kind() == ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
-    // One line, each cause once.
+    _ = writeln!(io::stderr(), "carob{}", told(&error));
+    ExitCode::FAILURE
+}
+
+/// One line, each cause once. Part of it may be another gateway's words.
+fn told(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if !line.ends_with(&cause) {
@@ -37,6 +42,16 @@ async fn main() -> ExitCode {
             line.push_str(&cause);
         }
     }
-    _ = writeln!(io::stderr(), "carob{}", line.replace('\n', " "));
-    ExitCode::FAILURE
+    output::printable(&line.replace('\n', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_gateway_says_cannot_steer_the_terminal() {
+        let error = anyhow::anyhow!("no\u{1b}]0;\u{7}").context("the other gateway:\nno");
+        assert_eq!(told(&error), ": the other gateway: no: no\\u{1b}]0;\\u{7}");
+    }
 }

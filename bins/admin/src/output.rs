@@ -80,8 +80,8 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// Keys may hold anything; what could steer a terminal or reorder its text is shown as an escape.
-fn printable(text: &str) -> String {
+/// Keys may hold anything, and so may what another gateway says; what could steer a terminal or reorder its text is shown as an escape.
+pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

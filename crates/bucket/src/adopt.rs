@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use carob_block::{Block, Cid, ReadBlocks, Session, Store};
 use carob_commit::{
-    BucketId, Commit, Config, KeptCommit, Lock, Record, Unsigned, VerifyError, Version, Versioning,
-    verify_history, verify_since,
+    BucketId, Commit, Config, KeptCommit, Record, Unsigned, VerifyError, Version, verify_history,
+    verify_since,
 };
-use carob_identity::{Did, Hlc, Timestamp};
+use carob_identity::{Did, Hlc, HybridClock, Timestamp};
 use carob_index::{NodeCache, Tree};
 
-use crate::bucket::{check_key, check_metadata};
 use crate::group::Builder;
 use crate::history::SkipChain;
 use crate::origin::Origin;
 use crate::snapshot::{Trees, block, read};
 use crate::space::Inner;
-use crate::{BucketError, Found, Snapshot, lock, retention, versions};
+use crate::{BucketError, Found, Snapshot, lock, retention, rules, versions};
 
-/// How far the clock of who signed a past state may be ahead of ours, in milliseconds.
+/// How far the clock of who signed a state may be ahead of ours, in milliseconds.
 const AHEAD: u64 = 60 * 60 * 1000;
 
 /// How many commits are signed at a time.
@@ -33,6 +32,8 @@ pub(crate) struct States {
     pub(crate) newest: Snapshot,
     /// Those before it, newest first, and when another took the place of each.
     pub(crate) past: Vec<(Commit, u64)>,
+    /// The latest time that stands in the newest one, and in any.
+    latest: (Timestamp, Timestamp),
 }
 
 impl States {
@@ -51,74 +52,30 @@ impl States {
         // Everything that they link is there now, so they can be read like any others.
         let nodes = Arc::new(NodeCache::new(NODES));
         let newest = Snapshot::load(store, &nodes, root).await?;
-        check_rules(store, &newest, known).await?;
-        let mut later = newest.clone();
+        let present = rules::check(store, &newest, known).await?;
+        let (mut later, mut latest) = (newest.clone(), present.max(newest.commit().time.timestamp()));
         for (commit, _) in &past {
             let state = Snapshot::load(store, &nodes, commit.cid()).await?;
-            check_rules(store, &state, Some(&later)).await?;
+            latest = latest.max(rules::check(store, &state, Some(&later)).await?);
             later = state;
         }
-        Ok(Self { newest, past })
+        Ok(Self { newest, past, latest: (present, latest) })
     }
 
-    /// Refuses times that would not come for long: what is written here has to be later.
-    pub(crate) fn check_times(&self, now: Timestamp) -> Result<(), BucketError> {
-        if self.newest.commit().time.millis > now.0.saturating_add(AHEAD) {
+    /// Makes `clock` go on later than all that they hold, and refuses times that would not come for long. Of two versions the
+    /// newer one counts, whoever wrote it: a delete marker of an earlier time would not hide what it is to delete.
+    pub(crate) fn check_times(&self, dated: bool, clock: &HybridClock) -> Result<(), BucketError> {
+        let (present, latest) = self.latest;
+        if latest.0 > clock.wall().0.saturating_add(AHEAD) {
             return Err(broken("a state of the future"));
         }
+        // The next start knows the time of the newest commit and of nothing else.
+        if dated && present > self.newest.commit().time.timestamp() {
+            return Err(broken("a version that is later than the state that has it"));
+        }
+        clock.observe(Hlc { millis: latest.0, counter: u16::MAX });
         Ok(())
     }
-}
-
-/// What a bucket of ours never breaks, and its own code relies on. Where `known` keeps it, only what differs is read.
-async fn check_rules(
-    store: &Arc<dyn Store>,
-    state: &Snapshot,
-    known: Option<&Snapshot>,
-) -> Result<(), BucketError> {
-    let rules =
-        |config: &Config| (config.object_lock.is_some(), config.versioning == Versioning::Unversioned);
-    let (locks, plain) = rules(state.config());
-    let known = known.filter(|known| rules(known.config()) == (locks, plain));
-    let cache = || Arc::new(NodeCache::new(1 << 20));
-    let empty = || Tree::empty(Arc::clone(store) as _, cache(), state.tree().salt(), state.tree().params()).0;
-    let mut objects = known.map_or_else(empty, |known| known.tree().clone()).diff(state.tree());
-    while let Some(change) = objects.next().await? {
-        let Some(entry) = change.new else { continue };
-        let record: Record = read(store, state.tree(), &entry.value).await?;
-        let key = String::from_utf8(change.key.to_vec()).map_err(|_| broken("a key that is not UTF-8"))?;
-        check_record(&key, &record, locks)?;
-        if plain && record.version.is_some() {
-            return Err(broken("a version in a bucket without versioning"));
-        }
-    }
-    let Some(tree) = state.versions() else { return Ok(()) };
-    if plain {
-        return Err(broken("versions in a bucket without versioning"));
-    }
-    let mut entries = known.and_then(Snapshot::versions).cloned().unwrap_or_else(empty).diff(tree);
-    while let Some(change) = entries.next().await? {
-        let Some(entry) = change.new else { continue };
-        let version: Version = read(store, tree, &entry.value).await?;
-        let key = versions::key_of(&change.key).ok_or_else(|| broken("a version without a key"))?;
-        check_key(&key).map_err(|_| broken("a key of a wrong length"))?;
-        if versions::place(&key, version.name()) != change.key {
-            return Err(broken("a version in another's place"));
-        }
-        if let Version::Object(record) = version {
-            check_record(&key, &record, locks)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_record(key: &str, record: &Record, locks: bool) -> Result<(), BucketError> {
-    check_key(key).map_err(|_| broken("a key of a wrong length"))?;
-    check_metadata(&record.metadata).map_err(|_| broken("too much user metadata"))?;
-    if record.lock != Lock::default() && !locks {
-        return Err(broken("a protected object in a bucket without object lock"));
-    }
-    Ok(())
 }
 
 /// Refuses a state that lacks a version, or protects it for less long, which another still protects.

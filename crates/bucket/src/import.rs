@@ -93,10 +93,8 @@ impl Import {
         let only: Arc<dyn ReadBlocks> = Arc::new(Supplied { store: Arc::clone(&store), supplied });
         let states = States::verify(&store, only, root, &kept, None).await?;
         let count = states.past.len();
-        if count > 0 {
-            states.check_times(space.inner.clock.wall())?;
-        }
-        let States { newest: state, past } = states;
+        states.check_times(count > 0, &space.inner.clock)?;
+        let States { newest: state, past, .. } = states;
         let (name, past) = (name.to_owned(), (count > 0).then_some(past));
         let fork = Fork { state, name, owner, with: None, origin: None, past, session: session.into() };
         let bucket = space.fork(fork).await?;

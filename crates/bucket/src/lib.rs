@@ -72,6 +72,7 @@ mod purge;
 mod reach;
 mod rename;
 mod retention;
+mod rules;
 mod seal;
 mod slices;
 mod snapshot;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use carob_block::{Block, Cid, Codec, Session};
 use carob_commit::{Commit, KeptCommit};
-use carob_identity::Did;
+use carob_identity::{Did, Hlc};
 
 use crate::adopt::{Adoption, States, broken, check_locks, untrustworthy};
 use crate::fork::Fork;
@@ -25,6 +25,9 @@ const LOOKED_FOR: usize = 1024;
 /// to, so that no other can make this grow.
 const MAX_DEPTH: usize = 128;
 const MAX_TODO: usize = 4 << 20;
+
+/// The most states that a history may have: a thousand commits a second, each kept for an hour.
+const MAX_STATES: usize = 4 << 20;
 
 /// How many bytes of blocks are handed to the store at a time.
 const BATCH: usize = 4 << 20;
@@ -84,8 +87,8 @@ pub struct Pull {
     options: PullOptions,
     session: Arc<dyn Session>,
     here: Option<Here>,
-    /// What was said of the other's history.
-    offered: HashMap<Cid, Commit>,
+    /// What was said of the other's history: the number and time of each commit that came.
+    offered: HashMap<[u8; 32], (u64, Hlc)>,
     kept: Vec<KeptCommit>,
     newest: Option<Commit>,
     /// Nodes of which it is known that all below them is here, or will be looked for.
@@ -158,12 +161,20 @@ impl Pull {
     /// # Errors
     /// [`BucketError::Untrustworthy`]; what the store says.
     pub async fn offer(&mut self, block: Block) -> Result<(), BucketError> {
+        let most = if self.options.history { MAX_STATES } else { 1 };
+        if self.offered.len().max(self.kept.len()) >= most {
+            return Err(broken("more commits than were asked for"));
+        }
         if let Ok(kept) = KeptCommit::from_block(&block) {
             self.kept.push(kept);
             return Ok(());
         }
         let commit = Commit::from_block(&block).map_err(|error| untrustworthy(error.into()))?;
-        self.offered.insert(commit.cid(), commit);
+        let offered =
+            digest(&commit.cid()).map(|digest| self.offered.insert(digest, (commit.seq, commit.time)));
+        if offered.flatten().is_some() {
+            return Err(broken("a commit came twice"));
+        }
         self.session.put(vec![block]).await?;
         Ok(())
     }
@@ -174,7 +185,10 @@ impl Pull {
     /// [`BucketError::Untrustworthy`] for a commit that the space did not sign or that is older than what was pulled;
     /// [`BucketError::NotPulled`].
     pub async fn begin(&mut self, root: Cid) -> Result<bool, BucketError> {
-        let newest = self.offered.get(&root).cloned().ok_or_else(|| broken("no commit of that name came"))?;
+        let none = || broken("no commit of that name came");
+        digest(&root).filter(|digest| self.offered.contains_key(digest)).ok_or_else(none)?;
+        let newest = block(&*self.space.inner.store, &root).await.map_err(|_| none())?;
+        let newest = Commit::from_block(&newest).map_err(|error| untrustworthy(error.into()))?;
         let trusted = self.options.space.or(self.here.as_ref().map(|here| here.origin.space));
         if newest.author != newest.space {
             return Err(broken("the newest commit is not signed by its space"));
@@ -199,7 +213,8 @@ impl Pull {
             let (known, since) = (origin.seq, state.commit().time);
             let offered = &self.offered;
             self.kept.retain(|kept| {
-                offered.get(&kept.commit).is_some_and(|commit| commit.seq > known && commit.time > since)
+                let commit = digest(&kept.commit).and_then(|digest| offered.get(&digest));
+                commit.is_some_and(|(seq, time)| *seq > known && *time > since)
             });
             for tree in [Some(state.tree()), state.versions()].into_iter().flatten() {
                 self.seen.extend(tree.cids().await?.iter().filter_map(digest));
@@ -333,19 +348,19 @@ impl Pull {
         let (from, whose, store) = (newest.cid(), newest.space, Arc::clone(&inner.store));
         let known = here.as_ref().map(|here| &here.state);
         let states = States::verify(&store, Arc::clone(&store) as _, from, &kept, known).await?;
-        if options.history {
-            states.check_times(inner.clock.wall())?;
+        if let Some(state) = known {
+            check_locks(&store, state, &states.newest, inner.clock.wall()).await?;
         }
+        states.check_times(options.history, &inner.clock)?;
         let commits = states.past.len() as u64 + 1;
         let bucket = match here {
             None => {
                 let (name, owner, origin) = (options.name, *space.did(), Some(Origin::of(&newest)));
-                let States { newest: state, past } = states;
+                let States { newest: state, past, .. } = states;
                 let past = options.history.then_some(past);
                 space.fork(Fork { state, name, owner, with: None, origin, past, session }).await?
             }
             Some(Here { bucket, state, .. }) => {
-                check_locks(&store, &state, &states.newest, inner.clock.wall()).await?;
                 let (dated, expected) = (options.history, state.cid());
                 let adoption = Adoption { states, dated, expected, session };
                 bucket.graft(Graft::Pull(Box::new(adoption))).await?;

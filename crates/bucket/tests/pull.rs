@@ -240,9 +240,9 @@ async fn a_source_that_lies_changes_nothing() {
     world.pull("garden", false).await.unwrap();
     let newer = roots(&world.pulled("garden").await).await;
     let old = head.log(10).await.unwrap()[2].commit.clone();
-    let block = states.commits().try_collect::<Vec<_>>().await.unwrap();
-    let mut pull = world.there.pull(options(None)).await.unwrap();
-    for block in block {
+    let all = PullOptions { history: true, ..options(None) };
+    let mut pull = world.there.pull(all).await.unwrap();
+    for block in states.commits().try_collect::<Vec<_>>().await.unwrap() {
         pull.offer(block).await.unwrap();
     }
     assert!(refused(pull.begin(old.cid()).await).contains("older than what was pulled"));

@@ -12,6 +12,7 @@
 //! # Ok::<(), carob_commit::CommitError>(())
 //! ```
 
+mod body;
 mod bucket_id;
 mod checksum;
 mod codec;

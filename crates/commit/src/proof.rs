@@ -11,7 +11,8 @@ use carob_index::{NodeCache, Tree};
 use carob_object::Piece;
 use serde::{Deserialize, Serialize};
 
-use crate::verify::{CarBlocks, NODE_CACHE, check_body, get, index};
+use crate::body::check_body;
+use crate::verify::{CarBlocks, NODE_CACHE, get, index};
 use crate::{Blake3Root, Commit, CommitError, Inline, PartList, Record, TreeValue, VerifyError, codec};
 
 /// The most objects of a listing that is proven.

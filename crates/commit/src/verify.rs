@@ -6,18 +6,15 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use carob_block::{Block, Cid, ReadBlocks, StoreError};
 use carob_car::{CarError, CarReader};
 use carob_identity::Did;
 use carob_index::{Entry, IndexError, NodeCache, Totals, Tree};
 use carob_object::ObjectError;
-use futures::TryStreamExt;
 
+use crate::body::check_body;
 use crate::proof::{self, Claim, Proven};
-use crate::{
-    Blake3Root, Commit, CommitError, Config, Inline, KeptCommit, PartList, Record, TreeValue, Version,
-};
+use crate::{Commit, CommitError, Config, Inline, KeptCommit, Record, TreeValue, Version};
 
 /// Memory for decoded index nodes while verifying, in bytes.
 pub(crate) const NODE_CACHE: u64 = 16 << 20;
@@ -330,56 +327,6 @@ async fn check_entry<T: Bodied>(
         Some(record) => check_body(blocks, key, record).await,
         None => Ok(()),
     }
-}
-
-pub(crate) async fn check_body(
-    blocks: &Arc<dyn ReadBlocks>,
-    key: String,
-    record: &Record,
-) -> Result<(), VerifyError> {
-    let mismatch = |what| VerifyError::Mismatch { key: key.clone(), what };
-    let object = |source| VerifyError::Object { key: key.clone(), source };
-    if record.size == 0 {
-        // Reading nothing takes no block, but the record links one.
-        get(&**blocks, record.content).await?;
-    }
-    let body = carob_object::read(Arc::clone(blocks), record.content, record.stored(), 0..record.stored());
-    let body = body.map_err(object)?;
-    let mut body = std::pin::pin!(body);
-    let mut chunk = Bytes::new();
-    for (size, blake3) in spans(&**blocks, record).await? {
-        let (mut hasher, mut left) = (blake3::Hasher::new(), size);
-        while left > 0 {
-            if chunk.is_empty() {
-                let next = body.try_next().await.map_err(object)?;
-                chunk = next.ok_or_else(|| mismatch("size"))?;
-            }
-            let take = usize::try_from(left).map_or(chunk.len(), |left| left.min(chunk.len()));
-            hasher.update(&chunk.split_to(take));
-            left -= take as u64;
-        }
-        if *hasher.finalize().as_bytes() != blake3.root {
-            return Err(mismatch("BLAKE3 root"));
-        }
-        if let Some(outboard) = blake3.outboard {
-            let mut outboard = carob_object::blocks(Arc::clone(blocks), outboard);
-            while outboard.try_next().await.map_err(object)?.is_some() {}
-        }
-    }
-    let rest = body.try_next().await.map_err(object)?;
-    if !chunk.is_empty() || rest.is_some() {
-        return Err(mismatch("size"));
-    }
-    Ok(())
-}
-
-/// What each BLAKE3 root covers: lengths of consecutive pieces of the body.
-async fn spans(blocks: &dyn ReadBlocks, record: &Record) -> Result<Vec<(u64, Blake3Root)>, VerifyError> {
-    let Some(parts) = record.parts else {
-        return Ok(record.blake3.iter().map(|blake3| (record.stored(), blake3.clone())).collect());
-    };
-    let parts = PartList::from_block(&get(blocks, parts).await?)?;
-    Ok(parts.0.into_iter().map(|part| (part.stored().unwrap_or(u64::MAX), part.blake3)).collect())
 }
 
 pub(crate) async fn get(blocks: &dyn ReadBlocks, cid: Cid) -> Result<Block, VerifyError> {

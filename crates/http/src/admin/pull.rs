@@ -27,9 +27,14 @@ const MAX_REQUEST: usize = 4 << 20;
 /// How often it is told how far it is.
 const PERIOD: Duration = Duration::from_millis(200);
 
+/// How long the other gateway may say nothing. It looks up what it is asked for before it begins.
+const STALL: Duration = Duration::from_mins(5);
+
 /// Why a pull came to nothing.
 #[derive(Debug, thiserror::Error)]
 enum PullError {
+    #[error("the other gateway said nothing for {} seconds", STALL.as_secs())]
+    Stalled,
     #[error("the other gateway: {0}")]
     Asked(#[from] ClientError),
     #[error("what the other gateway sends: {0}")]
@@ -112,8 +117,9 @@ async fn run(
     history: bool,
     lines: &mpsc::Sender<api::PullLine>,
 ) -> Result<Pulled, PullError> {
-    let (mut car, root) = CarStream::open(Box::pin(source.commits(bucket, history).await?)).await?;
-    while let Some(block) = car.next().await? {
+    let commits = in_time(source.commits(bucket, history)).await?;
+    let (mut car, root) = in_time(CarStream::open(Box::pin(commits))).await?;
+    while let Some(block) = in_time(car.next()).await? {
         pull.offer(block).await?;
     }
     if pull.begin(root).await? {
@@ -123,7 +129,7 @@ async fn run(
             if wanted.blocks.is_empty() {
                 break;
             }
-            let blocks = source.blocks(bucket, &asked(&wanted)).await?;
+            let blocks = in_time(source.blocks(bucket, &asked(&wanted))).await?;
             let taken = take(&mut pull, Box::pin(blocks), &mut told, lines).await;
             let received = pull.received().await;
             taken?;
@@ -134,14 +140,22 @@ async fn run(
     Ok(pull.finish().await?)
 }
 
+/// What the other gateway says next, unless it keeps us waiting.
+async fn in_time<T, E>(next: impl Future<Output = Result<T, E>>) -> Result<T, PullError>
+where
+    PullError: From<E>,
+{
+    Ok(tokio::time::timeout(STALL, next).await.map_err(|_| PullError::Stalled)??)
+}
+
 async fn take(
     pull: &mut Pull,
     blocks: impl Stream<Item = Result<Bytes, ClientError>> + Unpin,
     told: &mut tokio::time::Instant,
     lines: &mpsc::Sender<api::PullLine>,
 ) -> Result<(), PullError> {
-    let (mut car, _) = CarStream::open(blocks).await?;
-    while let Some(block) = car.next().await? {
+    let (mut car, _) = in_time(CarStream::open(blocks)).await?;
+    while let Some(block) = in_time(car.next()).await? {
         pull.add(block).await?;
         if told.elapsed() >= PERIOD {
             *told = tokio::time::Instant::now();
@@ -175,5 +189,20 @@ fn shown(pulled: Pulled) -> api::Pulled {
         commits,
         objects: state.objects(),
         blocks: progress(figures),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_that_says_nothing_is_not_waited_for_forever() {
+        let late = async |seconds| {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            Ok::<_, ClientError>(())
+        };
+        in_time(late(299)).await.unwrap();
+        assert!(matches!(in_time(late(301)).await, Err(PullError::Stalled)));
     }
 }
