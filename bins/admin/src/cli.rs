@@ -190,6 +190,17 @@ pub(crate) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Bring a deleted bucket back, empty and with its whole history; without a bucket, list the deleted ones
+    Undelete {
+        /// The name that it had
+        bucket: Option<String>,
+        /// Which of those of that name [default: the one that was deleted last]
+        #[arg(long, value_name = "ID", requires = "bucket")]
+        id: Option<String>,
+        /// What to call it [default: as it was called]
+        #[arg(long, value_name = "NAME", requires = "bucket")]
+        name: Option<String>,
+    },
     /// Write a bucket to standard output as a CAR: its commit, index and bodies
     Export {
         /// The bucket

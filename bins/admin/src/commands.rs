@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal, StdoutLock, stdout};
 
 use anyhow::{Context, bail};
-use carob_http::api::{Branch, Bucket, Entry, LogEntry, Merge, Object, Restore, Status, Usage};
+use carob_http::api::{Branch, Bucket, Entry, LogEntry, Merge, Object, Restore, Status, Undelete, Usage};
 use carob_http::client::{Client, ListOptions, Question};
 use carob_local::Losses;
 
@@ -93,6 +93,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Gc { dry_run, full } => keep::gc(&client, dry_run, full, &mut out).await?,
         Command::Purge { target: Target { bucket, key }, dry_run } => {
             keep::purge(&client, &bucket, key, dry_run, &mut out).await?;
+        }
+        Command::Undelete { bucket: None, .. } => keep::deleted(&client, &mut out).await?,
+        Command::Undelete { bucket: Some(bucket), id, name } => {
+            keep::undelete(&client, &bucket, Undelete { id, name }, &mut out).await?;
         }
         // Handled above: they write no text.
         Command::Export { .. } | Command::Get { .. } | Command::Prove { .. } => {}

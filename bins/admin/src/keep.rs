@@ -1,6 +1,9 @@
-//! Retention, named snapshots, collections.
+//! Retention, named snapshots, collections, deleted buckets.
 
-use carob_http::api::{Collected, CollectedBucket, CreateSnapshot, NamedSnapshot, Purge, Purged, Retention};
+use carob_http::api::{
+    Collected, CollectedBucket, CreateSnapshot, DeletedBucket, NamedSnapshot, Purge, Purged, Retention,
+    Undelete, Undeleted,
+};
 use carob_http::client::Client;
 
 use crate::cli::{SnapshotCommand, Span};
@@ -70,6 +73,45 @@ pub(crate) async fn purge(
     let purged = client.purge(bucket, &Purge { key, dry_run }).await?;
     out.one(&purged, purged_fields)?;
     Ok(())
+}
+
+pub(crate) async fn deleted(client: &Client, out: &mut Out) -> anyhow::Result<()> {
+    let columns = ["NAME", "OWNER", "DELETED", "KEEPS", "STATES", "ID"];
+    out.table(columns, &client.deleted_buckets().await?, |bucket| {
+        let DeletedBucket { name, id, owner, retention, states, .. } = bucket.clone();
+        [name, owner, when(bucket), keeps(Some(retention)), states.to_string(), id]
+    })?;
+    Ok(())
+}
+
+pub(crate) async fn undelete(
+    client: &Client,
+    bucket: &str,
+    undelete: Undelete,
+    out: &mut Out,
+) -> anyhow::Result<()> {
+    out.one(&client.undelete(bucket, &undelete).await?, undeleted_fields)?;
+    Ok(())
+}
+
+fn undeleted_fields(undeleted: &Undeleted) -> Vec<(&'static str, String)> {
+    let Undeleted { name, before, others } = undeleted;
+    let mut fields = vec![
+        ("bucket", name.clone()),
+        ("id", before.id.clone()),
+        ("owner", before.owner.clone()),
+        ("deleted", when(before)),
+        ("past states", before.states.to_string()),
+        ("objects", format!("none yet: carob restore {name} --at MOMENT brings them back")),
+    ];
+    let other = |other: &DeletedBucket| ("still deleted", format!("{}, {}", other.id, when(other)));
+    fields.extend(others.iter().map(other));
+    fields
+}
+
+/// When it was deleted.
+fn when(bucket: &DeletedBucket) -> String {
+    bucket.deleted.clone().unwrap_or_else(|| "?".to_owned())
 }
 
 fn purged_fields(purged: &Purged) -> Vec<(&'static str, String)> {

@@ -8,7 +8,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use carob_block::{MemoryStore, SweepOptions};
-use carob_bucket::{CollectOptions, Collector, PutOptions, Space, SpaceOptions, System, SystemOptions};
+use carob_bucket::{
+    CollectOptions, Collector, DeleteOptions, PutOptions, Space, SpaceOptions, System, SystemOptions,
+};
 use carob_http::api;
 use carob_http::{Admin, AdminOptions, Certificate, Connections, Limits, TlsListener, bind, serve};
 use carob_identity::{Credentials, ManualClock, MasterKey, SeededEntropy, Signer, SpaceKey, Timestamp};
@@ -26,7 +28,7 @@ const COLLECT: CollectOptions = CollectOptions {
 
 /// A gateway with the bucket `photos`.
 struct Gateway {
-    _runtime: Runtime,
+    runtime: Runtime,
     space: Space,
     dir: tempfile::TempDir,
 }
@@ -81,7 +83,7 @@ impl Gateway {
             ));
             space
         });
-        Self { _runtime: runtime, space, dir }
+        Self { runtime, space, dir }
     }
 
     fn run(&self, args: &[&str]) -> Output {
@@ -584,6 +586,60 @@ fn retention_snapshots_and_collections_have_commands() {
 }
 
 #[test]
+fn a_deleted_bucket_is_listed_and_brought_back() {
+    let gateway = Gateway::start();
+    let then = commit(&gateway, 0);
+    let id = gateway.json::<api::Bucket>(&["bucket", "ls"]).remove(0).id;
+    let delete = |name: &str| {
+        gateway.runtime.block_on(async {
+            let bucket = gateway.space.bucket(name).await.unwrap();
+            let keys = KEYS.map(|(key, _)| (key.to_owned(), DeleteOptions::default()));
+            bucket.delete_many(keys.into()).await.unwrap();
+            bucket.delete_bucket().await.unwrap();
+        });
+    };
+    assert_eq!(gateway.says(&["undelete"]), "NAME  OWNER  DELETED  KEEPS  STATES  ID\n");
+    let nothing = complaint(&gateway.run(&["undelete", "photos"]));
+    assert_eq!(nothing, "no deleted bucket photos is kept as asked: no deleted bucket is kept");
+    delete("photos");
+    assert_eq!(
+        gateway.says(&["undelete"]),
+        format!(
+            "NAME    OWNER  DELETED                   KEEPS          STATES  ID\n\
+             photos  root   1996-12-20T00:39:57.000Z  1h, hourly 7d  6       {id}\n"
+        )
+    );
+    assert!(complaint(&gateway.run(&["ls", "photos", "--at", &then])).contains("does not exist"));
+
+    gateway.runtime.block_on(gateway.space.create_bucket("photos")).unwrap();
+    assert_eq!(complaint(&gateway.run(&["undelete", "photos"])), "bucket photos exists already");
+    delete("photos");
+    let bad = complaint(&gateway.run(&["undelete", "photos", "--id", "x"]));
+    assert_eq!(bad, "\"x\" is no bucket's id");
+    let other = complaint(&gateway.run(&["undelete", "photos", "--id", &"0".repeat(32)]));
+    assert!(other.contains(&format!("photos {id} (deleted 1996-12-20T00:39:57Z)")), "{other}");
+    let listed: Vec<api::DeletedBucket> = gateway.json(&["undelete"]);
+    let newer = listed.iter().find(|gone| gone.id != id).unwrap();
+    let done: Vec<api::Undeleted> = gateway.json(&["undelete", "photos", "--name", "newer"]);
+    let done = done.into_iter().map(|done| (done.name, done.before.id, done.others.len()));
+    assert_eq!(done.collect::<Vec<_>>(), [("newer".to_owned(), newer.id.clone(), 1)]);
+
+    assert_eq!(
+        gateway.says(&["undelete", "photos", "--id", &id]),
+        format!(
+            "bucket       photos\nid           {id}\nowner        root\n\
+             deleted      1996-12-20T00:39:57.000Z\npast states  6\n\
+             objects      none yet: carob restore photos --at MOMENT brings them back\n"
+        )
+    );
+    assert_eq!(gateway.says(&["ls", "photos"]), "");
+    gateway.says(&["restore", "photos", "--at", &then]);
+    assert_eq!(gateway.says(&["ls", "-r", "photos"]).lines().count(), KEYS.len());
+    let purged: Vec<api::Purged> = gateway.json(&["purge", "photos/read me"]);
+    assert_eq!((purged[0].versions, purged[0].erased), (1, 1));
+}
+
+#[test]
 fn a_purge_says_what_goes_and_what_other_keys_keep() {
     let gateway = Gateway::start();
     let then = commit(&gateway, 0);
@@ -595,6 +651,16 @@ fn a_purge_says_what_goes_and_what_other_keys_keep() {
     let line = complaint(&gateway.run(&["stat", "photos/read me", "--at", &then]));
     assert_eq!(line, "\"read me\" was purged from this state of the bucket");
     assert!(gateway.says(&["stat", "photos/cats/one.jpg", "--at", &then]).contains("size"));
+    let line = complaint(&gateway.run(&["export", "photos", "--at", &then]));
+    assert_eq!(line, "\"read me\" was purged from this state of the bucket");
+    let line = complaint(&gateway.run(&["prove", "photos/read me", "--body", "--at", &then]));
+    assert_eq!(line, "\"read me\" was purged from this state of the bucket");
+    let proven = gateway.run(&["prove", "photos/cats/one.jpg", "--body", "--at", &then]);
+    assert!(proven.status.success() && !proven.stdout.is_empty(), "{proven:?}");
+    let branched: Vec<api::Branched> = gateway.json(&["branch", "photos", "branch", "--at", &then]);
+    assert_eq!((branched[0].objects, branched[0].bytes), (3, 9));
+    let held: Vec<api::Usage> = gateway.json(&["du", "branch"]);
+    assert_eq!((held[0].objects, held[0].bytes), (3, 9));
     gateway.says(&["restore", "photos", "--at", &then]);
     assert!(complaint(&gateway.run(&["stat", "photos/read me"])).contains("no"));
     assert!(complaint(&gateway.run(&["purge", "nowhere/k"])).contains("nowhere"));

@@ -13,7 +13,7 @@ use crate::snapshot::block;
 use crate::tombstones::Graveyard;
 use crate::{Bucket, BucketError, Purge, Space};
 
-/// How many heads move at once.
+/// Of how many buckets heads move at once.
 const SWAPS: usize = 256;
 
 /// How often it is judged anew what to keep, because a list changed meanwhile.
@@ -57,7 +57,7 @@ pub struct CollectedBucket {
 }
 
 /// Heads of what was: `kept/` stands for itself, in lists that were brought up to date.
-const PAST: [&str; 3] = ["snap/", "deleted/", "base/"];
+const PAST: [&str; 3] = ["snap/", Kept::DELETED, "base/"];
 
 /// What there is, and what shall stay of it.
 struct Roots {
@@ -201,18 +201,20 @@ impl Space {
         let mut lists = HashMap::new();
         for candidate in candidates(&heads) {
             let Candidate { id, deleted, .. } = candidate;
-            let Judged { name, list, swaps: moved, kept, dropped } =
+            let Judged { name, list, swaps: mut moved, kept, dropped } =
                 candidate.judge(&inner.store, session, now).await?;
             lists.extend(list.map(|list| (id, list)));
+            replaced.insert(Kept::head(id));
+            replaced.extend(moved.iter().map(|swap| swap.name.clone()));
             if deleted
                 && list.is_none()
                 && let Some((name, grave)) = heads.remove_entry(&Purged::head(id))
             {
-                swaps.push(HeadSwap { name, expected: Some(grave), next: None });
+                moved.push(HeadSwap { name, expected: Some(grave), next: None });
             }
-            replaced.insert(Kept::head(id));
-            replaced.extend(moved.iter().map(|swap| swap.name.clone()));
-            swaps.extend(moved);
+            if !moved.is_empty() {
+                swaps.push(moved);
+            }
             buckets.push(CollectedBucket { name, id, deleted, kept, dropped, uploads: 0 });
         }
         let mut present = Vec::new();
@@ -225,8 +227,9 @@ impl Space {
         }
         buckets.sort_by(|a, b| (&a.name, a.deleted).cmp(&(&b.name, b.deleted)));
         if !dry_run {
+            // Those of one bucket together: in between it might be brought back.
             for some in swaps.chunks(SWAPS) {
-                inner.store.commit(&[session], some).await?;
+                inner.store.commit(&[session], &some.concat()).await?;
             }
         }
         Ok(Roots { heads, present, past, lists, buckets })
@@ -236,7 +239,7 @@ impl Space {
 /// The buckets that there are or were, by their heads.
 fn candidates(heads: &BTreeMap<String, Cid>) -> Vec<Candidate> {
     let mut found = Vec::new();
-    for (prefix, deleted) in [("bucket/", false), ("deleted/", true)] {
+    for (prefix, deleted) in [("bucket/", false), (Kept::DELETED, true)] {
         for (name, head) in heads.range(prefix.to_owned()..) {
             let Some(id) = name.strip_prefix(prefix) else { break };
             let Ok(id) = id.parse() else { continue };

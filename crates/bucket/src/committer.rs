@@ -341,7 +341,8 @@ impl Committer {
             if tip.snapshot.objects() > 0 || tip.snapshot.noncurrent() > 0 || !named.is_empty() {
                 return Err(BucketError::BucketNotEmpty(self.bucket.name.clone()));
             }
-            let name = Genesis::head(&self.bucket.name);
+            // What it is called now: it may have been deleted and brought back under another name since it was looked up.
+            let name = Genesis::head(&tip.snapshot.commit().name);
             let genesis = self.space.store.head(&name).await?;
             let last = tip.snapshot.cid();
             let mut swaps = vec![
@@ -358,8 +359,14 @@ impl Committer {
             // From now on its last state is a past one.
             let session = self.space.store.session();
             swaps.push(
-                retention::end(&*self.space.store, &*session, self.bucket.id, self.space.clock.wall())
-                    .await?,
+                retention::end(
+                    &*self.space.store,
+                    &*session,
+                    self.bucket.id,
+                    genesis,
+                    self.space.clock.wall(),
+                )
+                .await?,
             );
             match self.space.store.commit(&[&*session], &swaps).await {
                 Ok(()) => return Ok(()),

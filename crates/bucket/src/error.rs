@@ -66,6 +66,14 @@ pub enum BucketError {
     /// Only an empty bucket can be deleted.
     #[error("bucket {0} is not empty")]
     BucketNotEmpty(String),
+    /// No deleted bucket of that name, or of that name and id, is kept; which are.
+    #[error("no deleted bucket {bucket} is kept as asked: {there}")]
+    NotDeleted {
+        /// The name.
+        bucket: String,
+        /// Those that there are, in words.
+        there: String,
+    },
     /// Not an acceptable name, and why.
     #[error("{0:?} is not a bucket name: {1}")]
     InvalidBucketName(String, &'static str),
@@ -231,7 +239,7 @@ impl BucketError {
 }
 
 /// RFC 3339 in UTC.
-fn shown(time: Timestamp) -> String {
+pub(crate) fn shown(time: Timestamp) -> String {
     use time::format_description::well_known::Rfc3339;
     let at =
         i64::try_from(time.seconds()).ok().and_then(|s| time::OffsetDateTime::from_unix_timestamp(s).ok());

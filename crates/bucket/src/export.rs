@@ -40,12 +40,21 @@ impl Snapshot {
         walk(|to| async move { Out::new(&to).object(&store, &record).await })
     }
 
+    /// Whether it can be exported: whole, or not at all.
+    ///
+    /// # Errors
+    /// [`BucketError::Purged`]; [`BucketError::Damaged`], [`BucketError::Store`].
+    pub async fn check_whole(&self) -> Result<(), BucketError> {
+        if self.is_whole().await? {
+            return Ok(());
+        }
+        let key = self.purged_keys().await?.into_iter().next().unwrap_or_default();
+        Err(BucketError::Purged { key })
+    }
+
     async fn export_to(&self, to: &mpsc::Sender<Result<Block, BucketError>>) -> Result<(), BucketError> {
         // An export is whole or none.
-        if !self.is_whole().await? {
-            let key = self.purged_keys().await?.into_iter().next().unwrap_or_default();
-            return Err(BucketError::Purged { key });
-        }
+        self.check_whole().await?;
         let mut out = Out::new(to);
         out.send(block(&**self.store(), &self.cid()).await?).await;
         self.content_to(&mut out).await

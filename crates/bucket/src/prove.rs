@@ -26,13 +26,24 @@ impl Snapshot {
     /// [`Snapshot::body_blocks`] are then to follow.
     ///
     /// # Errors
-    /// [`BucketError::TooManyObjects`]; [`BucketError::Damaged`], [`BucketError::Store`].
+    /// [`BucketError::TooManyObjects`]; [`BucketError::Purged`] if the body was; [`BucketError::Damaged`], [`BucketError::Store`].
     pub async fn prove(&self, question: Question, body: bool) -> Result<Proof, BucketError> {
         let mut claim = Claim { commit: self.cid(), question, body: false };
         let recorder = Arc::new(Recorder::new(Arc::clone(self.store()) as _));
         let blocks: Arc<dyn ReadBlocks> = Arc::clone(&recorder) as _;
-        let (_, answer) = answer(&blocks, &claim).await.map_err(from_verify)?;
-        claim.body = body && matches!(answer, Answer::Object(..));
+        let answer = match (answer(&blocks, &claim).await, &claim.question) {
+            (Ok((_, answer)), _) => answer,
+            // The list of its parts goes with the body.
+            (Err(error @ VerifyError::Missing(_)), Question::Key(key)) => {
+                self.get(key).await?;
+                return Err(from_verify(error));
+            }
+            (Err(error), _) => return Err(from_verify(error)),
+        };
+        if body && let (Question::Key(key), Answer::Object(record, _)) = (&claim.question, &answer) {
+            self.check_purged(key, record).await?;
+            claim.body = true;
+        }
         let mut blocks = vec![claim.to_block()?];
         blocks.extend(recorder.blocks());
         Ok(Proof { claim, answer, blocks })

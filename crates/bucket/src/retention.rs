@@ -111,7 +111,8 @@ impl Candidate {
             return Ok(judged);
         }
         let commits = (!tree.is_empty()).then(|| tree.root());
-        let block = Kept { upto: head.time, seq: head.seq, ended, commits }.to_block()?;
+        let genesis = before.as_ref().and_then(|before| before.genesis);
+        let block = Kept { upto: head.time, seq: head.seq, ended, genesis, commits }.to_block()?;
         let next = *block.cid();
         if self.kept != Some(next) {
             session.put(vec![block]).await?;
@@ -122,23 +123,42 @@ impl Candidate {
     }
 }
 
-/// Notes in the list of what is kept when a bucket was deleted.
+/// Notes in the list of what is kept when a bucket was deleted, and holds on to its genesis there.
 pub(crate) async fn end(
     store: &dyn Store,
     session: &dyn Session,
     id: BucketId,
+    genesis: Option<Cid>,
     now: Timestamp,
 ) -> Result<HeadSwap, BucketError> {
     let expected = store.head(&Kept::head(id)).await?;
     let before = match &expected {
         Some(cid) => Kept::from_block(&block(store, cid).await?)?,
         // Nothing was judged yet, so that everything is whole.
-        None => Kept { upto: Hlc { millis: 0, counter: 0 }, seq: 0, ended: None, commits: None },
+        None => Kept { upto: Hlc::default(), seq: 0, ended: None, genesis: None, commits: None },
     };
-    let list = Kept { ended: Some(now), ..before }.to_block()?;
+    let list = Kept { ended: Some(now), genesis, ..before }.to_block()?;
     let next = Some(*list.cid());
     session.put(vec![list]).await?;
     Ok(HeadSwap { name: Kept::head(id), expected, next })
+}
+
+/// The list of a deleted bucket once it is there again: its last commit is a past one no longer.
+pub(crate) async fn go_on(
+    store: &Arc<dyn Store>,
+    session: &dyn Session,
+    last: &Commit,
+    kept: Cid,
+) -> Result<HeadSwap, BucketError> {
+    let before = Kept::from_block(&block(&**store, &kept).await?)?;
+    let mut list = List::open(store, session, last, Some(&before)).await?;
+    list.edit(Bytes::copy_from_slice(&KeptCommit::key(last.time)), None).await?;
+    let tree = list.close().await?;
+    let commits = (!tree.is_empty()).then(|| tree.root());
+    let list = Kept { ended: None, genesis: None, commits, ..before }.to_block()?;
+    let next = Some(*list.cid());
+    session.put(vec![list]).await?;
+    Ok(HeadSwap { name: Kept::head(last.bucket), expected: Some(kept), next })
 }
 
 /// The list of the past of a bucket that begins with it: the head, if there is any past. `newest` is its newest commit,
@@ -270,7 +290,8 @@ impl<'a> List<'a> {
     async fn head(self, newest: &Commit, expected: Option<Cid>) -> Result<HeadSwap, BucketError> {
         let session = self.session;
         let commits = Some(self.close().await?.root());
-        let list = Kept { upto: newest.time, seq: newest.seq, ended: None, commits }.to_block()?;
+        let list = Kept { upto: newest.time, seq: newest.seq, ended: None, genesis: None, commits };
+        let list = list.to_block()?;
         let next = Some(*list.cid());
         session.put(vec![list]).await?;
         Ok(HeadSwap { name: Kept::head(newest.bucket), expected, next })

@@ -79,7 +79,7 @@ impl Snapshot {
     }
 
     /// Fails for what was purged.
-    async fn check_purged(&self, key: &str, record: &Record) -> Result<(), BucketError> {
+    pub(crate) async fn check_purged(&self, key: &str, record: &Record) -> Result<(), BucketError> {
         match &self.purged {
             Some(purged) if purged.hide(key, record).await? => {
                 Err(BucketError::Purged { key: key.to_owned() })
@@ -138,6 +138,16 @@ impl Snapshot {
     /// The sum of the current objects' sizes.
     pub fn bytes(&self) -> u64 {
         self.tree().bytes()
+    }
+
+    /// How many objects there are and the sum of their sizes, without those that were purged since: what a branch or a
+    /// restore of it has.
+    ///
+    /// # Errors
+    /// [`BucketError::Damaged`], [`BucketError::Store`].
+    pub async fn unpurged_usage(&self) -> Result<Usage, BucketError> {
+        let (Trees { objects, .. }, _) = self.unpurged().await?;
+        Ok(Usage { objects: objects.len(), bytes: objects.bytes() })
     }
 
     /// How many objects there are under a prefix, and the sum of their sizes. Exact, and read from a few nodes

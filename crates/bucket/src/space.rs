@@ -206,7 +206,7 @@ impl Space {
     }
 
     /// Deletes an empty bucket; durable when it returns. Its last commit stays under the head
-    /// `deleted/<id>`.
+    /// `deleted/<id>`, and its past as long as retention keeps it: [`Space::undelete_bucket`] brings it back.
     ///
     /// # Errors
     /// [`BucketError::NoSuchBucket`], [`BucketError::BucketNotEmpty`].
@@ -227,7 +227,7 @@ fn info(name: &str, genesis: &Genesis) -> BucketInfo {
 }
 
 impl Inner {
-    async fn genesis(&self, cid: Cid) -> Result<Arc<Genesis>, BucketError> {
+    pub(crate) async fn genesis(&self, cid: Cid) -> Result<Arc<Genesis>, BucketError> {
         if let Some(genesis) = self.geneses.get(&cid) {
             return Ok(genesis);
         }

@@ -141,7 +141,9 @@ async fn keep(store: &MemoryStore, bucket: &Bucket, all: &[(Hlc, KeptCommit)], u
         (key.into(), Some(Entry { weight: 0, value: kept.to_value().unwrap() }))
     };
     let edited = empty.edit(all.iter().map(entry).collect()).await.unwrap();
-    let kept = Kept { upto, seq: 0, ended: None, commits: Some(edited.tree.root()) }.to_block().unwrap();
+    let kept = Kept { upto, seq: 0, ended: None, genesis: None, commits: Some(edited.tree.root()) }
+        .to_block()
+        .unwrap();
     let next = Some(*kept.cid());
     session.put(edited.blocks.into_iter().chain([kept]).collect()).await.unwrap();
     let name = Kept::head(bucket.info().id);

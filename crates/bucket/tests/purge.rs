@@ -5,7 +5,7 @@ use std::sync::Arc;
 use carob_block::{Cid, MemoryStore, ReadBlocks, SweepOptions};
 use carob_bucket::{
     Bucket, BucketError, CollectOptions, CompleteOptions, DeleteOptions, Found, Lock, Moment, ObjectLock,
-    PartClaim, Portion, Purge, PutOptions, Space, UploadOptions, Versioning,
+    PartClaim, Portion, Purge, PutOptions, Question, Space, UploadOptions, Versioning,
 };
 use carob_identity::{ManualClock, Timestamp};
 use futures::TryStreamExt;
@@ -96,7 +96,15 @@ async fn a_purged_key_is_gone_from_every_state_and_nothing_else_is() {
     let named = world.bucket.as_of(&"named".parse().unwrap()).await.unwrap();
     assert!(is_purged(&named, "k").await);
     assert_eq!(read(&world.then(second).await, "other").await.as_deref(), Some("stays"));
-    let export = world.then(second).await.snapshot().await.unwrap().export();
+    let then = world.then(second).await.snapshot().await.unwrap();
+    assert!(matches!(then.check_whole().await, Err(BucketError::Purged { key }) if key == "k"));
+    let proof = then.prove(Question::Key("k".into()), true).await;
+    assert!(matches!(proof, Err(BucketError::Purged { .. })), "{proof:?}");
+    then.prove(Question::Key("k".into()), false).await.unwrap();
+    then.prove(Question::Key("other".into()), true).await.unwrap();
+    let usage = then.unpurged_usage().await.unwrap();
+    assert_eq!((then.objects(), usage.objects, usage.bytes), (2, 1, 5));
+    let export = then.export();
     let export: Result<Vec<_>, _> = export.try_collect().await;
     assert!(matches!(export, Err(BucketError::Purged { .. })), "{export:?}");
 
@@ -297,7 +305,14 @@ async fn an_upload_in_parts_leaves_nothing_behind() {
     world.bucket.complete_upload("k", begun, options).await.unwrap();
     let content = world.content("k").await;
     let leaf = world.store.get(&content).await.unwrap().unwrap().links().unwrap()[0];
+    let then = world.bucket.snapshot().await.unwrap().cid();
     let purge = world.purge("k").await;
     assert!(purge.erased > 4 && purge.shared == 0, "{purge:?}");
     assert!(!world.has(content).await && !world.has(leaf).await);
+    // A proof would hold the list of its parts, which went with them.
+    let then = world.then(then).await.snapshot().await.unwrap();
+    for body in [false, true] {
+        let proof = then.prove(Question::Key("k".into()), body).await;
+        assert!(matches!(proof, Err(BucketError::Purged { .. })), "{proof:?}");
+    }
 }

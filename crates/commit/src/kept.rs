@@ -42,6 +42,8 @@ pub struct Kept {
     pub seq: u64,
     /// When the bucket was deleted.
     pub ended: Option<Timestamp>,
+    /// The genesis of a deleted bucket, which no name leads to.
+    pub genesis: Option<Cid>,
     /// The tree of the commits that are kept, by their time; `None` if there are none.
     pub commits: Option<Cid>,
 }
@@ -75,6 +77,8 @@ struct KeptWire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    genesis: Option<Cid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     commits: Option<Cid>,
 }
 
@@ -95,6 +99,9 @@ struct NamedWire {
 }
 
 impl Kept {
+    /// What the heads of deleted buckets begin with.
+    pub const DELETED: &str = "deleted/";
+
     /// The head that holds what is kept of the bucket `id`.
     pub fn head(id: BucketId) -> String {
         format!("kept/{id}")
@@ -102,7 +109,7 @@ impl Kept {
 
     /// The head that holds the last commit of the bucket `id` once it is deleted.
     pub fn deleted_head(id: BucketId) -> String {
-        format!("deleted/{id}")
+        format!("{}{id}", Self::DELETED)
     }
 
     /// The block that holds it.
@@ -110,8 +117,8 @@ impl Kept {
     /// # Errors
     /// [`CommitError::TooLarge`].
     pub fn to_block(&self) -> Result<Block, CommitError> {
-        let Self { upto, seq, ended, commits } = *self;
-        let wire = KeptWire { v: 1, upto: (upto.millis, upto.counter), seq, ended, commits };
+        let Self { upto, seq, ended, genesis, commits } = *self;
+        let wire = KeptWire { v: 1, upto: (upto.millis, upto.counter), seq, ended, genesis, commits };
         codec::encode(&wire, "list of kept commits")
     }
 
@@ -120,10 +127,10 @@ impl Kept {
     /// # Errors
     /// [`CommitError::Malformed`], [`CommitError::UnknownVersion`].
     pub fn from_block(block: &Block) -> Result<Self, CommitError> {
-        let KeptWire { v, upto: (millis, counter), seq, ended, commits } =
+        let KeptWire { v, upto: (millis, counter), seq, ended, genesis, commits } =
             codec::decode(block, "list of kept commits")?;
         codec::version_one(v, "list of kept commits")?;
-        Ok(Self { upto: Hlc { millis, counter }, seq, ended, commits })
+        Ok(Self { upto: Hlc { millis, counter }, seq, ended, genesis, commits })
     }
 }
 

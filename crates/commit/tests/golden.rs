@@ -330,7 +330,7 @@ fn part_list_has_its_golden_bytes() {
 #[test]
 fn kept_commits_have_their_golden_bytes() {
     let upto = Hlc { millis: TIME, counter: 3 };
-    let kept = Kept { upto, seq: 5, ended: Some(Timestamp(TIME)), commits: Some(cid("tree")) };
+    let kept = Kept { upto, seq: 5, ended: Some(Timestamp(TIME)), genesis: None, commits: Some(cid("tree")) };
     let block = kept.to_block().unwrap();
     assert_eq!(
         hex::encode(block.data()),
@@ -341,6 +341,17 @@ fn kept_commits_have_their_golden_bytes() {
     );
     assert_eq!(Kept::from_block(&block).unwrap(), kept);
     assert_eq!(block.links().unwrap(), [cid("tree")]);
+    let deleted = Kept { genesis: Some(cid("genesis")), commits: None, ..kept };
+    let block = deleted.to_block().unwrap();
+    assert_eq!(
+        hex::encode(block.data()),
+        concat!(
+            "a56176016373657105647570746f821b0000018bcfe5687b0365656e6465641b0000018bcfe5687b6767656e65736973",
+            "d82a58250001551220aeebad4a796fcc2e15dc4c6061b45ed9b373f26adfc798ca7d2d8cc58182718e",
+        )
+    );
+    assert_eq!(Kept::from_block(&block).unwrap(), deleted);
+    assert_eq!(block.links().unwrap(), [cid("genesis")]);
     assert_eq!(hex::encode(KeptCommit::key(upto)), "0000018bcfe5687b0003");
     assert_eq!(KeptCommit::time(&KeptCommit::key(upto)), Some(upto));
     let entry = KeptCommit { until: TIME, commit: cid("commit") };

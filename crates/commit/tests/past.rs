@@ -100,7 +100,13 @@ fn listed(world: &mut World, commit: &Commit, millis: u64) -> Cid {
     let place = KeptCommit::key(Hlc { millis, counter: 0 });
     let value = KeptCommit { until: 9, commit: commit.cid() }.to_value().unwrap();
     let commits = world.tree([(Bytes::copy_from_slice(&place), entry(value))].into());
-    let kept = Kept { upto: Hlc { millis: 9, counter: 0 }, seq: 1, ended: None, commits: Some(commits) };
+    let kept = Kept {
+        upto: Hlc { millis: 9, counter: 0 },
+        seq: 1,
+        ended: None,
+        genesis: None,
+        commits: Some(commits),
+    };
     world.add(kept.to_block().unwrap())
 }
 

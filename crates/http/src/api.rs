@@ -42,6 +42,50 @@ pub struct Bucket {
     pub retention: Option<Retention>,
 }
 
+/// A deleted bucket of which something is kept, in `GET /_carob/deleted-buckets`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedBucket {
+    /// The name that it had last.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// The name of the account that owned it, or its DID if the account is gone.
+    pub owner: String,
+    /// When it was created.
+    pub created: String,
+    /// When it was deleted; absent if that was not noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<String>,
+    /// How long its states stay, counted from then.
+    pub retention: Retention,
+    /// How many of them are kept.
+    pub states: u64,
+}
+
+/// The body of `POST /_carob/buckets/{bucket}/undelete`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Undelete {
+    /// Which of the deleted buckets of this name, if not the one that was deleted last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What to call it, if not as it was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// The answer to [`Undelete`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undeleted {
+    /// What the bucket is called now.
+    pub name: String,
+    /// What it was before.
+    pub before: DeletedBucket,
+    /// Others of that name that are still deleted, if none was asked for by its id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<DeletedBucket>,
+}
+
 /// How long past states of a bucket stay readable: `GET` and `POST /_carob/buckets/{bucket}/retention`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

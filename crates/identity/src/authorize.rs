@@ -69,6 +69,8 @@ impl Action {
     pub const COLLECT: Self = Self("carob:Collect");
     /// Erasing an object from the past, too.
     pub const PURGE: Self = Self("carob:Purge");
+    /// Bringing a deleted bucket back, whoever it belongs to.
+    pub const UNDELETE: Self = Self("carob:Undelete");
     /// Who has accounts and access keys; never a secret.
     pub const READ_ACCOUNTS: Self = Self("carob:ReadAccounts");
     /// Making and removing accounts and access keys.

@@ -11,7 +11,9 @@ use crate::xml::needs_reference;
 /// The S3 answer to a bucket's error: the only place where the two meet.
 pub(crate) fn from_bucket(error: BucketError) -> S3Error {
     match error {
-        BucketError::NoSuchBucket(_) | BucketError::NoSuchSnapshot(_) => no_such_bucket(),
+        BucketError::NoSuchBucket(_) | BucketError::NoSuchSnapshot(_) | BucketError::NotDeleted { .. } => {
+            no_such_bucket()
+        }
         BucketError::NoSuchState { reason, .. } => {
             s3_error!(NoSuchBucket, "The specified bucket has no such state: {reason}.")
         }
@@ -243,6 +245,7 @@ mod tests {
         let table = [
             (BucketError::NoSuchBucket(name()), "NoSuchBucket", 404),
             (BucketError::NoSuchState { bucket: name(), reason: "why" }, "NoSuchBucket", 404),
+            (BucketError::NotDeleted { bucket: name(), there: name() }, "NoSuchBucket", 404),
             (BucketError::InvalidMoment(name()), "InvalidBucketName", 400),
             (BucketError::Unrelated { from: name(), into: name() }, "OperationAborted", 409),
             (BucketError::Conflicts(vec![name()]), "OperationAborted", 409),

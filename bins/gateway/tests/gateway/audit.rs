@@ -65,6 +65,8 @@ fn what_the_operator_changes_is_written_down_with_what_it_was_about() {
     let s3 = S3::of(&gateway, dir.path());
     assert_eq!(s3.send("PUT", "/garden", b"").status, 200);
     assert_eq!(s3.send("PUT", "/garden/rose", b"petals").status, 200);
+    assert_eq!(s3.send("PUT", "/gone", b"").status, 200);
+    assert_eq!(s3.send("DELETE", "/gone", b"").status, 204);
     let ask = |method: &str, path: &str, body: &str| {
         let socket = dir.path().join("admin.sock");
         let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
@@ -87,6 +89,9 @@ fn what_the_operator_changes_is_written_down_with_what_it_was_about() {
         ("DELETE", "/buckets/garden/snapshots?name=spring", "", 200),
         ("POST", "/buckets/garden/purge", r#"{"key": "rose", "dry_run": true}"#, 200),
         ("POST", "/buckets/garden/purge", r#"{"key": "rose", "dry_run": false}"#, 200),
+        ("POST", "/buckets/gone/undelete", r#"{"name": "garden"}"#, 409),
+        ("POST", "/buckets/gone/undelete", r#"{"name": "back"}"#, 200),
+        ("GET", "/deleted-buckets", "", 200),
         ("GET", "/accounts", "", 200),
         ("POST", "/gc?dry-run=true", "", 200),
     ] {
@@ -105,6 +110,8 @@ fn what_the_operator_changes_is_written_down_with_what_it_was_about() {
         ("carob:CreateSnapshot", "spring", 200),
         ("carob:RemoveSnapshot", "spring", 200),
         ("carob:Purge", "rose", 200),
+        ("carob:Undelete", "garden", 409),
+        ("carob:Undelete", "back", 200),
     ];
     assert_eq!(by_operator.len(), expected.len(), "{text}");
     for (line, (operation, subject, status)) in by_operator.iter().zip(expected) {

@@ -35,6 +35,7 @@ impl From<BucketError> for Refusal {
         let status = match error {
             BucketError::NoSuchBucket(_)
             | BucketError::NoSuchKey(_)
+            | BucketError::NotDeleted { .. }
             | BucketError::NoSuchState { .. }
             | BucketError::NoSuchSnapshot(_) => StatusCode::NOT_FOUND,
             BucketError::Purged { .. } => StatusCode::GONE,

@@ -21,7 +21,8 @@ pub struct OperatorDeed<'a> {
     pub path: &'a str,
     /// The bucket in the path.
     pub bucket: Option<&'a str>,
-    /// What it is about that the path does not name: an account, an access key, a key of the bucket, a snapshot.
+    /// What it is about that the path does not name: an account, an access key, a key of the bucket, a snapshot,
+    /// a bucket's other name or its id.
     pub subject: Option<&'a str>,
     /// The status; nothing if whoever asked went away before there was one.
     pub status: Option<u16>,
@@ -109,6 +110,7 @@ fn operation(method: &Method, segments: &[&str]) -> &'static str {
         (&Method::POST, ["buckets", _, "blocks"]) => "carob:ReadBlocks",
         (&Method::POST, ["buckets", _, "merge"]) => "carob:Merge",
         (&Method::POST, ["buckets", _, "purge"]) => "carob:Purge",
+        (&Method::POST, ["buckets", _, "undelete"]) => "carob:Undelete",
         _ => "-",
     }
 }

@@ -39,6 +39,8 @@ impl State {
             return car(bucket, states.newest.cid(), states.export());
         }
         let snapshot = self.state_at(bucket, at.as_deref()).await?;
+        // Before the first byte, where there is a status to say so.
+        snapshot.check_whole().await?;
         car(bucket, snapshot.cid(), snapshot.export())
     }
 

@@ -93,13 +93,14 @@ impl State {
         let state = self.state_at(bucket, at.as_deref()).await?;
         let info = self.options.space.branch(&source, &state, &name, owner).await?;
         tracing::info!(bucket, branch = name, commit = %state.cid(), "branched");
+        let usage = state.unpurged_usage().await?;
         let branched = api::Branched {
             owner: self.owner_name(&info.owner),
             name: info.name,
             id: info.id.to_string(),
             from: state.cid().to_string(),
-            objects: state.objects(),
-            bytes: state.bytes(),
+            objects: usage.objects,
+            bytes: usage.bytes,
             past: 0,
         };
         Ok(json(StatusCode::OK, &branched))

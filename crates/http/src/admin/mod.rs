@@ -37,6 +37,7 @@ mod remote;
 mod slices;
 mod socket;
 mod told;
+mod undelete;
 
 pub use caller::Caller;
 pub use deeds::OperatorDeed;
@@ -162,6 +163,7 @@ impl State {
             ["keys"] => self.keys(query).await,
             ["encryption-keys"] => self.encryption_keys(query).await,
             ["buckets"] => self.buckets(query).await,
+            ["deleted-buckets"] => self.deleted_buckets(query).await,
             ["buckets", bucket, "objects"] => self.objects(bucket, query).await,
             ["buckets", bucket, "usage"] => self.usage(bucket, query).await,
             ["buckets", bucket, "stat"] => self.stat(bucket, query).await,
@@ -188,6 +190,7 @@ impl State {
             ["buckets", bucket, "blocks"] => self.blocks(bucket, body).await,
             ["buckets", bucket, "pull"] => self.pull(bucket, body).await,
             ["buckets", bucket, "purge"] => self.purge(bucket, body).await,
+            ["buckets", bucket, "undelete"] => self.undelete(bucket, body).await,
             _ => Ok(only_reads()),
         }
     }

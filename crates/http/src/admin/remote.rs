@@ -84,6 +84,8 @@ mod tests {
             (Method::GET, "/_carob/buckets/b/log/x"),
             (Method::POST, "/_carob/buckets/b/import"),
             (Method::POST, "/_carob/buckets/b/pull"),
+            (Method::POST, "/_carob/buckets/b/undelete"),
+            (Method::GET, "/_carob/deleted-buckets"),
             (Method::GET, "/_carob/buckets/b/blocks"),
             (Method::POST, "/_carob/gc"),
             (Method::PUT, "/_carob/buckets/b/log"),

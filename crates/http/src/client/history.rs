@@ -130,6 +130,26 @@ impl Client {
         self.post(&route(bucket, "purge"), purge).await
     }
 
+    /// The deleted buckets of which something is kept.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn deleted_buckets(&self) -> Result<Vec<api::DeletedBucket>, ClientError> {
+        self.json("/deleted-buckets".into()).await
+    }
+
+    /// Brings a deleted bucket back.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn undelete(
+        &self,
+        bucket: &str,
+        undelete: &api::Undelete,
+    ) -> Result<api::Undeleted, ClientError> {
+        self.post(&route(bucket, "undelete"), undelete).await
+    }
+
     /// Collects garbage, or says what that would do.
     ///
     /// # Errors

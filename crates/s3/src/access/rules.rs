@@ -22,8 +22,9 @@ const DOCUMENTS: [&str; 4] = [POLICY, ACL, OWNERSHIP, PUBLIC_ACCESS_BLOCK];
 /// Of how many buckets the rules are kept as they were read.
 const MOST: usize = 1024;
 
-/// The rules of each bucket, with the configuration that they were read from.
-type Kept = HashMap<BucketId, (Arc<Config>, Arc<Rules>)>;
+/// The rules of each bucket, with the configuration and the name that they were read for: under another one, a policy is about
+/// another bucket.
+type Kept = HashMap<BucketId, (Arc<Config>, String, Arc<Rules>)>;
 
 /// The rules of buckets, each read once. Cheap to clone.
 #[derive(Clone, Default)]
@@ -49,7 +50,8 @@ impl RuleBook {
             return Ok(Arc::clone(&self.none));
         }
         let id = bucket.info().id;
-        if let Some((known, rules)) = self.kept.lock().get(&id)
+        if let Some((known, name, rules)) = self.kept.lock().get(&id)
+            && name == bucket.name()
             && (Arc::ptr_eq(known, config) || same(known, config))
         {
             return Ok(Arc::clone(rules));
@@ -59,7 +61,7 @@ impl RuleBook {
         if kept.len() >= MOST {
             kept.clear();
         }
-        kept.insert(id, (Arc::clone(config), Arc::clone(&rules)));
+        kept.insert(id, (Arc::clone(config), bucket.name().to_owned(), Arc::clone(&rules)));
         Ok(rules)
     }
 }

@@ -284,3 +284,24 @@ async fn a_policy_that_cannot_be_read_keeps_everybody_out_until_its_owner_replac
     server.delete("/alices?policy").by(ALICE).send().await.expect_status(204);
     server.get("/alices/key").by(ALICE).send().await.expect_status(200);
 }
+
+#[tokio::test]
+async fn a_bucket_that_comes_back_under_another_name_is_shut_until_its_policy_is_replaced() {
+    let tenants = Tenants::start().await;
+    let server = &tenants.server;
+    put(&tenants, &[statement("Deny", "\"*\"", "s3:PutObject", "")]).await;
+    server.put("/alices/key", "x").by(ALICE).send().await.expect_error(403, "AccessDenied");
+    let undelete = |from, to| server.space.undelete_bucket(from, None, to);
+    server.delete("/alices").by(ALICE).send().await.expect_status(204);
+    undelete("alices", None).await.unwrap();
+    server.put("/alices/key", "x").by(ALICE).send().await.expect_error(403, "AccessDenied");
+    server.get("/alices").by(ALICE).send().await.expect_status(200);
+    server.delete("/alices").by(ALICE).send().await.expect_status(204);
+    undelete("alices", Some("renamed")).await.unwrap();
+    // What the policy says of the old name is not taken for nothing said about the new one.
+    server.put("/renamed/key", "x").by(ALICE).send().await.expect_error(403, "AccessDenied");
+    server.get("/renamed").by(ALICE).send().await.expect_error(403, "AccessDenied");
+    server.delete("/renamed?policy").by(ALICE).send().await.expect_status(204);
+    server.put("/renamed/key", "x").by(ALICE).send().await.expect_status(200);
+    server.get("/renamed/key").by(BOB).send().await.expect_error(403, "AccessDenied");
+}
