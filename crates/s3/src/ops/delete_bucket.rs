@@ -13,5 +13,7 @@ pub(crate) async fn run(
     let input = request.input;
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     bucket.delete_bucket().await.map_err(from_bucket)?;
+    // Another bucket of the name is not logged because this one was.
+    carob.access_logs.set(bucket.info(), None);
     Ok(S3Response::new(DeleteBucketOutput::default()))
 }

@@ -184,3 +184,15 @@ async fn a_prefix_leaves_room_for_the_rest_of_a_key() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_bucket_that_takes_the_name_of_a_deleted_one_is_not_logged() {
+    let server = with_target().await;
+    server.put("/bucket?logging", logging(TARGET)).send().await.expect_status(200);
+    server.delete("/bucket").send().await.expect_status(204);
+    server.put("/bucket", "").send().await.expect_status(200);
+    server.put("/bucket/key", "x").send().await.expect_status(200);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (_, text) = delivered(&server).await.remove(0);
+    assert!(text.contains("REST.DELETE.BUCKET") && !text.contains("REST.PUT."), "{text}");
+}
