@@ -4,25 +4,19 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use carob_block::fault::FaultyStore;
-use carob_block::{Cid, Heads, MemoryStore, ReadBlocks, SweepOptions};
+use carob_block::{Cid, Heads, MemoryStore, ReadBlocks};
 use carob_bucket::{
-    Bucket, BucketError, CollectOptions, CompleteOptions, Config, DeleteOptions, ETag, HistoryRetention,
-    PartClaim, PutOptions, Snapshot, Space, UploadOptions, Versioning,
+    Bucket, BucketError, CompleteOptions, Config, DeleteOptions, ETag, HistoryRetention, PartClaim,
+    PutOptions, Snapshot, Space, UploadOptions, Versioning,
 };
 use carob_identity::{ManualClock, Timestamp};
 use proptest::prelude::*;
 use support::yielding::Yielding;
-use support::{START, body, put, space_at};
+use support::{EAGER, START, body, put, space_at};
 
 mod support;
 
 const HOUR: u64 = 60 * 60 * 1000;
-const EAGER: CollectOptions = CollectOptions {
-    dry_run: false,
-    sweep: SweepOptions { dead_percent: 0, bytes_per_second: None },
-    upload_age: None,
-};
-
 #[derive(Debug, Clone)]
 enum Write {
     Put(u8, u8),

@@ -7,23 +7,17 @@ mod support;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use carob_block::{Block, Cid, Codec, MemoryStore, SweepOptions};
+use carob_block::{Block, Cid, Codec, MemoryStore};
 use carob_bucket::{
-    Bucket, BucketError, CollectOptions, Config, DeleteOptions, HistoryRetention, Lock, Moment, ObjectLock,
-    Pull, PullFigures, PullOptions, Pulled, PutOptions, Retention, RetentionMode, Space, SpaceOptions,
-    Versioning, Wanted,
+    Bucket, BucketError, Config, DeleteOptions, HistoryRetention, Lock, Moment, ObjectLock, Pull,
+    PullFigures, PullOptions, Pulled, PutOptions, Retention, RetentionMode, Space, SpaceOptions, Versioning,
+    Wanted,
 };
 use carob_identity::{ManualClock, SeededEntropy, SpaceKey, Timestamp};
 use futures::TryStreamExt;
-use support::{START, put, put_with, read, space_at};
+use support::{EAGER, START, put, put_with, read, space_at};
 
 const HOUR: u64 = 60 * 60 * 1000;
-const EAGER: CollectOptions = CollectOptions {
-    dry_run: false,
-    sweep: SweepOptions { dead_percent: 0, bytes_per_second: None },
-    upload_age: None,
-};
-
 /// A bucket, and another space that pulls it.
 struct World {
     clock: Arc<ManualClock>,

@@ -2,22 +2,16 @@
 
 use std::sync::Arc;
 
-use carob_block::{Cid, MemoryStore, ReadBlocks, SweepOptions};
+use carob_block::{Cid, MemoryStore, ReadBlocks};
 use carob_bucket::{
     Bucket, BucketError, CollectOptions, CompleteOptions, DeleteOptions, Found, Lock, Moment, ObjectLock,
     PartClaim, Portion, Purge, PutOptions, Question, Space, UploadOptions, Versioning,
 };
 use carob_identity::{ManualClock, Timestamp};
 use futures::TryStreamExt;
-use support::{START, body, put, put_with, read, space_at};
+use support::{EAGER, START, body, put, put_with, read, space_at};
 
 mod support;
-
-const EAGER: CollectOptions = CollectOptions {
-    dry_run: false,
-    sweep: SweepOptions { dead_percent: 0, bytes_per_second: None },
-    upload_age: None,
-};
 
 struct World {
     store: MemoryStore,

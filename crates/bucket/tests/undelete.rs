@@ -3,26 +3,20 @@
 use std::sync::Arc;
 
 use carob_block::fault::FaultyStore;
-use carob_block::{Cid, HeadSwap, Heads, MemoryStore, Store, SweepOptions};
+use carob_block::{Cid, HeadSwap, Heads, MemoryStore, Store};
 use carob_bucket::{
-    Bucket, BucketError, BucketInfo, CollectOptions, Collected, DeleteOptions, HistoryRetention, MergeRule,
-    Moment, ObjectLock, Portion, Space, UploadOptions, Versioning,
+    Bucket, BucketError, BucketInfo, Collected, DeleteOptions, HistoryRetention, MergeRule, Moment,
+    ObjectLock, Portion, Space, UploadOptions, Versioning,
 };
 use carob_commit::Kept;
 use carob_identity::{Clock, ManualClock, SeededEntropy, Signer, SpaceKey, Timestamp};
 use futures::TryStreamExt;
 use support::yielding::Yielding;
-use support::{START, put, read, space_at};
+use support::{EAGER, START, put, read, space_at};
 
 mod support;
 
 const HOUR: u64 = 60 * 60 * 1000;
-const EAGER: CollectOptions = CollectOptions {
-    dry_run: false,
-    sweep: SweepOptions { dead_percent: 0, bytes_per_second: None },
-    upload_age: None,
-};
-
 struct World {
     store: MemoryStore,
     clock: Arc<ManualClock>,

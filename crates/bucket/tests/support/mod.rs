@@ -5,11 +5,18 @@ pub(crate) mod yielding;
 
 use std::sync::Arc;
 
-use carob_block::{MemoryStore, Store};
-use carob_bucket::{Bucket, BucketError, Object, PutOptions, Space, SpaceOptions, Written};
+use carob_block::{MemoryStore, Store, SweepOptions};
+use carob_bucket::{Bucket, BucketError, CollectOptions, Object, PutOptions, Space, SpaceOptions, Written};
 use carob_identity::{ManualClock, SeededEntropy, SpaceKey, Timestamp};
 
 pub(crate) const START: u64 = 1_700_000_000_000;
+
+/// Takes all that is dead.
+pub(crate) const EAGER: CollectOptions = CollectOptions {
+    dry_run: false,
+    sweep: SweepOptions { dead_percent: 0, bytes_per_second: None },
+    upload_age: None,
+};
 
 pub(crate) async fn space_over(store: Arc<dyn Store>) -> Space {
     space_at(store, &Arc::new(ManualClock::new(Timestamp(START)))).await
