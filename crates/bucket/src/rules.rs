@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carob_block::Store;
-use carob_commit::{Config, Lock, ObjectHeaders, Record, Version, VersionName, Versioning};
+use carob_commit::{Config, Lock, Record, Version, VersionName, Versioning};
 use carob_identity::Timestamp;
 use carob_index::{NodeCache, Tree};
 
@@ -90,27 +90,8 @@ fn check_record(key: &str, record: &Record, locks: bool) -> Result<Timestamp, Bu
 
 /// Refuses what no answer can hold: such an object could be listed, and never be read.
 fn check_headers(record: &Record) -> Result<(), BucketError> {
-    let ObjectHeaders {
-        content_type,
-        cache_control,
-        content_disposition,
-        content_encoding,
-        content_language,
-        expires,
-        website_redirect_location,
-        storage_class,
-    } = &record.headers;
-    let standard = [
-        content_type,
-        cache_control,
-        content_disposition,
-        content_encoding,
-        content_language,
-        expires,
-        website_redirect_location,
-        storage_class,
-    ];
-    let mut values = standard.into_iter().flatten().chain(record.metadata.values());
+    let standard = record.headers.named().map(|(_, value)| value);
+    let mut values = standard.chain(record.metadata.values().map(String::as_str));
     if values.any(|value| value.chars().any(|c| c.is_ascii_control() && c != '\t')) {
         return Err(broken("a header with control characters"));
     }

@@ -182,6 +182,31 @@ pub struct ObjectHeaders {
 }
 
 impl ObjectHeaders {
+    /// Those that are set, by the names that they have in an answer.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let Self {
+            content_type,
+            cache_control,
+            content_disposition,
+            content_encoding,
+            content_language,
+            expires,
+            website_redirect_location,
+            storage_class,
+        } = self;
+        let named = [
+            ("content-type", content_type),
+            ("cache-control", cache_control),
+            ("content-disposition", content_disposition),
+            ("content-encoding", content_encoding),
+            ("content-language", content_language),
+            ("expires", expires),
+            ("x-amz-website-redirect-location", website_redirect_location),
+            ("x-amz-storage-class", storage_class),
+        ];
+        named.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+
     /// Whether none is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -164,27 +164,7 @@ fn encryption(encryption: &Encryption) -> String {
 }
 
 fn headers(headers: &ObjectHeaders) -> BTreeMap<String, String> {
-    let ObjectHeaders {
-        content_type,
-        cache_control,
-        content_disposition,
-        content_encoding,
-        content_language,
-        expires,
-        website_redirect_location,
-        storage_class,
-    } = headers;
-    let named = [
-        ("content-type", content_type),
-        ("cache-control", cache_control),
-        ("content-disposition", content_disposition),
-        ("content-encoding", content_encoding),
-        ("content-language", content_language),
-        ("expires", expires),
-        ("x-amz-website-redirect-location", website_redirect_location),
-        ("x-amz-storage-class", storage_class),
-    ];
-    named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect()
+    headers.named().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn log_entry(entry: &LogEntry) -> api::LogEntry {
