@@ -71,7 +71,12 @@ impl Assembler {
         std::mem::take(&mut self.finished)
     }
 
-    pub(crate) fn finish(mut self) -> Result<Assembled, ObjectError> {
+    /// Ends the body, and is as good as new.
+    pub(crate) fn finish(&mut self) -> Result<Assembled, ObjectError> {
+        std::mem::replace(self, Self::new(&[])).end()
+    }
+
+    fn end(mut self) -> Result<Assembled, ObjectError> {
         let mut pairs = Vec::new();
         let blake3 = std::mem::take(&mut self.bao).finish(&mut pairs);
         self.extend_outboard(pairs.into())?;

@@ -44,6 +44,7 @@ mod outboard;
 mod reader;
 mod sealed;
 mod slice;
+mod strand;
 mod unixfs;
 mod walk;
 mod writer;

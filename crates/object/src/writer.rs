@@ -1,20 +1,28 @@
 //! Writing a body as it streams in.
 
+use std::collections::VecDeque;
+use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use carob_block::{Block, Cid, Session};
 use md5::{Digest, Md5};
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::assembler::{Assembled, Assembler};
 use crate::budget::{Budget, Share};
 use crate::leaf::LeafBuffer;
 use crate::sealed::{BodyKey, SEALED_LEAF, Segments};
+use crate::strand::Strand;
 use crate::{Checksum, ChecksumAlgorithm, LEAF_SIZE, ObjectError};
 
 /// Bodies below this many bytes are hashed where they are: it takes less time than moving to another thread.
 const INLINE_LIMIT: u64 = 64 * 1024;
+
+/// How many full leaves of a body are hashed, or wait for it, while the next one is filled, if a budget gives the memory: so
+/// that MD5 has work whenever the client, the disk or the other hashes are slow for a moment. Otherwise one.
+const AHEAD: usize = 3;
 
 /// A body that has been written to a session; not durable before the session is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +49,8 @@ pub struct WrittenObject {
 /// of the tree and the outboard over them. Hashing leaves the async threads; MD5, which no machine does fast,
 /// runs beside all other hashes. Dropping a writer ends it: blocks already put go with the session.
 ///
-/// Within a [`Budget`] it takes a share before each leaf. Where it would have to wait for one, it first puts the leaf
-/// that is being hashed, so that it waits empty-handed.
+/// Within a [`Budget`] it takes a share before each leaf, and holds up to four. Where it would have to wait for a share, it
+/// first puts the leaves that are being hashed, so that it waits empty-handed.
 ///
 /// A call that fails or is cancelled loses bytes, so every later call fails.
 #[derive(Debug)]
@@ -60,14 +68,27 @@ pub struct ObjectWriter {
 
 #[derive(Debug)]
 struct Hashes {
-    md5: Turn<Md5>,
-    others: Turn<Assembler>,
+    md5: Strand<Md5>,
+    others: Strand<Assembler>,
+    /// Those that are under way, in the order of the body.
+    leaves: VecDeque<Leaf>,
+}
+
+/// A full leaf that is being hashed.
+#[derive(Debug)]
+struct Leaf {
+    /// Ends when MD5 is done with it.
+    md5: oneshot::Receiver<()>,
+    /// The blocks that it completes; `None` when they were put.
+    blocks: Option<oneshot::Receiver<Result<Vec<Block>, ObjectError>>>,
+    _share: Option<Share>,
 }
 
 impl ObjectWriter {
     /// Starts a body, to be checked by `checksums` too.
     pub fn new(session: Arc<dyn Session>, checksums: &[ChecksumAlgorithm]) -> Self {
-        let hashes = Hashes { md5: Turn::Here(Md5::new()), others: Turn::Here(Assembler::new(checksums)) };
+        let (md5, others) = (Strand::new(Md5::new()), Strand::new(Assembler::new(checksums)));
+        let hashes = Hashes { md5, others, leaves: VecDeque::new() };
         Self {
             session,
             leaf: LeafBuffer::default(),
@@ -80,19 +101,18 @@ impl ObjectWriter {
 
     /// Has the body sealed under `key`, which no other body may have, before it is stored. For a body that has not begun.
     #[must_use]
-    pub fn sealed(mut self, key: &BodyKey) -> Self {
-        if let Some(Hashes { others: Turn::Here(others), .. }) = &mut self.hashes {
-            others.seal(Segments::new(key));
-        }
-        Self { leaf: LeafBuffer::of(SEALED_LEAF), sealed: true, ..self }
+    pub fn sealed(self, key: &BodyKey) -> Self {
+        let sealed =
+            |hashes: &Hashes| hashes.others.run_here(|others| others.seal(Segments::new(key))).is_some();
+        let hashes = self.hashes.filter(sealed);
+        Self { leaf: LeafBuffer::of(SEALED_LEAF), sealed: true, hashes, ..self }
     }
 
     /// Has the body, which is to have `length` bytes, take its memory from `budget`; `beside` is what whoever feeds it
     /// needs for each leaf beside the leaf.
     #[must_use]
     pub fn within(mut self, budget: Budget, length: u64, beside: usize) -> Self {
-        self.allowance =
-            Some(Allowance { budget, length, beside, filling: None, hashing: None, entered: false });
+        self.allowance = Some(Allowance { budget, length, beside, filling: None, entered: false });
         self
     }
 
@@ -138,26 +158,27 @@ impl ObjectWriter {
     pub async fn finish(self) -> Result<WrittenObject, ObjectError> {
         // Until the last block is put.
         let _allowance = self.allowance;
-        let (mut md5, mut others) = self.hashes.ok_or_else(given_up)?.back().await?;
-        let blocks = others.take_finished();
+        let mut hashes = self.hashes.ok_or_else(given_up)?;
         let rest = self.leaf.rest();
         let last = (self.sealed || self.written == 0 || !rest.is_empty()).then(|| rest.clone());
-        let end_md5 = move || {
+        let end_md5 = move |md5: &mut Md5| {
             md5.update(&rest);
-            md5.finalize().into()
+            md5.finalize_reset().into()
         };
-        let end_others = move || {
+        let end_others = move |others: &mut Assembler| {
             if let Some(leaf) = last {
                 others.leaf(leaf, true)?;
             }
             others.finish()
         };
         let (md5, end) = if self.written < INLINE_LIMIT {
-            (end_md5(), end_others()?)
+            let md5 = hashes.md5.run_here(end_md5).ok_or_else(given_up)?;
+            (md5, hashes.others.run_here(end_others).ok_or_else(given_up)??)
         } else {
-            let (md5, others) = (spawn_blocking(end_md5), spawn_blocking(end_others));
-            put(&*self.session, blocks).await?;
-            (md5.await.map_err(hashing_failed)?, others.await.map_err(hashing_failed)??)
+            let (md5, others) = (hashes.md5.run(end_md5), hashes.others.run(end_others));
+            hashes.settle(&*self.session, 0).await?;
+            let end = others.await.map_err(hashing_failed)??;
+            (md5.await.map_err(hashing_failed)?, end)
         };
         let Assembled { cid, size: stored, blake3, outboard, checksums, blocks } = end;
         put(&*self.session, blocks).await?;
@@ -188,31 +209,20 @@ impl ObjectWriter {
         Ok(())
     }
 
-    /// Waits for the leaf that is being hashed, puts its blocks and gives its share back.
+    /// Waits until no leaf is being hashed, and all their shares are given back.
     async fn settle(&mut self) -> Result<(), ObjectError> {
-        let (md5, mut others) = self.hashes.take().ok_or_else(given_up)?.back().await?;
-        put(&*self.session, others.take_finished()).await?;
-        self.hashes = Some(Hashes { md5: Turn::Here(md5), others: Turn::Here(others) });
-        if let Some(allowance) = &mut self.allowance {
-            allowance.hashing = None;
-        }
+        let mut hashes = self.hashes.take().ok_or_else(given_up)?;
+        hashes.settle(&*self.session, 0).await?;
+        self.hashes = Some(hashes);
         Ok(())
     }
 
-    /// Starts hashing a full leaf, once the one before it is done, and puts the blocks of that one meanwhile.
+    /// Starts hashing a full leaf, and waits while too many are.
     async fn push(&mut self, leaf: Bytes) -> Result<(), ObjectError> {
-        let (mut md5, mut others) = self.hashes.take().ok_or_else(given_up)?.back().await?;
-        let blocks = others.take_finished();
-        let _stored = self.allowance.as_mut().and_then(Allowance::advance);
-        let same = leaf.clone();
-        let hashes = Hashes {
-            md5: Turn::away(move || {
-                md5.update(&same);
-                Ok(md5)
-            }),
-            others: Turn::away(move || others.leaf(leaf, false).map(|()| others)),
-        };
-        put(&*self.session, blocks).await?;
+        let mut hashes = self.hashes.take().ok_or_else(given_up)?;
+        hashes.start(leaf, self.allowance.as_mut().and_then(|allowance| allowance.filling.take()));
+        let ahead = if self.allowance.is_some() { AHEAD } else { 1 };
+        hashes.settle(&*self.session, ahead).await?;
         self.hashes = Some(hashes);
         Ok(())
     }
@@ -226,8 +236,6 @@ struct Allowance {
     beside: usize,
     /// The share of the leaf that is being filled.
     filling: Option<Share>,
-    /// That of the one that is being hashed.
-    hashing: Option<Share>,
     /// Whether the first share was asked for.
     entered: bool,
 }
@@ -242,36 +250,48 @@ impl Allowance {
         let leaf = if sealed { leaf.saturating_mul(2) } else { leaf };
         leaf.saturating_add(self.beside.min(left))
     }
-
-    /// The leaf that was filled is hashed from now on. Gives the share of the one before.
-    fn advance(&mut self) -> Option<Share> {
-        std::mem::replace(&mut self.hashing, self.filling.take())
-    }
 }
 
 impl Hashes {
-    async fn back(self) -> Result<(Md5, Assembler), ObjectError> {
-        Ok((self.md5.back().await?, self.others.back().await?))
-    }
-}
-
-/// Hash state that jobs on blocking threads take turns with.
-#[derive(Debug)]
-enum Turn<T> {
-    Here(T),
-    Away(JoinHandle<Result<T, ObjectError>>),
-}
-
-impl<T: Send + 'static> Turn<T> {
-    fn away(job: impl FnOnce() -> Result<T, ObjectError> + Send + 'static) -> Self {
-        Self::Away(spawn_blocking(job))
+    fn start(&mut self, leaf: Bytes, share: Option<Share>) {
+        let same = leaf.clone();
+        self.leaves.push_back(Leaf {
+            md5: self.md5.run(move |md5| md5.update(&same)),
+            blocks: Some(self.others.run(move |others| {
+                others.leaf(leaf, false)?;
+                Ok(others.take_finished())
+            })),
+            _share: share,
+        });
     }
 
-    async fn back(self) -> Result<T, ObjectError> {
-        match self {
-            Self::Here(state) => Ok(state),
-            Self::Away(job) => job.await.map_err(hashing_failed)?,
+    /// Puts the blocks of hashed leaves, and waits until at most so many leaves are `left` that are not.
+    async fn settle(&mut self, session: &dyn Session, left: usize) -> Result<(), ObjectError> {
+        while self.leaves.len() > left {
+            let Some(mut first) = self.leaves.pop_front() else { break };
+            if let Some(blocks) = first.blocks.take() {
+                put(session, blocks.await.map_err(hashing_failed)??).await?;
+            }
+            self.put_hashed(session).await?;
+            first.md5.await.map_err(hashing_failed)?;
         }
+        self.put_hashed(session).await
+    }
+
+    /// Puts the blocks that are there already.
+    async fn put_hashed(&mut self, session: &dyn Session) -> Result<(), ObjectError> {
+        for leaf in &mut self.leaves {
+            let Some(blocks) = &mut leaf.blocks else { continue };
+            match blocks.try_recv() {
+                Ok(blocks) => {
+                    leaf.blocks = None;
+                    put(session, blocks?).await?;
+                }
+                Err(TryRecvError::Empty) => break,
+                Err(closed) => return Err(hashing_failed(closed)),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -282,7 +302,7 @@ async fn put(session: &dyn Session, blocks: Vec<Block>) -> Result<(), ObjectErro
     Ok(())
 }
 
-fn hashing_failed(source: JoinError) -> ObjectError {
+fn hashing_failed(source: impl Error + Send + Sync + 'static) -> ObjectError {
     ObjectError::aborted("hashing a leaf", source)
 }
 
