@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Instant;
 
 /// The blocking file operations that the store is made of.
 ///
@@ -71,6 +73,11 @@ pub trait DiskFile: Send + Sync + Debug {
     /// the last flush are durable, and flushing again does not tell: they must be written anew.
     fn flush(&self) -> io::Result<()>;
 
+    /// Begins a [`DiskFile::flush`] of what was written until now; what is written from now on need not wait for it.
+    fn begin_flush(self: Arc<Self>) -> BegunFlush {
+        BegunFlush::ended(self.flush())
+    }
+
     /// Makes contents, length and all other metadata durable (fsync): after the file was cut.
     fn flush_all(&self) -> io::Result<()>;
 
@@ -79,6 +86,35 @@ pub trait DiskFile: Send + Sync + Debug {
 
     /// Grows the file with zeros to `len`, with the space for them set aside where the file system can.
     fn preallocate(&self, len: u64) -> io::Result<()>;
+}
+
+/// A flush that was begun by [`DiskFile::begin_flush`].
+#[derive(Debug)]
+pub struct BegunFlush(Receiver<Ended>);
+
+/// What came of a flush, and when.
+type Ended = (io::Result<()>, Instant);
+
+impl BegunFlush {
+    /// One that has ended already.
+    pub fn ended(result: io::Result<()>) -> Self {
+        let (end, flush) = Self::new();
+        end(result);
+        flush
+    }
+
+    /// One that ends when the function is called.
+    pub(crate) fn new() -> (impl FnOnce(io::Result<()>) + Send, Self) {
+        let (end, ended) = sync_channel(1);
+        // Nobody may want to know any more.
+        (move |result| end.send((result, Instant::now())).unwrap_or_default(), Self(ended))
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(self) -> Ended {
+        let unheard = || (Err(io::Error::other("a flush ended without an outcome")), Instant::now());
+        self.0.recv().unwrap_or_else(|_| unheard())
+    }
 }
 
 /// Reads a part of a file front to back.

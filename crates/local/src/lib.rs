@@ -76,7 +76,7 @@ mod table;
 mod writer;
 
 pub use check::{Finding, Harm, Losses, Report, check, repair};
-pub use disk::{Disk, DiskFile, DiskLock};
+pub use disk::{BegunFlush, Disk, DiskFile, DiskLock};
 pub use error::LocalError;
 pub use real::RealDisk;
 pub use store::{LocalOptions, LocalStats, LocalStore};

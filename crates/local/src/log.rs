@@ -8,7 +8,7 @@ use std::time::Instant;
 use carob_block::Block;
 use carob_car::Frame;
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{BegunFlush, Disk, DiskFile};
 use crate::flushes::Flushes;
 use crate::index::{Key, Place};
 use crate::record::{HeadRecord, LogId, Position, Removal, Swap};
@@ -17,6 +17,9 @@ use crate::sidecar::Entry;
 
 /// How many bytes are collected before they are written.
 const STAGE: usize = 4 * 1024 * 1024;
+
+/// Data of so many bytes or more is written from where it is: to copy it would cost more than another call.
+const LARGE: usize = 128 * 1024;
 
 /// A store that is closed in order leaves a segment behind that is filled to one part in so many, or more.
 const WORTH_INDEXING: u32 = 8;
@@ -36,6 +39,8 @@ pub(crate) struct Log {
     tail: Option<Tail>,
     /// Frames that follow what is written.
     staged: Vec<u8>,
+    /// A flush of the open segment that goes on while more is written.
+    behind: Option<Behind>,
     /// Bytes in all segments before the open one.
     sealed_bytes: u64,
     /// Bytes written since the log was opened.
@@ -44,6 +49,14 @@ pub(crate) struct Log {
     /// The blocks of the last segment; none if it has its index.
     entries: Option<Vec<Entry>>,
     sealed: Vec<Sealed>,
+}
+
+/// A flush of the open segment up to `end`.
+#[derive(Debug)]
+struct Behind {
+    end: u32,
+    begun: Instant,
+    flush: BegunFlush,
 }
 
 /// A segment that has a successor.
@@ -91,6 +104,7 @@ impl Log {
             durable,
             tail,
             staged,
+            behind: None,
             sealed_bytes,
             written: 0,
             flushes: Arc::default(),
@@ -119,9 +133,10 @@ impl Log {
         self.sealed_bytes + self.tail.as_ref().map_or(0, |tail| u64::from(tail.end))
     }
 
-    /// How many bytes are written that are not known to be durable.
+    /// How many bytes are written that are neither known to be durable nor being flushed.
     pub(crate) fn unflushed(&self) -> u32 {
-        self.tail.as_ref().map_or(0, |tail| tail.end.saturating_sub(self.durable.offset))
+        let begun = self.behind.as_ref().map_or(self.durable.offset, |behind| behind.end);
+        self.tail.as_ref().map_or(0, |tail| tail.end.saturating_sub(begun))
     }
 
     /// Bytes written since the log was opened.
@@ -134,11 +149,17 @@ impl Log {
         Arc::clone(&self.flushes)
     }
 
-    /// Adds a block's frame to what the next [`Log::write`] writes. Returns where its data will be.
+    /// Adds a block's frame to what the next [`Log::write`] writes, if it is not written already. Returns where its data will be.
     pub(crate) fn append(&mut self, block: &Block) -> io::Result<Place> {
         let frame = Frame::of(block);
         let mut at = self.make_room(frame.len())?;
-        frame.append_to(&mut self.staged);
+        if block.data().len() < LARGE {
+            frame.append_to(&mut self.staged);
+        } else {
+            self.staged.extend_from_slice(frame.prefix());
+            self.write()?;
+            self.write_out(block.data())?;
+        }
         if let (Some(entries), Some(key)) = (&mut self.entries, Key::of(block.cid())) {
             entries.push((key, at.offset));
         }
@@ -165,11 +186,23 @@ impl Log {
 
     /// Writes what is staged.
     pub(crate) fn write(&mut self) -> io::Result<()> {
-        let Some(tail) = self.tail.as_mut().filter(|_| !self.staged.is_empty()) else { return Ok(()) };
-        tail.file.write_at(u64::from(tail.end), &self.staged)?;
-        tail.end = length(tail.end, self.staged.len())?;
-        self.written += self.staged.len() as u64;
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        let staged = std::mem::take(&mut self.staged);
+        let written = self.write_out(&staged);
+        // After an error they say that there is something to give up.
+        self.staged = staged;
+        written?;
         self.staged.clear();
+        Ok(())
+    }
+
+    fn write_out(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(tail) = &mut self.tail else { return Ok(()) };
+        tail.file.write_at(u64::from(tail.end), bytes)?;
+        tail.end = length(tail.end, bytes.len())?;
+        self.written += bytes.len() as u64;
         Ok(())
     }
 
@@ -179,11 +212,38 @@ impl Log {
         let Some(tail) = self.tail.as_ref().filter(|tail| tail.end != self.durable.offset) else {
             return Ok(());
         };
+        let end = tail.end;
+        if self.behind.as_ref().is_some_and(|behind| behind.end == end) {
+            return self.end_behind();
+        }
         let begun = Instant::now();
         let flushed = tail.file.flush();
         self.flushes.ended(begun.elapsed());
+        // If both cover a write that failed, but one of them hears of it.
+        self.end_behind()?;
         flushed?;
-        self.durable.offset = tail.end;
+        self.durable.offset = end;
+        Ok(())
+    }
+
+    /// Begins to make what is written durable. If that was begun before and has not ended, waits for it: what is written
+    /// meanwhile is then not more than once as much as is flushed.
+    pub(crate) fn flush_behind(&mut self) -> io::Result<()> {
+        self.end_behind()?;
+        self.behind = self.tail.as_ref().map(|tail| Behind {
+            end: tail.end,
+            begun: Instant::now(),
+            flush: Arc::clone(&tail.file).begin_flush(),
+        });
+        Ok(())
+    }
+
+    fn end_behind(&mut self) -> io::Result<()> {
+        let Some(Behind { end, begun, flush }) = self.behind.take() else { return Ok(()) };
+        let (flushed, ended) = flush.wait();
+        self.flushes.ended(ended.duration_since(begun));
+        flushed?;
+        self.durable.offset = end;
         Ok(())
     }
 
@@ -193,6 +253,7 @@ impl Log {
     /// store is opened again. They were never acknowledged, but an error was reported for them.
     pub(crate) fn fence(&mut self) {
         self.staged.clear();
+        self.behind = None;
         let fence = self.durable;
         if let Some(entries) = &mut self.entries {
             entries.retain(|(_, frame)| *frame < fence.offset);

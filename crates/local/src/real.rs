@@ -5,8 +5,9 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
-use crate::disk::{Disk, DiskFile, DiskLock};
+use crate::disk::{BegunFlush, Disk, DiskFile, DiskLock};
 
 /// What `st_blocks` counts in (stat(2)).
 const STAT_BLOCK: u64 = 512;
@@ -153,6 +154,16 @@ impl DiskFile for RealFile {
 
     fn flush(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn begin_flush(self: Arc<Self>) -> BegunFlush {
+        let (end, flush) = BegunFlush::new();
+        let file = Arc::clone(&self);
+        match thread::Builder::new().name("carob-flush".into()).spawn(move || end(file.flush())) {
+            Ok(_) => flush,
+            // There are too many threads.
+            Err(_) => BegunFlush::ended(self.flush()),
+        }
     }
 
     fn flush_all(&self) -> io::Result<()> {

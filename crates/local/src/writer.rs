@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_micros(200);
 /// How many bytes may be written while commits wait for others.
 const PATIENCE_BYTES: u64 = 4 * 1024 * 1024;
 
-/// How many bytes are written at most before they are flushed, though nobody commits them yet: the disk works while a
+/// How many bytes are written at most before their flush begins, though nobody commits them yet: the disk works while a
 /// long body still comes in, and its commit finds little left to flush.
 const FLUSH_BYTES: u32 = 4 * 1024 * 1024;
 
@@ -225,15 +225,14 @@ impl Writer {
             self.shared.index.insert(key, place);
             self.unflushed.push((key, place));
         }
-        if self.log.durable().segment != durable.segment {
+        if self.log.unflushed() >= FLUSH_BYTES {
+            self.log.flush_behind()?;
+        }
+        if self.log.durable() != durable {
             let durable = self.log.durable();
             self.unflushed.retain(|(_, place)| place.at > durable);
         }
         self.index_sealed();
-        if self.log.unflushed() >= FLUSH_BYTES {
-            self.log.flush()?;
-            self.unflushed.clear();
-        }
         Ok(())
     }
 

@@ -2,12 +2,13 @@
 
 mod fixture;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use carob_block::{Heads, ReadBlocks, Store, StoreError, Sweep};
 use carob_local::LocalError;
 use carob_local::sim::{SimDisk, SimOp};
-use fixture::{numbered, open, put, raw, set, swap};
+use fixture::{numbered, open, open_on, put, raw, set, swap};
 
 /// Commits on one head until one fails, then opens the disk again as a killed process leaves it.
 #[tokio::test]
@@ -198,6 +199,42 @@ async fn a_failed_flush_loses_exactly_the_sessions_that_relied_on_it() {
     }
     let next = put(&*bystander, &doomed).await.unwrap();
     store.commit(&[&*bystander], &[swap("other", None, Some(next))]).await.unwrap();
+}
+
+/// Long bodies are flushed while more of them is written: of the first such flush that fails the next one hears, or the commit.
+#[tokio::test]
+async fn a_flush_beside_writing_that_fails_loses_what_it_covered() {
+    for nth in 1..5 {
+        let disk = SimDisk::new(nth);
+        let store = open_on("/store".as_ref(), Arc::new(disk.clone()), 1 << 30).unwrap();
+        let kept = raw("kept");
+        set(&store, "h", None, &kept).await.unwrap();
+        let blocks: Vec<_> = (0..20).map(|number| numbered(number, 1 << 20)).collect();
+        disk.fail(SimOp::Flush, nth, 1);
+        let flushes = disk.calls(SimOp::Flush);
+        let session = store.session();
+        let mut failed = false;
+        for block in &blocks {
+            let writes = disk.calls(SimOp::Write);
+            failed |= put(&*session, block).await.is_err();
+            while !failed && disk.calls(SimOp::Write) == writes {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        assert!(disk.calls(SimOp::Flush) - flushes >= nth, "it was not the commit's");
+        let swaps = [swap("long", None, Some(*blocks[19].cid()))];
+        store.commit(&[&*session], &swaps).await.unwrap_err();
+        assert_eq!(store.head("long").await.unwrap(), None);
+        assert_eq!(store.get(kept.cid()).await.unwrap(), Some(kept));
+
+        let session = store.session();
+        session.put(blocks.clone()).await.unwrap();
+        store.commit(&[&*session], &swaps).await.unwrap();
+        let cut = open(&disk.power_cut(nth)).unwrap();
+        for block in &blocks {
+            assert_eq!(cut.get(block.cid()).await.unwrap().as_ref(), Some(block), "flush {nth}");
+        }
+    }
 }
 
 #[tokio::test]
