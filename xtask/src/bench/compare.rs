@@ -98,7 +98,7 @@ impl CompareArgs {
     }
 
     async fn row(&self, row: Row, contenders: &mut [Contender], limits: &Limits) -> Result<()> {
-        let takes = |c: &&mut Contender| c.variant.peer != Peer::Engine || row.is_for_the_engine();
+        let takes = |c: &&mut Contender| c.variant.peer.takes(row);
         for contender in contenders.iter_mut().filter(takes) {
             let ready = contender.prepare(row, self.keys, Duration::from_secs(self.keys_seconds)).await;
             contender.sums.push((row, ready.map(|()| Sum::default()).map_err(|error| format!("{error:#}"))));

@@ -1,7 +1,6 @@
 //! What this machine can do at all, measured in the same run as the load.
 
 use std::fs::File;
-use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,6 @@ use crate::cargo;
 
 const EACH: Duration = Duration::from_secs(2);
 const FIXED: u64 = 16 * MIB;
-const SEQUENTIAL: u64 = 512 * MIB;
 
 /// The ceilings of a gateway on this machine.
 #[derive(Debug)]
@@ -28,8 +26,6 @@ pub(super) struct Limits {
     /// Writes of 4 KiB inside a file of fixed length, each followed by fdatasync, per second: the ceiling of a
     /// log that prepares its files.
     pub(super) fdatasync: f64,
-    /// Bytes per second of one long write, fdatasync included.
-    pub(super) write: f64,
 }
 
 impl std::fmt::Display for Limits {
@@ -37,8 +33,7 @@ impl std::fmt::Display for Limits {
         writeln!(f, "  MD5, one core          {:>8.2} GB/s", self.md5 / 1e9)?;
         writeln!(f, "  SHA-256, one core      {:>8.2} GB/s", self.sha256 / 1e9)?;
         writeln!(f, "  4 KiB append+fdatasync {:>8.0} /s", self.append)?;
-        writeln!(f, "  4 KiB write+fdatasync  {:>8.0} /s in a file of fixed length", self.fdatasync)?;
-        write!(f, "  write then fdatasync   {:>8.0} MB/s", self.write / 1e6)
+        write!(f, "  4 KiB write+fdatasync  {:>8.0} /s in a file of fixed length", self.fdatasync)
     }
 }
 
@@ -55,7 +50,6 @@ pub(super) fn measure() -> Result<Limits> {
             file.sync_all()?;
             fdatasync_rate(&file, FIXED)?
         },
-        write: write_rate(File::create(dir.path().join("written"))?)?,
     })
 }
 
@@ -81,14 +75,4 @@ fn fdatasync_rate(file: &File, length: u64) -> Result<f64> {
         count += 1;
     }
     Ok(count as f64 / begun.elapsed().as_secs_f64())
-}
-
-fn write_rate(mut file: File) -> Result<f64> {
-    let block = vec![0x5a; MIB as usize];
-    let begun = Instant::now();
-    for _ in 0..SEQUENTIAL / MIB {
-        file.write_all(&block)?;
-    }
-    file.sync_data()?;
-    Ok(SEQUENTIAL as f64 / begun.elapsed().as_secs_f64())
 }

@@ -1,5 +1,6 @@
 //! Throughput and latency, of S3 servers side by side and of the index; and what disk objects take.
 
+mod bound;
 mod compare;
 mod engine;
 mod index;

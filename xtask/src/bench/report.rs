@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::MIB;
 use super::compare::Contender;
 use super::limits::Limits;
-use super::peer::Peer;
 use super::row::Row;
 use super::turn::Done;
 
@@ -72,13 +71,13 @@ fn line(row: Row, contender: &Contender, sum: &Sum, best: f64) -> String {
     let megabytes = rate * row.size() as f64 / 1e6;
     let spread =
         sum.rates.iter().fold((f64::MAX, 0.0_f64), |(low, high), &rate| (low.min(rate), high.max(rate)));
-    let (per_thousand, share) = if contender.variant.peer == Peer::Engine {
-        ("-".to_owned(), "-".to_owned())
-    } else {
+    let (per_thousand, share) = if contender.variant.peer.is_server() {
         let client = sum.client.as_secs_f64();
         let all = (sum.client + sum.server).as_secs_f64().max(f64::MIN_POSITIVE);
         let per_thousand = client * 1000.0 / (sum.latencies.len() as f64).max(1.0);
         (format!("{per_thousand:.2}"), format!("{:.0} %", client / all * 100.0))
+    } else {
+        ("-".to_owned(), "-".to_owned())
     };
     let megabytes =
         if row.size() == 0 || row == Row::Mixed { "-".to_owned() } else { format!("{megabytes:.1}") };
@@ -99,12 +98,9 @@ fn line(row: Row, contender: &Contender, sum: &Sum, best: f64) -> String {
 fn against(row: Row, limits: &Limits) -> String {
     match row {
         Row::Put4k | Row::Put4k64 => format!("this disk: {:.0} fdatasync/s", limits.fdatasync),
-        Row::Put64m => format!(
-            "one core: MD5 {:.0} MB/s, SHA-256 {:.0} MB/s; this disk: {:.0} MB/s",
-            limits.md5 / 1e6,
-            limits.sha256 / 1e6,
-            limits.write / 1e6
-        ),
+        Row::Put64m => {
+            format!("one core: MD5 {:.0} MB/s, SHA-256 {:.0} MB/s", limits.md5 / 1e6, limits.sha256 / 1e6)
+        }
         Row::Get64m => format!("one core: SHA-256 {:.0} MB/s", limits.sha256 / 1e6),
         _ => "no limit of the disk".to_owned(),
     }

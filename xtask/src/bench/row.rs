@@ -62,9 +62,4 @@ impl Row {
     pub(super) fn cap(self) -> u64 {
         if self == Self::Put64m { 4 } else { u64::MAX }
     }
-
-    /// Whether the engine alone, without a server around it, can do this.
-    pub(super) fn is_for_the_engine(self) -> bool {
-        !matches!(self, Self::List | Self::Mixed)
-    }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use http::HeaderMap;
 use tokio::task::JoinSet;
 
+use super::bound::Bound;
 use super::engine::Engine;
 use super::process;
 use super::row::{PAGE, Row, SMALL};
@@ -28,6 +29,7 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 pub(super) enum Target {
     Http(Box<Client>),
     Engine(Box<Engine>),
+    Bound(Bound),
 }
 
 /// A turn to run.
@@ -151,13 +153,14 @@ impl Worker {
                 read
             }
             Target::Engine(engine) => engine.get(&key).await?,
+            Target::Bound(_) => bail!("nothing is kept"),
         };
         ensure!(read == self.row.size(), "{key} gave {read} of {} bytes", self.row.size());
         Ok(())
     }
 
     async fn list(&mut self, bucket: &str) -> Result<()> {
-        let Target::Http(client) = &self.target else { anyhow::bail!("the engine has no such row") };
+        let Target::Http(client) = &self.target else { bail!("no server, no such row") };
         let page = client.count_page(bucket, PAGE, self.token.as_deref()).await?;
         // MinIO says that more follows when nothing does, so a page that goes on may be empty.
         ensure!(self.token.is_some() || page.keys > 0, "an empty page");
@@ -167,7 +170,7 @@ impl Worker {
 
     /// Deletes what this client wrote, so that everyone else finds what they read.
     async fn delete(&mut self) -> Result<()> {
-        let Target::Http(client) = &self.target else { anyhow::bail!("the engine has no such row") };
+        let Target::Http(client) = &self.target else { bail!("no server, no such row") };
         match self.put.pop() {
             Some(id) => Ok(client.delete(OBJECTS, &key(id), HeaderMap::new()).await?),
             None => self.upload().await,
@@ -221,6 +224,7 @@ async fn put(target: &Target, bucket: &str, size: u64) -> Result<u64> {
             client.put(bucket, &key(id), HeaderMap::new(), Payload::Unsigned(body)).await?;
         }
         Target::Engine(engine) => engine.put(&key(id), body).await?,
+        Target::Bound(bound) => bound.put(body).await?,
     }
     Ok(id)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -37,7 +37,7 @@ impl Programs {
         let mut programs = Self(Vec::new());
         let mut variants = Vec::new();
         for variant in VARIANTS.iter().filter(|variant| only.is_empty() || only.contains(&variant.peer)) {
-            if programs.get(variant.peer).is_err() && variant.peer != Peer::Engine {
+            if variant.peer.is_server() && programs.get(variant.peer).is_err() {
                 match program(variant.peer, binary).await {
                     Ok(path) => programs.0.push((variant.peer, path)),
                     Err(error) => {
@@ -61,7 +61,8 @@ impl Programs {
 async fn program(peer: Peer, binary: &BinaryArgs) -> Result<PathBuf> {
     let peers = cargo::scratch()?.join("peers");
     match peer {
-        Peer::Carob | Peer::Engine => binary.resolve(Profile::Release),
+        Peer::Carob => binary.resolve(Profile::Release),
+        Peer::Engine | Peer::Md5 | Peer::Disk => bail!("{peer:?} is no program"),
         Peer::Null => null().await,
         Peer::S3sFs => crates_io("s3s-fs", "0.17.0", &["--features", "binary"], &peers).await,
         Peer::Garage => {

@@ -97,7 +97,7 @@ fn arguments(
     let (host, port) = address.rsplit_once(':').context("no port")?;
     let strings = |all: &[&str]| all.iter().map(OsString::from).collect::<Vec<_>>();
     Ok(match peer {
-        Peer::Carob | Peer::Engine => bail!("{peer:?} is started in another way"),
+        Peer::Carob | Peer::Engine | Peer::Md5 | Peer::Disk => bail!("{peer:?} is started in another way"),
         Peer::Null => (strings(&[address, &access_key, &secret_key]), Vec::new()),
         Peer::S3sFs => {
             let keys = ["--access-key", &access_key, "--secret-key", &secret_key];

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use super::bound::Bound;
 use super::engine::Engine;
 use super::process;
+use super::row::Row;
 use super::turn::{LISTED, OBJECTS, Target};
 use crate::gateway::Gateway;
 pub(super) use install::Programs;
@@ -28,10 +30,30 @@ pub(super) enum Peer {
     Engine,
     /// A server on the same libraries that keeps nothing: a ceiling.
     Null,
+    /// MD5 of the bodies on one core: the ceiling of one PUT stream, since its ETag is one.
+    Md5,
+    /// The bodies written to a file, each flushed.
+    Disk,
     S3sFs,
     Garage,
     Minio,
     Versitygw,
+}
+
+impl Peer {
+    /// Whether it is a process that is spoken to over HTTP.
+    pub(super) fn is_server(self) -> bool {
+        !matches!(self, Self::Engine | Self::Md5 | Self::Disk)
+    }
+
+    /// Whether it can do what `row` asks.
+    pub(super) fn takes(self, row: Row) -> bool {
+        match self {
+            Self::Md5 | Self::Disk => row == Row::Put64m,
+            Self::Engine => !matches!(row, Row::List | Row::Mixed),
+            _ => true,
+        }
+    }
 }
 
 /// A server, as it comes or told otherwise about flushing.
@@ -48,7 +70,10 @@ pub(super) struct Variant {
 impl Variant {
     /// Whether it is a server that keeps what it is sent where it was told to; the others are bounds.
     pub(super) fn is_rival(&self) -> bool {
-        !matches!((self.peer, self.other), (Peer::Null | Peer::Engine, _) | (Peer::Carob, true))
+        !matches!(
+            (self.peer, self.other),
+            (Peer::Null | Peer::Engine | Peer::Md5 | Peer::Disk, _) | (Peer::Carob, true)
+        )
     }
 }
 
@@ -74,6 +99,13 @@ pub(super) const VARIANTS: &[Variant] = &[
     },
     Variant { peer: Peer::Engine, name: "carob engine, no flush", other: true, durable: "nothing" },
     Variant { peer: Peer::Null, name: "null s3s", other: false, durable: "nothing, and nothing is kept" },
+    Variant { peer: Peer::Md5, name: "MD5, one core", other: false, durable: "nothing, and nothing is kept" },
+    Variant {
+        peer: Peer::Disk,
+        name: "this disk",
+        other: false,
+        durable: "everything: write, then fdatasync",
+    },
     Variant { peer: Peer::S3sFs, name: "s3s-fs", other: false, durable: "nothing" },
     Variant { peer: Peer::Garage, name: "garage", other: false, durable: "nothing" },
     Variant {
@@ -114,6 +146,7 @@ enum Running {
     },
     Process(Process),
     Engine(Engine),
+    Bound,
 }
 
 impl Server {
@@ -130,6 +163,8 @@ impl Server {
                 let engine = Engine::open(&dir.join("data"), !variant.other).await?;
                 (Target::Engine(Box::new(engine.clone())), Running::Engine(engine))
             }
+            Peer::Md5 => (Target::Bound(Bound::Md5), Running::Bound),
+            Peer::Disk => (Target::Bound(Bound::disk(dir)?), Running::Bound),
             peer => {
                 let process = Process::start(peer, variant.other, programs.get(peer)?, dir)?;
                 (Target::Http(Box::new(process.client()?)), Running::Process(process))
@@ -163,7 +198,7 @@ impl Server {
         match &self.running {
             Running::Gateway { gateway, .. } => gateway.pid().map(Some),
             Running::Process(process) => process.pid().map(Some),
-            Running::Engine(_) => Ok(None),
+            Running::Engine(_) | Running::Bound => Ok(None),
         }
     }
 
@@ -177,6 +212,7 @@ impl Server {
             Running::Gateway { gateway, .. } => gateway.stop().await,
             Running::Process(process) => process.stop().await,
             Running::Engine(engine) => engine.close().await,
+            Running::Bound => Ok(()),
         }
     }
 }
