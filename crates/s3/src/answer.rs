@@ -54,6 +54,10 @@ pub(crate) fn finish(
         // An error of HEAD has no document, not even the length of one.
         *response.body_mut() = Body::empty();
         response.headers_mut().remove(header::CONTENT_LENGTH);
+        // Clients that signed for another region look here, as there is no document that says it.
+        if let Ok(region) = HeaderValue::from_str(region) {
+            response.headers_mut().insert(BUCKET_REGION, region);
+        }
     }
     if response.status() == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -123,6 +123,17 @@ impl Conditional {
         }
     }
 
+    /// Which conditions there are, but for those of a range.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let given = [
+            ("If-Match", self.if_match.is_some()),
+            ("If-None-Match", self.if_none_match.is_some()),
+            ("If-Modified-Since", self.if_modified_since.is_some()),
+            ("If-Unmodified-Since", self.if_unmodified_since.is_some()),
+        ];
+        given.into_iter().filter_map(|(name, given)| given.then_some(name))
+    }
+
     /// Decides on reading `record`, in the order of RFC 9110 §13.2.2.
     pub(crate) fn verdict(&self, record: &Record) -> Verdict {
         let etag = record.etag.to_string();

@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, Uri};
 use s3s::{S3Result, s3_error};
 
+use crate::conditions::Conditional;
 use crate::error::not_implemented;
 use crate::operations::{ANY_OPERATION, Operation, SUBRESOURCES};
 use crate::{past, verified};
@@ -14,6 +15,28 @@ use crate::{past, verified};
 pub(crate) fn check(operation: &Operation, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
     check_query(operation, uri)?;
     headers.keys().try_for_each(|name| check_header_name(operation, name))
+}
+
+/// What nobody may do unsigned, whatever a bucket allows to everybody.
+///
+/// # Errors
+/// AccessDenied.
+pub(crate) fn check_unsigned(operation: &Operation) -> S3Result<()> {
+    let said = match operation.name {
+        "CreateMultipartUpload" => "Anonymous users cannot initiate multipart uploads.  Please authenticate.",
+        "CopyObject" | "UploadPartCopy" => "Anonymous users cannot copy objects.  Please authenticate.",
+        _ => return Ok(()),
+    };
+    Err(s3_error!(AccessDenied, "{said}"))
+}
+
+/// A condition on what is there that a write does not know would not keep anything from being done.
+///
+/// # Errors
+/// NotImplemented, naming the condition.
+pub(crate) fn check_conditions(operation: &Operation, given: &Conditional) -> S3Result<()> {
+    let unknown = given.names().find(|name| operation.writes() && !operation.conditions().contains(name));
+    unknown.map_or(Ok(()), |name| Err(not_implemented(name)))
 }
 
 fn check_query(operation: &Operation, uri: &Uri) -> S3Result<()> {

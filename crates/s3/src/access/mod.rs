@@ -18,6 +18,7 @@ use s3s::access::{S3Access, S3AccessContext};
 use s3s::path::S3Path;
 use s3s::{S3Result, s3_error};
 
+use crate::conditions::Conditional;
 use crate::context::RequestContext;
 use crate::error::{access_denied, from_bucket, internal};
 use crate::operations::{self, Operation, Scope};
@@ -294,6 +295,9 @@ impl S3Access for Gatekeeper {
         if let Some(context) = cx.extensions_mut().get::<Arc<RequestContext>>() {
             context.set_operation(operation);
         }
+        if asker.identity.is_none() {
+            refuse::check_unsigned(operation)?;
+        }
         let named = bucket.as_deref().is_some_and(|bucket| Moment::in_name(bucket).is_some());
         if named && !past::reads(operation.name) && operation.action != Action::CREATE_BUCKET {
             return Err(past::read_only());
@@ -324,6 +328,9 @@ impl S3Access for Gatekeeper {
             }
         }
         cx.extensions_mut().insert(asker);
+        if let Some(given) = cx.extensions_mut().get::<Conditional>() {
+            refuse::check_conditions(operation, given)?;
+        }
         refuse::check(operation, cx.uri(), cx.headers())
     }
 }

@@ -1,7 +1,7 @@
 //! Whose a new object is, and what list it gets.
 
 use carob_identity::Action;
-use carob_policy::{Acl, Canned, Ownership, Rules};
+use carob_policy::{Acl, Canned, Grantee, Ownership, Rules};
 use http::HeaderMap;
 use s3s::{S3Error, S3Result};
 
@@ -43,8 +43,12 @@ impl Ownable<'_> {
         if acl == Acl::private(bucket_owner) {
             return Ok(None);
         }
-        // A key for some keys, or for writing alone, does not by that let others in.
-        if acl != Acl::private(owner) && asker.identity.is_some() && !gatekeeper.is_full(asker) {
+        // A right to write does not let others in: not with a key for that alone, nor by a policy that gives no other.
+        let lets_others_in = acl.grants.iter().any(|grant| match &grant.grantee {
+            Grantee::Account(id) => id != owner && id != bucket_owner,
+            Grantee::AllUsers | Grantee::AuthenticatedUsers | Grantee::LogDelivery => true,
+        });
+        if lets_others_in && (here.rules.policy.is_some() || !gatekeeper.is_full(asker)) {
             gatekeeper.require(asker, here, Deed::on_key(Action::new("s3:PutObjectAcl"), key))?;
         }
         Ok(Some(acl.to_text()))

@@ -183,6 +183,12 @@ fn filter(document: &dto::LifecycleRuleFilter) -> S3Result<Filter> {
         return build(prefix, tag.as_slice(), *object_size_greater_than, *object_size_less_than);
     };
     let tags = and.tags.as_deref().unwrap_or_default();
+    let others =
+        [and.prefix.is_some(), and.object_size_greater_than.is_some(), and.object_size_less_than.is_some()];
+    // One condition needs no And, and with none the rule would be about everything.
+    if tags.len() + others.into_iter().filter(|given| *given).count() < 2 {
+        return Err(malformed_xml());
+    }
     build(and.prefix.as_ref(), tags, and.object_size_greater_than, and.object_size_less_than)
 }
 

@@ -109,6 +109,21 @@ impl Operation {
         }
     }
 
+    /// Whether it may change anything.
+    pub(crate) fn writes(&self) -> bool {
+        !["Get", "Head", "List"].iter().any(|reads| self.name.starts_with(reads))
+    }
+
+    /// The conditions that it takes on what it replaces.
+    pub(crate) fn conditions(&self) -> &'static [&'static str] {
+        match self.name {
+            "PutObject" | "CopyObject" | "CompleteMultipartUpload" => &["If-Match", "If-None-Match"],
+            "DeleteObject" => &["If-Match"],
+            "RenameObject" => &["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"],
+            _ => &[],
+        }
+    }
+
     const fn of_version(self, action: Action) -> Self {
         Self { version_action: Some(action), ..self }
     }

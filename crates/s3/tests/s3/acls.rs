@@ -299,3 +299,43 @@ async fn each_version_has_a_list_of_its_own() {
         ["FULL_CONTROL"]
     );
 }
+
+/// The right to write is not the right to let others read.
+#[tokio::test]
+async fn a_policy_that_gives_writing_gives_no_list() {
+    let tenants = Tenants::start().await;
+    let server = &tenants.server;
+    let bob = bobs_id(&tenants).await;
+    let alice = tenants.alice.id.canonical_id();
+    let allow = |actions: &str| {
+        format!(
+            r#"{{"Effect": "Allow", "Principal": {{"CanonicalUser": "{bob}"}}, "Action": [{actions}], "Resource": "arn:aws:s3:::alices/*"}}"#
+        )
+    };
+    let deny = r#", {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObjectAcl", "Resource": "arn:aws:s3:::alices/*"}"#;
+    let policy = |statements: String| format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#);
+    let put = async |key, header: (&'static str, &str)| {
+        server.put("/alices/key", "x").by(key).header(header.0, header.1).send().await.status
+    };
+    let public = ("x-amz-acl", "public-read");
+    let everybody = format!("uri={ALL_USERS}");
+    let owner = format!("id={alice}");
+
+    let writes = policy(allow("\"s3:PutObject\""));
+    server.put("/alices?policy", writes).by(ALICE).send().await.expect_status(204);
+    assert_eq!(put(BOB, public).await, 403);
+    assert_eq!(put(BOB, ("x-amz-grant-read", &everybody)).await, 403);
+    assert_eq!(put(BOB, ("x-amz-grant-full-control", &owner)).await, 200, "it is the bucket owner's anyway");
+    assert_eq!(put(BOB, ("x-amz-acl", "private")).await, 200);
+    assert_eq!(put(ALICE, public).await, 200);
+
+    let both = policy(allow("\"s3:PutObject\", \"s3:PutObjectAcl\""));
+    server.put("/alices?policy", both).by(ALICE).send().await.expect_status(204);
+    assert_eq!(put(BOB, public).await, 200);
+
+    let denied = policy(allow("\"s3:PutObject\", \"s3:PutObjectAcl\"") + deny);
+    server.put("/alices?policy", denied).by(ALICE).send().await.expect_status(204);
+    assert_eq!(put(BOB, public).await, 403);
+    assert_eq!(put(ALICE, public).await, 403, "nor the owner's keys");
+    assert_eq!(put(ALICE, ("x-amz-acl", "private")).await, 200);
+}

@@ -26,7 +26,7 @@ async fn nobody_may_do_what_a_policy_gives_to_everybody() {
         ("HEAD", "/alices", 200),
         ("GET", "/alices/open/absent", 404),
         ("PUT", "/alices/drop/new", 200),
-        ("POST", "/alices/drop/up?uploads", 200),
+        ("POST", "/alices/drop/up?uploads", 403),
         ("DELETE", "/alices/drop/new", 204),
         ("GET", "/alices/shut/key", 403),
         ("GET", "/alices/shut/absent", 404),
@@ -51,6 +51,22 @@ async fn nobody_may_do_what_a_policy_gives_to_everybody() {
     // What nobody has signed is the bucket owner's.
     server.put("/alices/drop/theirs", "x").anonymous().send().await.expect_status(200);
     server.get("/alices/drop/theirs").by(ALICE).send().await.expect_status(200);
+}
+
+/// Not even where everybody may write.
+#[tokio::test]
+async fn nobody_begins_uploads_or_copies_or_lets_others_in() {
+    let tenants = Tenants::start().await;
+    let server = &tenants.server;
+    server.put("/alices?policy", POLICY).by(ALICE).send().await.expect_status(204);
+    server.put("/alices/open/key", "x").by(ALICE).send().await.expect_status(200);
+    let copy = server.put("/alices/drop/copy", "").anonymous();
+    let copy = copy.unsigned_header("x-amz-copy-source", "/alices/open/key").send().await;
+    copy.expect_error(403, "AccessDenied");
+    let public = server.put("/alices/drop/public", "x").anonymous();
+    let public = public.unsigned_header("x-amz-acl", "public-read").send().await;
+    public.expect_error(403, "AccessDenied");
+    server.put("/alices/drop/private", "x").anonymous().send().await.expect_status(200);
 }
 
 #[tokio::test]

@@ -52,6 +52,21 @@ async fn another_region_is_told_the_right_one() {
     );
 }
 
+/// There is no document to look into.
+#[tokio::test]
+async fn a_head_for_another_region_is_told_the_right_one_too() {
+    let server = Server::start().await;
+    server.put("/bucket/key", "x").send().await.expect_status(200);
+    for target in ["/bucket", "/bucket/key"] {
+        let mut request = server.head(target);
+        request.signer.region = "eu-west-1".to_owned();
+        let answer = request.send().await.expect_status(400);
+        assert_eq!(answer.header("x-amz-bucket-region"), "us-east-1");
+        let refused = server.head(target).anonymous().send().await.expect_status(403);
+        assert_eq!(refused.header("x-amz-bucket-region"), "us-east-1");
+    }
+}
+
 #[tokio::test]
 async fn another_service_does_not_get_in() {
     let server = Server::start().await;

@@ -147,3 +147,24 @@ async fn one_of_64_writers_creates() {
         assert_eq!(server.get(&target).send().await.text(), format!("writer {}", winners[0]));
     }
 }
+
+/// A condition that nobody looks at would let through what it was to keep from being done.
+#[tokio::test]
+async fn a_write_refuses_conditions_that_it_does_not_know() {
+    let server = Server::start().await;
+    server.put("/bucket/key", "kept").send().await.expect_status(200);
+    let long_ago = ("if-unmodified-since", "Sun, 01 Nov 2020 00:00:00 GMT");
+    let other = ("if-match", "\"0\"");
+    for (method, target, (name, value)) in [
+        ("PUT", "/bucket/key", long_ago),
+        ("DELETE", "/bucket/key", long_ago),
+        ("POST", "/bucket/key?uploads", ("if-none-match", "*")),
+        ("DELETE", "/bucket/key?tagging", other),
+        ("PUT", "/bucket/key?acl", other),
+        ("DELETE", "/bucket", other),
+    ] {
+        let answer = server.request(method, target).header(name, value).send().await;
+        answer.expect_error(501, "NotImplemented");
+    }
+    assert_eq!(server.get("/bucket/key").send().await.expect_status(200).text(), "kept");
+}

@@ -46,6 +46,20 @@ async fn rules_are_kept_shown_and_taken_away() {
 }
 
 #[tokio::test]
+async fn an_and_joins_two_conditions_or_more() {
+    let server = Server::start().await;
+    let tag = "<Tag><Key>k</Key><Value>v</Value></Tag>";
+    let filter = |inside: &str| {
+        rules(&format!("<Filter><And>{inside}</And></Filter><Expiration><Days>1</Days></Expiration>"))
+    };
+    for inside in ["", "<Prefix/>", "<Prefix>a</Prefix>", tag, "<ObjectSizeLessThan>9</ObjectSizeLessThan>"] {
+        server.put("/bucket?lifecycle", filter(inside)).send().await.expect_error(400, "MalformedXML");
+    }
+    let two = filter(&format!("<Prefix/>{tag}"));
+    server.put("/bucket?lifecycle", two).send().await.expect_status(200);
+}
+
+#[tokio::test]
 async fn answers_announce_the_end_of_the_current_object() {
     let server = Server::start().await;
     let document = rules("<Filter><Prefix>a/</Prefix></Filter><Expiration><Days>2</Days></Expiration>");
