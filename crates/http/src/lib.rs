@@ -52,6 +52,8 @@ mod request_id;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(feature = "server")]
+mod silent;
+#[cfg(feature = "server")]
 mod tls;
 
 #[cfg(feature = "server")]

@@ -25,11 +25,13 @@ use crate::Body;
 use crate::body::boxed;
 use crate::go_ahead::GoAhead;
 use crate::progress::Progress;
+use crate::silent::{Place, Silent};
 
 /// What a client may take of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections served at one time.
+    /// Connections served at one time. Where there are so many, the oldest on which nothing was asked yet makes room for
+    /// the next.
     pub connections: usize,
     /// Connections beyond those that are told so, at one time; more wait in the listener's queue.
     pub surplus: usize,
@@ -141,6 +143,7 @@ pub async fn serve<L, S>(
 {
     let service = Arc::new(service);
     let (mut open, mut surplus) = (JoinSet::new(), JoinSet::new());
+    let silent = Silent::default();
     loop {
         connections.0.store(open.len() + surplus.len(), Ordering::Relaxed);
         let full = open.len() >= limits.connections;
@@ -149,11 +152,18 @@ pub async fn serve<L, S>(
             () = stop.cancelled() => break,
             Some(ended) = open.join_next() => report(ended),
             Some(ended) = surplus.join_next() => report(ended),
-            accepted = listener.next(), if !full || surplus.len() < limits.surplus => match accepted {
+            accepted = listener.next(), if !full || silent.any() || surplus.len() < limits.surplus => match accepted {
                 Ok(io) => {
                     let source = L::source(&io);
-                    let to = if full { &mut surplus } else { &mut open };
-                    to.spawn(connection(io, source, Arc::clone(&service), limits, full, stop.clone()));
+                    let surplus_one = full && !silent.end_oldest();
+                    let place = silent.place();
+                    let served =
+                        connection(io, source, Arc::clone(&service), limits, surplus_one, Arc::clone(&place), stop.clone());
+                    if surplus_one {
+                        surplus.spawn(served);
+                    } else {
+                        place.take(open.spawn(served));
+                    }
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely: wait for connections to end rather than spin.
@@ -164,6 +174,7 @@ pub async fn serve<L, S>(
         }
     }
     drop(listener);
+    while silent.end_oldest() {}
     let drained = async {
         while let Some(ended) = surplus.join_next().await {
             report(ended);
@@ -187,6 +198,7 @@ async fn connection<I, S>(
     service: Arc<S>,
     limits: Limits,
     surplus: bool,
+    place: Arc<Place>,
     stop: CancellationToken,
 ) where
     I: AsyncRead + AsyncWrite + Send + 'static,
@@ -203,6 +215,7 @@ async fn connection<I, S>(
     http.max_headers(limits.headers);
     http.max_buf_size(BUFFER.max(limits.head_bytes)).keep_alive(!surplus);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        place.leave();
         if let Some(source) = source {
             request.extensions_mut().insert(source);
         }
@@ -234,7 +247,10 @@ async fn connection<I, S>(
 }
 
 fn report(ended: Result<(), JoinError>) {
-    if let Err(error) = ended {
+    // Those that are cut off were meant to be.
+    if let Err(error) = ended
+        && !error.is_cancelled()
+    {
         tracing::error!(%error, "a request failed unexpectedly");
     }
 }

@@ -319,6 +319,27 @@ async fn a_connection_too_many_is_told_to_slow_down_at_once_and_health_still_ans
     server.stop().await;
 }
 
+/// Whoever opens connections and says nothing keeps nobody out, nor does whoever comes lose a request to make room.
+#[tokio::test]
+async fn silent_connections_make_room_for_others() {
+    let server = Server::start(Limits { connections: 3, surplus: 0, ..Limits::default() }).await;
+    let slow = slow_request(&server).await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(b"GET /a HT").await.unwrap();
+        silent.push(stream);
+        assert_eq!(server.ask("GET", "/a").await.status, "202");
+    }
+    let mut oldest = silent.swap_remove(0);
+    let ended = oldest.read(&mut [0; 64]).await;
+    assert!(matches!(ended, Ok(0) | Err(_)), "it was answered");
+    server.stop.cancel();
+    server.release.add_permits(1);
+    assert_eq!(receive(slow).await.status, "202");
+    server.stop().await;
+}
+
 /// A connection whose `/slow` request is being worked on.
 async fn slow_request(server: &Server) -> TcpStream {
     let stream = server.send("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
