@@ -28,6 +28,10 @@ pub(super) struct Checked {
     pub(super) versions: usize,
     /// Those of them that could not be deleted, as their locks say.
     pub(super) locked: usize,
+    /// Deleted buckets.
+    pub(super) deleted: usize,
+    /// Past states of buckets that come and go.
+    pub(super) past: usize,
 }
 
 impl std::ops::AddAssign for Checked {
@@ -39,6 +43,8 @@ impl std::ops::AddAssign for Checked {
         self.completions += other.completions;
         self.versions += other.versions;
         self.locked += other.locked;
+        self.deleted += other.deleted;
+        self.past += other.past;
     }
 }
 

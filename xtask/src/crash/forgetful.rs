@@ -9,6 +9,7 @@ use carob_bucket::{Space, Versioning};
 use md5::{Digest, Md5};
 
 use super::content::Content;
+use super::lives::{Alive, Dead, LivesTarget, Past};
 use super::model::Condition;
 use super::plan::Plan;
 use super::target::{Failure, Found, Listed, ListedPart, Name, Source, Target, UploadName};
@@ -42,6 +43,13 @@ enum Fault {
     Lock,
     /// Versions that are not current are not listed.
     Noncurrent,
+    Bucket,
+    Undelete,
+    /// A bucket that comes back has another retention.
+    Configured,
+    /// A bucket that comes back has lost its past.
+    Past,
+    Keep,
     None,
 }
 
@@ -274,6 +282,66 @@ impl VersionedTarget for Forgetful {
     }
 }
 
+#[async_trait]
+impl LivesTarget for Forgetful {
+    async fn bring_to_life(&self, bucket: &str) -> Result<Option<String>, Failure> {
+        self.space.bring_to_life(bucket).await
+    }
+
+    async fn delete_bucket(&self, bucket: &str) -> Result<(), Failure> {
+        match self.fault {
+            Fault::Bucket => self.space.list(bucket, 1).await.map(drop),
+            _ => LivesTarget::delete_bucket(&self.space, bucket).await,
+        }
+    }
+
+    async fn undelete(&self, bucket: &str, id: Option<&str>, to: Option<&str>) -> Result<String, Failure> {
+        if matches!(self.fault, Fault::Undelete) {
+            let dead = LivesTarget::dead(&self.space).await?;
+            let found =
+                dead.into_iter().rfind(|dead| dead.name == bucket && id.is_none_or(|id| dead.id == id));
+            return found.map(|found| found.id).ok_or_else(|| refused("NotDeleted"));
+        }
+        let back = self.space.undelete(bucket, id, to).await?;
+        let name = to.unwrap_or(bucket);
+        match self.fault {
+            Fault::Configured => self.space.keep(name, 1234).await?,
+            Fault::Past => {
+                let kept = LivesTarget::alive(&self.space).await?;
+                let kept = kept.into_iter().find(|alive| alive.name == name).map(|alive| alive.kept);
+                self.space.keep(name, 0).await?;
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                self.space.keep(name, kept.unwrap_or_default()).await?;
+            }
+            _ => {}
+        }
+        Ok(back)
+    }
+
+    async fn keep(&self, bucket: &str, seconds: u64) -> Result<(), Failure> {
+        match self.fault {
+            Fault::Keep => self.space.list(bucket, 1).await.map(drop),
+            _ => self.space.keep(bucket, seconds).await,
+        }
+    }
+
+    async fn alive(&self) -> Result<Vec<Alive>, Failure> {
+        self.space.alive().await
+    }
+
+    async fn dead(&self) -> Result<Vec<Dead>, Failure> {
+        self.space.dead().await
+    }
+
+    async fn past(&self, bucket: &str, limit: usize) -> Result<Vec<Past>, Failure> {
+        self.space.past(bucket, limit).await
+    }
+
+    async fn get_at(&self, name: &Name, commit: &str) -> Result<Bytes, Failure> {
+        self.space.get_at(name, commit).await
+    }
+}
+
 fn refused(code: &str) -> Failure {
     let (status, message) = (http::StatusCode::NOT_FOUND, String::new());
     Failure::Refused { status, code: code.into(), message }
@@ -302,6 +370,11 @@ async fn operations_acknowledged_and_not_done_are_caught() {
         Fault::Switch,
         Fault::Lock,
         Fault::Noncurrent,
+        Fault::Bucket,
+        Fault::Undelete,
+        Fault::Configured,
+        Fault::Past,
+        Fault::Keep,
     ] {
         let caught = run_with(fault, 20).await.expect_err(&format!("{fault:?} was not noticed"));
         println!("{fault:?}: {caught:#}");

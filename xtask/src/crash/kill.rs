@@ -11,10 +11,10 @@ use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use super::client::Client;
 use super::deep::Admin;
 use crate::cargo::{self, Profile};
 use crate::gateway::{BinaryArgs, Gateway};
-use crate::s3::Client;
 
 /// Between two collections.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -62,7 +62,8 @@ impl super::Machine for Machine {
 
     async fn start(&mut self) -> Result<Client> {
         let gateway = Gateway::start(&self.binary, &self.data()).await?;
-        let client = gateway.client()?;
+        let admin = carob_http::client::Client::new(self.data().join("admin.sock"));
+        let client = Client { s3: gateway.client()?, admin };
         self.running = Some(gateway);
         self.collecting = Some(tokio::spawn(collect(self.admin.clone(), self.data())));
         Ok(client)

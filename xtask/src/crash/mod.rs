@@ -9,7 +9,7 @@
 //! changes something new, a [`register::Register`] of the model. A step tells the model what it sends before it sends
 //! it, and then what was answered: a success must have been possible, and so must a refusal. No answer leaves both
 //! open until the check after the cut reads what happened. Versions, object lock and tags have a model of their own,
-//! in [`versions`].
+//! in [`versions`], and so have buckets that come and go, in [`lives`].
 
 mod check;
 mod check_uploads;
@@ -20,11 +20,13 @@ mod ending;
 #[cfg(test)]
 mod forgetful;
 mod kill;
+mod lives;
 #[cfg(test)]
 mod lying;
 mod model;
 mod multipart;
 mod objects;
+mod orders;
 mod plan;
 mod power_cut;
 mod register;

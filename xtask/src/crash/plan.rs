@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Name;
 use super::content::Bodies;
-use super::versions;
+use super::{lives, versions};
 
 const BUCKETS: usize = 3;
 const KEYS: usize = 32;
@@ -78,6 +78,8 @@ pub(super) enum Action {
     },
     /// Something about a bucket that makes versions.
     Version(versions::Action),
+    /// Something about buckets that come and go.
+    Live(lives::Action),
 }
 
 /// The condition of a write.
@@ -171,7 +173,10 @@ impl Portion {
 }
 
 fn action(rng: &mut fastrand::Rng) -> Action {
-    // Two in five, which leaves the others as likely as they are among themselves.
+    if rng.u8(..8) == 0 {
+        return Action::Live(lives::action(rng));
+    }
+    // Two in five of the rest, which leaves the others as likely as they are among themselves.
     if rng.u8(..5) < 2 {
         return Action::Version(versions::action(rng));
     }

@@ -20,6 +20,8 @@ use futures::TryStreamExt;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::lives::is_mortal;
+
 const DIR: &str = "store";
 /// Small, so that cuts meet the change from one segment to the next.
 const SEGMENT_SIZE: u32 = 4 << 20;
@@ -211,6 +213,10 @@ async fn collect(space: Space, store: Arc<LocalStore>, head_only: bool) -> Bucke
 
 async fn keep_heads_only(space: &Space) -> Result<(), BucketError> {
     for info in space.buckets().await? {
+        // Those have a retention that the run knows of.
+        if is_mortal(&info.name) {
+            continue;
+        }
         let bucket = space.bucket(&info.name).await?;
         if bucket.snapshot().await?.config().history != HistoryRetention::HEAD_ONLY {
             let change = |config: &mut carob_bucket::Config| {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::check::{Checked, check};
 use super::plan::Plan;
 use super::worker::{self, Shared, Tally};
-use super::{Machine, Target, versions};
+use super::{Machine, Target, lives, versions};
 
 /// After so many cycles a run goes on with an empty store, so that disk use is bounded, and it can be resumed there.
 const CYCLES_PER_STORE: u32 = 50;
@@ -77,6 +77,7 @@ impl Figures {
             "versions read back      {}, {} of them locked and not to be deleted",
             checked.versions, checked.locked
         );
+        println!("deleted buckets compared {}, {} past states of others", checked.deleted, checked.past);
         println!("completed after a cut   {}, repetitions among them", checked.completions);
         println!("whole verifications     {verified}");
         println!("slowest restart         {} ms", slowest_start.as_millis());
@@ -113,6 +114,7 @@ async fn one_store<M: Machine>(
         figures.checked += check(&target, &shared, cycle, whole).await.with_context(at)?;
         let page = plan.page_size(cycle);
         figures.checked += versions::check_versions(&target, &shared, page, whole).await.with_context(at)?;
+        figures.checked += lives::check_lives(&target, &shared, whole).await.with_context(at)?;
         if whole {
             machine.verify(&plan.all_buckets()).await.with_context(at)?;
             figures.verified += 1;

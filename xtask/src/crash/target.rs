@@ -6,6 +6,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::lives::LivesTarget;
 use super::model::Condition;
 use super::versions::VersionedTarget;
 pub(super) use crate::s3::Failure;
@@ -72,7 +73,7 @@ pub(super) struct Source {
 
 /// The operations, one request each. A refusal carries the error code of S3. Entity tags are without quotes.
 #[async_trait]
-pub(super) trait Target: VersionedTarget {
+pub(super) trait Target: VersionedTarget + LivesTarget {
     async fn create_bucket(&self, bucket: &str) -> Result<(), Failure>;
     /// Writes `body` and the metadata `op`; gives the entity tag.
     async fn put(&self, name: &Name, op: u64, body: Bytes, condition: &Condition) -> Result<String, Failure>;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::content::Bodies;
 use super::model::Model;
 use super::plan::{Action, Plan, Step};
-use super::{Failure, Target, versions};
+use super::{Failure, Target, lives, versions};
 
 /// The one kind of step that writes nothing.
 pub(super) const READS: &str = "reads";
@@ -21,6 +21,7 @@ pub(super) struct Shared {
     pub(super) bodies: Bodies,
     model: Mutex<Model>,
     versions: Mutex<versions::Model>,
+    lives: Mutex<lives::Model>,
     /// Set just before the cut: from then on an interrupted operation is no surprise.
     pub(super) cutting: AtomicBool,
 }
@@ -29,8 +30,8 @@ impl Shared {
     pub(super) fn new(plan: Plan) -> Arc<Self> {
         let bodies = plan.bodies();
         let model = Mutex::new(Model::new(bodies));
-        let versions = Mutex::default();
-        Arc::new(Self { plan, bodies, model, versions, cutting: AtomicBool::new(false) })
+        let (versions, lives) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { plan, bodies, model, versions, lives, cutting: AtomicBool::new(false) })
     }
 
     /// Held for moments only, never over an operation.
@@ -41,6 +42,11 @@ impl Shared {
     /// As [`Self::model`], of the buckets that make versions.
     pub(super) fn versions(&self) -> MutexGuard<'_, versions::Model> {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Self::model`], of the buckets that come and go.
+    pub(super) fn lives(&self) -> MutexGuard<'_, lives::Model> {
+        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -145,6 +151,7 @@ impl<T: Target> Performer<'_, T> {
             Action::Repeat { name } => self.repeat(&name).await,
             Action::Abort { name } => self.abort(&name).await,
             Action::Version(action) => self.version(op, action).await,
+            Action::Live(action) => self.live(op, action).await,
         }
     }
 

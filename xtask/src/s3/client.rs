@@ -118,6 +118,11 @@ impl Client {
         }
     }
 
+    /// DeleteBucket.
+    pub(crate) async fn delete_bucket(&self, bucket: &str) -> Result<(), Failure> {
+        self.call(Method::DELETE, bucket, "", &[], HeaderMap::new(), Payload::empty()).await.map(drop)
+    }
+
     /// PutObject with extra `headers`; gives the ETag without quotes.
     pub(crate) async fn put(
         &self,

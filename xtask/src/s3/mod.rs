@@ -9,6 +9,7 @@ mod body;
 mod client;
 mod counted;
 mod multipart;
+mod past;
 mod sigv4;
 mod versions;
 mod xml;

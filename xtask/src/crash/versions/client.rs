@@ -7,11 +7,12 @@ use http::{HeaderMap, HeaderValue};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::super::client::Client;
 use super::super::{Failure, Name};
 use super::moments::NULL;
 use super::state::{Lock, Mode, Retention, Tags};
 use super::target::{Deleted, Found, ListedVersion, VersionedTarget};
-use crate::s3::{Client, Versioned, canonical_query};
+use crate::s3::{Versioned, canonical_query};
 
 fn of<'a>(name: &'a Name, version: Option<&'a str>) -> Versioned<'a> {
     Versioned { bucket: &name.bucket, key: &name.key, id: version }
@@ -70,16 +71,16 @@ fn lock(headers: &HeaderMap) -> Result<Lock, Failure> {
 #[async_trait]
 impl VersionedTarget for Client {
     async fn create_locked(&self, bucket: &str) -> Result<(), Failure> {
-        self.create_locked_bucket(bucket).await
+        self.s3.create_locked_bucket(bucket).await
     }
 
     async fn set_versioning(&self, bucket: &str, versioning: Versioning) -> Result<(), Failure> {
         let status = if versioning == Versioning::Enabled { "Enabled" } else { "Suspended" };
-        self.put_versioning(bucket, status).await
+        self.s3.put_versioning(bucket, status).await
     }
 
     async fn versioning(&self, bucket: &str) -> Result<Versioning, Failure> {
-        match self.versioning_status(bucket).await?.as_deref() {
+        match self.s3.versioning_status(bucket).await?.as_deref() {
             None => Ok(Versioning::Unversioned),
             Some("Enabled") => Ok(Versioning::Enabled),
             Some("Suspended") => Ok(Versioning::Suspended),
@@ -109,7 +110,7 @@ impl VersionedTarget for Client {
         if lock.hold {
             insert(&mut headers, "x-amz-object-lock-legal-hold", "ON")?;
         }
-        let answer = self.put_object(&name.bucket, &name.key, headers, body).await?;
+        let answer = self.s3.put_object(&name.bucket, &name.key, headers, body).await?;
         Ok(text(&answer, "x-amz-version-id").unwrap_or(NULL).to_owned())
     }
 
@@ -119,13 +120,13 @@ impl VersionedTarget for Client {
         version: Option<&str>,
         bypass: bool,
     ) -> Result<Deleted, Failure> {
-        let answer = self.delete_version(of(name, version), bypass).await?;
+        let answer = self.s3.delete_version(of(name, version), bypass).await?;
         let version = text(&answer, "x-amz-version-id").map(str::to_owned);
         Ok(Deleted { version, marker: text(&answer, "x-amz-delete-marker") == Some("true") })
     }
 
     async fn read_version(&self, name: &Name, version: Option<&str>, head: bool) -> Result<Found, Failure> {
-        let object = self.read_version(of(name, version), head).await?;
+        let object = self.s3.read_version(of(name, version), head).await?;
         let op = text(&object.headers, "x-amz-meta-op").and_then(|op| op.parse().ok());
         Ok(Found {
             version: text(&object.headers, "x-amz-version-id").unwrap_or(NULL).to_owned(),
@@ -146,7 +147,7 @@ impl VersionedTarget for Client {
         let mut next: Option<(String, Option<String>)> = None;
         loop {
             let after = next.as_ref().map(|(key, id)| (&**key, id.as_deref()));
-            let answer = self.versions_page(bucket, prefix, page, after).await?;
+            let answer = self.s3.versions_page(bucket, prefix, page, after).await?;
             if answer.versions.is_empty() && answer.next.is_some() {
                 return Err(Failure::Nonsense("an empty page of versions, and more".into()));
             }
@@ -165,14 +166,14 @@ impl VersionedTarget for Client {
     }
 
     async fn tags(&self, name: &Name, version: Option<&str>) -> Result<Tags, Failure> {
-        Ok(self.tagging(of(name, version)).await?.into_iter().collect())
+        Ok(self.s3.tagging(of(name, version)).await?.into_iter().collect())
     }
 
     async fn put_tags(&self, name: &Name, version: Option<&str>, tags: &Tags) -> Result<(), Failure> {
         if tags.is_empty() {
-            return self.delete_tagging(of(name, version)).await;
+            return self.s3.delete_tagging(of(name, version)).await;
         }
-        self.put_tagging(of(name, version), tags.clone()).await
+        self.s3.put_tagging(of(name, version), tags.clone()).await
     }
 
     async fn retain(
@@ -184,10 +185,10 @@ impl VersionedTarget for Client {
     ) -> Result<(), Failure> {
         let retention = retention.map(written).transpose()?;
         let retention = retention.as_ref().map(|(mode, until)| (*mode, &**until));
-        self.put_retention(of(name, version), retention, bypass).await
+        self.s3.put_retention(of(name, version), retention, bypass).await
     }
 
     async fn hold(&self, name: &Name, version: Option<&str>, on: bool) -> Result<(), Failure> {
-        self.put_legal_hold(of(name, version), on).await
+        self.s3.put_legal_hold(of(name, version), on).await
     }
 }

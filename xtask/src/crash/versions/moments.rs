@@ -1,9 +1,7 @@
 //! What the versions of all keys may be, given what was answered.
 //!
-//! Each request takes effect at one moment between its beginning and its answer. So the states that a key may have are
-//! those that the requests under way lead to in any order, some of them perhaps not at all yet; an answer leaves those
-//! orders in which just this answer comes about. If it leaves none, the answer is wrong (Wing & Gong, "Testing and
-//! Verifying Concurrent Objects", 1993).
+//! The states that a key may have are those that the requests under way lead to in any [order](super::super::orders); an
+//! answer leaves those orders in which just this answer comes about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +9,8 @@ use anyhow::{Result, ensure};
 use carob_bucket::Versioning;
 use time::OffsetDateTime;
 
-use super::super::Name;
 use super::super::register::{Register, Tick};
+use super::super::{Name, orders};
 use super::state::{Answer, During, Id, Request, State};
 
 /// What S3 calls a version that is none of those with an id.
@@ -43,12 +41,7 @@ struct Key {
     makers: BTreeMap<String, u64>,
 }
 
-/// A state that a key may be in, and the requests without an answer that led there, with the answers they must get.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Moment {
-    state: State,
-    done: BTreeMap<u64, Answer>,
-}
+type Moment = orders::Moment<State, Answer>;
 
 /// A request without an answer.
 #[derive(Debug)]
@@ -179,7 +172,7 @@ impl Model {
                     key.name(name, *op)?;
                 }
             }
-            key.moments = BTreeSet::from([Moment { state: state.clone(), done: BTreeMap::new() }]);
+            key.moments = BTreeSet::from([Moment::settled(state.clone())]);
             key.open.clear();
             return Ok(state.clone());
         }
@@ -233,31 +226,17 @@ impl Model {
 impl Default for Key {
     fn default() -> Self {
         let (open, makers) = (BTreeMap::new(), BTreeMap::new());
-        Self { moments: BTreeSet::from([Moment::default()]), open, makers }
+        Self { moments: BTreeSet::from([Moment::settled(State::default())]), open, makers }
     }
 }
 
 impl Key {
-    /// All moments that the requests under way lead to in any order, up to and with that of operation `last`.
+    /// All moments that the requests under way lead to, up to and with that of operation `last`.
     fn reachable(&self, during: &BTreeMap<u64, During>, last: u64) -> BTreeSet<Moment> {
-        let mut found = self.moments.clone();
-        let mut todo: Vec<Moment> = self.moments.iter().cloned().collect();
-        while let Some(moment) = todo.pop() {
-            if moment.done.contains_key(&last) {
-                continue;
-            }
-            for (op, open) in self.open.iter().filter(|(op, _)| !moment.done.contains_key(op)) {
-                let Some(during) = during.get(op) else { continue };
-                for (state, answer) in moment.state.after(*op, &open.request, during) {
-                    let mut next = Moment { state, done: moment.done.clone() };
-                    next.done.insert(*op, answer);
-                    if found.insert(next.clone()) {
-                        todo.push(next);
-                    }
-                }
-            }
-        }
-        found
+        orders::reachable(&self.moments, self.open.keys().copied(), last, |state: &State, op| {
+            let (open, during) = (self.open.get(&op), during.get(&op));
+            open.zip(during).map(|(open, during)| state.after(op, &open.request, during)).unwrap_or_default()
+        })
     }
 
     /// Operation `op` made the version of this name.
