@@ -11,7 +11,7 @@ use carob_identity::{Clock, Did, Entropy, HybridClock, Signer, Timestamp};
 use carob_index::{CacheFigures, NodeCache, Params, Salt, Tree};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, mpsc};
 use tokio_util::task::TaskTracker;
 
 use crate::committer::{Committer, Op};
@@ -57,6 +57,9 @@ pub(crate) struct Inner {
     committers: Mutex<Option<HashMap<BucketId, mpsc::Sender<Op>>>>,
     pub(crate) tasks: TaskTracker,
     on_group: OnceLock<OnGroup>,
+    /// Shared by those that make a bucket; held alone while a deleted one comes back, so that nothing lives and dies under
+    /// its name meanwhile.
+    pub(crate) births: RwLock<()>,
 }
 
 /// Hears how many operations a group had, and how long it took to become durable.
@@ -100,6 +103,7 @@ impl Space {
             committers: Mutex::new(Some(HashMap::new())),
             tasks: TaskTracker::new(),
             on_group: OnceLock::new(),
+            births: RwLock::new(()),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -173,6 +177,7 @@ impl Space {
         new.extend([commit, genesis_block]);
         let session = inner.store.session();
         session.put(new).await?;
+        let _births = inner.births.read().await;
         match inner.store.commit(&[&*session], &swaps).await {
             Ok(()) => Ok(info(name, &genesis)),
             Err(StoreError::Conflict { .. }) => Err(BucketError::BucketExists(name.to_owned())),

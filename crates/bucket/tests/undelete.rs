@@ -396,7 +396,13 @@ async fn amid_a_collection_and_others_who_want_the_same_it_comes_back_once() {
             world.collect().await;
             world.clock.advance(1000);
         }
-        let undelete = || world.space.undelete_bucket("bucket", None, None);
+        let undelete = || async {
+            // Whoever makes a bucket waits until others are back: so that one can be first.
+            for _ in 0..seed % 9 * 5 {
+                tokio::task::yield_now().await;
+            }
+            world.space.undelete_bucket("bucket", None, None).await
+        };
         let (collected, a, b, created) =
             tokio::join!(world.space.collect(&*store, EAGER), undelete(), undelete(), async {
                 if seed % 3 == 0 { Some(world.space.create_bucket("bucket").await) } else { None }
@@ -422,4 +428,25 @@ async fn amid_a_collection_and_others_who_want_the_same_it_comes_back_once() {
         }
     }
     assert!((10..50).contains(&back), "{back}");
+}
+
+#[tokio::test]
+async fn amid_deletions_of_its_name_none_but_the_last_comes_back() {
+    for seed in 0..300 {
+        let (store, clock) =
+            (Yielding::over(MemoryStore::new(), seed), Arc::new(ManualClock::new(Timestamp(START))));
+        let space = space_at(Arc::new(store), &clock).await;
+        space.create_bucket("bucket").await.unwrap();
+        space.delete_bucket("bucket").await.unwrap();
+        clock.advance(1000);
+        let newest = space.create_bucket("bucket").await.unwrap();
+        clock.advance(1000);
+        let (deleted, undeleted) =
+            tokio::join!(space.delete_bucket("bucket"), space.undelete_bucket("bucket", None, None));
+        deleted.unwrap();
+        match undeleted {
+            Ok(undeleted) => assert_eq!(undeleted.info.id, newest.id, "seed {seed}"),
+            Err(error) => assert!(matches!(error, BucketError::BucketExists(_)), "seed {seed}: {error}"),
+        }
+    }
 }
