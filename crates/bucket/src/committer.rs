@@ -364,7 +364,7 @@ impl Committer {
                     &*session,
                     self.bucket.id,
                     genesis,
-                    self.space.clock.wall(),
+                    self.space.time_of_death(),
                 )
                 .await?,
             );

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -60,6 +61,7 @@ pub(crate) struct Inner {
     /// Shared by those that make a bucket; held alone while a deleted one comes back, so that nothing lives and dies under
     /// its name meanwhile.
     pub(crate) births: RwLock<()>,
+    last_death: AtomicU64,
 }
 
 /// Hears how many operations a group had, and how long it took to become durable.
@@ -104,6 +106,7 @@ impl Space {
             tasks: TaskTracker::new(),
             on_group: OnceLock::new(),
             births: RwLock::new(()),
+            last_death: AtomicU64::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -232,6 +235,15 @@ fn info(name: &str, genesis: &Genesis) -> BucketInfo {
 }
 
 impl Inner {
+    /// When a bucket is deleted, now: later than any other, so that of one name the last is known.
+    pub(crate) fn time_of_death(&self) -> Timestamp {
+        let now = self.clock.wall().0;
+        let later = |last: u64| Some(now.max(last.saturating_add(1)));
+        let last = self.last_death.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+        // It never fails: there is always a later one.
+        Timestamp(last.ok().and_then(later).unwrap_or(now))
+    }
+
     pub(crate) async fn genesis(&self, cid: Cid) -> Result<Arc<Genesis>, BucketError> {
         if let Some(genesis) = self.geneses.get(&cid) {
             return Ok(genesis);

@@ -450,3 +450,18 @@ async fn amid_deletions_of_its_name_none_but_the_last_comes_back() {
         }
     }
 }
+
+#[tokio::test]
+async fn of_two_that_were_deleted_in_one_millisecond_the_later_comes_back() {
+    let world = World::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(world.space.create_bucket("bucket").await.unwrap().id);
+        world.space.delete_bucket("bucket").await.unwrap();
+    }
+    // Its last commit is the older one, its deletion the later one.
+    world.space.undelete_bucket("bucket", Some(ids[0]), None).await.unwrap();
+    world.space.delete_bucket("bucket").await.unwrap();
+    let back = world.space.undelete_bucket("bucket", None, None).await.unwrap();
+    assert_eq!(back.info.id, ids[0]);
+}
