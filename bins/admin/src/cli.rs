@@ -223,6 +223,9 @@ pub(crate) enum Command {
         /// The space that it must belong to [default: when pulled for the first time, whichever signed it]
         #[arg(long, value_name = "DID")]
         space: Option<Did>,
+        /// Give up if more than this comes, as in 500GiB, and check bodies that repeat themselves up to it [default: no bound]
+        #[arg(long, value_name = "SIZE")]
+        max_bytes: Option<Size>,
     },
     /// Make a bucket of an export, after checking every byte of it
     Import {
@@ -233,6 +236,9 @@ pub(crate) enum Command {
         /// The account that shall own it [default: root]
         #[arg(long, value_name = "ACCOUNT")]
         owner: Option<String>,
+        /// Give up if more than this comes, as in 500GiB, and check bodies that repeat themselves up to it [default: no bound]
+        #[arg(long, value_name = "SIZE")]
+        max_bytes: Option<Size>,
     },
     /// Get an object, each byte proven before it is written
     Get {
@@ -490,6 +496,22 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "0" { Ok(Self(0)) } else { text.parse().map(|Lifetime(seconds)| Self(seconds)) }
+    }
+}
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl FromStr for Size {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+        let unit = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, 1_u64 << shift)));
+        let (number, unit) = unit.unwrap_or((text, 1));
+        let bytes = number.trim_end().parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+        bytes.map(Self).ok_or("a size is a number of bytes, or one with KiB, MiB, GiB or TiB, as in 500GiB")
     }
 }
 

@@ -8,7 +8,7 @@ use carob_http::api::{Branch, Bucket, Entry, LogEntry, Merge, Object, Restore, S
 use carob_http::client::{Client, ListOptions, Question};
 use carob_local::Losses;
 
-use crate::cli::{AuditCommand, BucketCommand, Cli, Command, Target};
+use crate::cli::{AuditCommand, BucketCommand, Cli, Command, Size, Target};
 use crate::encryption_keys;
 use crate::output::{Output, bytes};
 use crate::{accounts, audit, connect, fsck, get, history, keep, pull, verify};
@@ -68,13 +68,14 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             let branched = client.branch(&bucket, &Branch { name, at: at.at, owner }).await?;
             out.one(&branched, history::branched)?;
         }
-        Command::Pull { url, bucket, history, space } => {
-            let pulled = pull::run(&client, &cli.gateway, url, bucket, history, space).await?;
+        Command::Pull { url, bucket, history, space, max_bytes } => {
+            let pulled = pull::run(&client, &cli.gateway, url, bucket, history, space, max_bytes).await?;
             out.one(&pulled, pull::fields)?;
         }
-        Command::Import { file, bucket, owner } => {
+        Command::Import { file, bucket, owner, max_bytes } => {
             let opened = File::open(&file).with_context(|| format!("cannot open {}", file.display()))?;
-            let imported = client.import(&bucket, owner.as_deref(), opened).await?;
+            let max_bytes = max_bytes.map(|Size(bytes)| bytes);
+            let imported = client.import(&bucket, owner.as_deref(), max_bytes, opened).await?;
             out.one(&imported, history::branched)?;
         }
         Command::Merge { from, into, rule } => {

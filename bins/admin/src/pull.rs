@@ -9,7 +9,7 @@ use carob_http::client::Client;
 use carob_identity::Did;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::{Gateway, Source};
+use crate::cli::{Gateway, Size, Source};
 use crate::connect::{self, Credentials};
 use crate::output::bytes;
 
@@ -20,6 +20,7 @@ pub(crate) async fn run(
     name: Option<String>,
     history: bool,
     space: Option<Did>,
+    max_bytes: Option<Size>,
 ) -> anyhow::Result<Pulled> {
     ensure!(!client.is_remote(), "a pull is asked of one's own gateway: without --endpoint");
     let Credentials { id, secret, region } = connect::credentials()?;
@@ -37,6 +38,7 @@ pub(crate) async fn run(
         roots,
         space: space.map(|space| space.to_string()),
         history,
+        max_bytes: max_bytes.map(|Size(bytes)| bytes),
     };
     let bar = bar();
     let pulled = client.pull(&name, &pull, |progress| show(&bar, progress)).await;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use carob_block::{Block, Cid, ReadBlocks, Session, Store};
 use carob_commit::{
-    BucketId, Commit, Config, KeptCommit, Record, Unsigned, VerifyError, Version, verify_history,
-    verify_since,
+    BucketId, CheckedBodies, Commit, Config, KeptCommit, Record, Unsigned, VerifyError, Version,
+    verify_history, verify_since,
 };
 use carob_identity::{Did, Hlc, HybridClock, Timestamp};
 use carob_index::{NodeCache, Tree};
 
+use crate::effort::Effort;
 use crate::group::Builder;
 use crate::history::SkipChain;
 use crate::origin::Origin;
@@ -38,17 +39,21 @@ pub(crate) struct States {
 
 impl States {
     /// Verifies signatures, trees and every body by `blocks` alone, and what a bucket of ours never breaks. What `known`
-    /// reaches was verified before.
+    /// reaches was verified before. That reads no more of bodies which repeat themselves than is due, or than `max_bytes`.
     pub(crate) async fn verify(
         store: &Arc<dyn Store>,
         blocks: Arc<dyn ReadBlocks>,
         root: Cid,
         kept: &[KeptCommit],
         known: Option<&Snapshot>,
+        max_bytes: Option<u64>,
     ) -> Result<Self, BucketError> {
         let before = known.map(Snapshot::commit);
-        let report = verify_since(root, Arc::clone(&blocks), None, before).await.map_err(untrustworthy)?;
-        let past = verify_history(&report.commit, kept, &blocks).await.map_err(untrustworthy)?;
+        let (effort, checked) = (Arc::new(Effort::of(blocks, max_bytes)), CheckedBodies::default());
+        let blocks = Arc::clone(&effort) as Arc<dyn ReadBlocks>;
+        let wrong = |error| effort.exceeded().unwrap_or_else(|| untrustworthy(error));
+        let report = verify_since(root, Arc::clone(&blocks), None, before, &checked).await.map_err(wrong)?;
+        let past = verify_history(&report.commit, kept, &blocks, &checked).await.map_err(wrong)?;
         // Everything that they link is there now, so they can be read like any others.
         let nodes = Arc::new(NodeCache::new(NODES));
         let newest = Snapshot::load(store, &nodes, root).await?;

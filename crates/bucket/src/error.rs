@@ -43,6 +43,20 @@ pub enum BucketError {
     /// What came from elsewhere is not what it should be.
     #[error("not to be trusted: {0}")]
     Untrustworthy(Arc<dyn Error + Send + Sync>),
+    /// What comes from elsewhere has more bytes than were allowed.
+    #[error("more than {0} bytes came, which is all that was allowed")]
+    TooManyBytes(u64),
+    /// What came repeats the same blocks so often that checking it takes out of all proportion to its bytes.
+    #[error(
+        "its objects repeat the same blocks so often that more than {most} bytes would be read to check {different}: if \
+         that is meant, allow as many bytes as its objects have"
+    )]
+    Repetitive {
+        /// How many bytes are read at the most.
+        most: u64,
+        /// Of those that were, how many were different ones.
+        different: u64,
+    },
     /// A block that is not linked by what it is said to be.
     #[error("nothing shows that block {0} belongs to the bucket")]
     Unreachable(carob_block::Cid),

@@ -26,6 +26,9 @@ pub struct Import {
     kept: Vec<KeptCommit>,
     waiting: Vec<Block>,
     bytes: usize,
+    /// How many bytes may come, and how many did.
+    max_bytes: Option<u64>,
+    came: u64,
 }
 
 /// What came of an import.
@@ -42,8 +45,8 @@ pub struct Imported {
 }
 
 impl Space {
-    /// Begins an import.
-    pub fn import(&self) -> Import {
+    /// Begins an import of at most `max_bytes`, if that is given.
+    pub fn import(&self, max_bytes: Option<u64>) -> Import {
         Import {
             space: self.clone(),
             session: self.inner.store.session(),
@@ -51,6 +54,8 @@ impl Space {
             kept: Vec::new(),
             waiting: Vec::new(),
             bytes: 0,
+            max_bytes,
+            came: 0,
         }
     }
 }
@@ -59,8 +64,13 @@ impl Import {
     /// Takes a block.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`BucketError::TooManyBytes`]; what the store says.
     pub async fn add(&mut self, block: Block) -> Result<(), BucketError> {
+        // Also of those that came before: who sends nothing else would never end.
+        self.came = self.came.saturating_add(block.data().len() as u64);
+        if let Some(most) = self.max_bytes.filter(|most| self.came > *most) {
+            return Err(BucketError::TooManyBytes(most));
+        }
         if self.supplied.insert(*block.cid()) {
             self.bytes += block.data().len();
             self.kept.extend(KeptCommit::from_block(&block).ok());
@@ -84,14 +94,15 @@ impl Import {
     ///
     /// # Errors
     /// [`BucketError::Untrustworthy`] with what was found wrong; [`BucketError::InvalidBucketName`],
-    /// [`BucketError::BucketExists`]; what the store says.
+    /// [`BucketError::BucketExists`]; [`BucketError::Repetitive`] for bodies that are far larger than what came, and than
+    /// what may come; what the store says.
     pub async fn finish(mut self, root: Cid, name: &str, owner: Did) -> Result<Imported, BucketError> {
         names::check(name)?;
         self.flush().await?;
-        let Self { space, session, supplied, kept, .. } = self;
+        let Self { space, session, supplied, kept, max_bytes, .. } = self;
         let store = Arc::clone(&space.inner.store);
         let only: Arc<dyn ReadBlocks> = Arc::new(Supplied { store: Arc::clone(&store), supplied });
-        let states = States::verify(&store, only, root, &kept, None).await?;
+        let states = States::verify(&store, only, root, &kept, None, max_bytes).await?;
         let count = states.past.len();
         states.check_times(count > 0, &space.inner.clock)?;
         let States { newest: state, past, .. } = states;

@@ -40,6 +40,7 @@ mod collector;
 mod committer;
 mod configure;
 mod delimiter;
+mod effort;
 mod error;
 mod escape;
 mod expiry;

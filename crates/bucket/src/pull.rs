@@ -44,6 +44,8 @@ pub struct PullOptions {
     pub space: Option<Did>,
     /// Whether past states are brought along.
     pub history: bool,
+    /// How many bytes of blocks may come, if that is bounded.
+    pub max_bytes: Option<u64>,
 }
 
 /// How far a pull is.
@@ -96,6 +98,8 @@ pub struct Pull {
     todo: Vec<(Cid, Arc<Step>)>,
     /// What was asked for and did not come yet.
     pending: HashMap<Cid, Arc<Step>>,
+    /// How many bytes came, commits among them.
+    came: u64,
     waiting: Vec<Block>,
     bytes: usize,
     /// How many had come when all of them were durable.
@@ -147,6 +151,7 @@ impl Space {
             seen: HashSet::new(),
             todo: Vec::new(),
             pending: HashMap::new(),
+            came: 0,
             waiting: Vec::new(),
             bytes: 0,
             durable: 0,
@@ -159,8 +164,9 @@ impl Pull {
     /// Takes a block of the other's [commits](crate::KeptStates::commits).
     ///
     /// # Errors
-    /// [`BucketError::Untrustworthy`]; what the store says.
+    /// [`BucketError::Untrustworthy`], [`BucketError::TooManyBytes`]; what the store says.
     pub async fn offer(&mut self, block: Block) -> Result<(), BucketError> {
+        self.count(&block)?;
         let most = if self.options.history { MAX_STATES } else { 1 };
         if self.offered.len().max(self.kept.len()) >= most {
             return Err(broken("more commits than were asked for"));
@@ -287,8 +293,9 @@ impl Pull {
     /// Takes a block that was asked for.
     ///
     /// # Errors
-    /// [`BucketError::Untrustworthy`] for any other; what the store says.
+    /// [`BucketError::Untrustworthy`] for any other; [`BucketError::TooManyBytes`]; what the store says.
     pub async fn add(&mut self, block: Block) -> Result<(), BucketError> {
+        self.count(&block)?;
         let Some(before) = self.pending.remove(block.cid()) else {
             return Err(broken("a block that nobody asked for came"));
         };
@@ -301,6 +308,14 @@ impl Pull {
             return self.flush().await;
         }
         if self.bytes >= BATCH { self.put().await } else { Ok(()) }
+    }
+
+    fn count(&mut self, block: &Block) -> Result<(), BucketError> {
+        self.came = self.came.saturating_add(block.data().len() as u64);
+        match self.options.max_bytes.filter(|most| self.came > *most) {
+            Some(most) => Err(BucketError::TooManyBytes(most)),
+            None => Ok(()),
+        }
     }
 
     async fn flush(&mut self) -> Result<(), BucketError> {
@@ -333,7 +348,7 @@ impl Pull {
     /// it fails, nothing has changed.
     ///
     /// # Errors
-    /// [`BucketError::Untrustworthy`]; [`BucketError::Locked`] if something is gone that object lock protects here;
+    /// [`BucketError::Untrustworthy`], [`BucketError::Repetitive`]; [`BucketError::Locked`] if something is gone that object lock protects here;
     /// [`BucketError::NotPulled`] if the bucket was changed meanwhile; what the store says.
     pub async fn finish(self) -> Result<Pulled, BucketError> {
         let Self { space, options, session, here, kept, newest, figures, .. } = self;
@@ -347,7 +362,8 @@ impl Pull {
         };
         let (from, whose, store) = (newest.cid(), newest.space, Arc::clone(&inner.store));
         let known = here.as_ref().map(|here| &here.state);
-        let states = States::verify(&store, Arc::clone(&store) as _, from, &kept, known).await?;
+        let states =
+            States::verify(&store, Arc::clone(&store) as _, from, &kept, known, options.max_bytes).await?;
         if let Some(state) = known {
             check_locks(&store, state, &states.newest, inner.clock.wall()).await?;
         }

@@ -3,14 +3,17 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use carob_block::{Block, Cid, MemoryStore};
+use carob_block::{Block, Cid, Codec, MemoryStore};
 use carob_bucket::{
-    Bucket, BucketError, Config, DeleteOptions, Found, Imported, PullOptions, Record, Space, Versioning,
+    Blake3Root, Bucket, BucketError, Config, DeleteOptions, Found, Imported, PullOptions, Record, Space,
+    Versioning,
 };
 use carob_commit::{Inline, Lock, TreeValue, Unsigned, Version, VersionName};
 use carob_identity::{ManualClock, SeededEntropy, SpaceKey, Timestamp};
 use carob_index::{Entry, NodeCache, Tree};
+use carob_object::{DagBuilder, LEAF_SIZE, Link};
 use futures::TryStreamExt;
 use support::{START, put, read, space, space_at, space_over};
 
@@ -28,7 +31,7 @@ async fn versioned(space: &Space) -> Bucket {
 }
 
 async fn import(space: &Space, root: Cid, blocks: Vec<Block>) -> Result<Imported, BucketError> {
-    let mut import = space.import();
+    let mut import = space.import(None);
     for block in blocks {
         import.add(block).await?;
     }
@@ -91,12 +94,22 @@ async fn a_state_of_the_future_is_refused() {
 /// Imports a bucket with two versions of a key, the newer of which `change` has made another, or has put among the older ones
 /// as well.
 async fn altered(change: impl Fn(&mut Record), twice: bool) -> Result<Imported, BucketError> {
+    altered_with(change, twice, Vec::new()).await
+}
+
+/// The same, with more blocks.
+async fn altered_with(
+    change: impl Fn(&mut Record),
+    twice: bool,
+    more: Vec<Block>,
+) -> Result<Imported, BucketError> {
     let store = Arc::new(MemoryStore::new());
     let source = versioned(&space_over(Arc::clone(&store) as _).await).await;
     put(&source, "key", "1").await.unwrap();
     put(&source, "key", "2").await.unwrap();
     let state = source.snapshot().await.unwrap();
     let mut blocks: Vec<Block> = state.export().try_collect().await.unwrap();
+    blocks.extend(more);
     let open = |root| Tree::open(Arc::clone(&store) as _, Arc::new(NodeCache::new(1 << 20)), root);
     let (objects, versions) = (state.commit().objects, state.commit().versions.unwrap());
     let (objects, versions) = (open(objects).await.unwrap(), open(versions).await.unwrap());
@@ -133,6 +146,28 @@ async fn a_version_is_there_once_and_not_of_the_future() {
 }
 
 #[tokio::test]
+async fn a_body_that_repeats_a_leaf_without_end_is_not_read_to_its_end() {
+    let leaf = Block::new(Codec::Raw, vec![7; LEAF_SIZE].into()).unwrap();
+    let (mut top, mut blocks) = (Link::to_leaf(&leaf), vec![leaf]);
+    for _ in 0..3 {
+        let mut level = DagBuilder::new();
+        for _ in 0..1024 {
+            level.push(top.clone(), &mut blocks).unwrap();
+        }
+        top = level.finish(&mut blocks).unwrap().unwrap();
+    }
+    let blake3 = Blake3Root { root: [0; 32], outboard: Some(top.cid) };
+    let pebibyte = |record: &mut Record| {
+        (record.content, record.size, record.blake3) = (top.cid, 1 << 50, Some(blake3.clone()));
+    };
+    let imported = altered_with(pebibyte, false, blocks);
+    let imported = tokio::time::timeout(Duration::from_secs(60), imported).await;
+    let refused = imported.expect("it takes no longer than what there is to read");
+    let Err(BucketError::Repetitive { most, different }) = refused else { panic!("{refused:?}") };
+    assert!(different < 2 << 20 && most < 2 << 30, "{different} of {most}");
+}
+
+#[tokio::test]
 async fn a_header_that_no_answer_can_hold_is_refused() {
     let told = |name: &'static str, value: &'static str| {
         altered(move |record| _ = record.metadata.insert(name.to_owned(), value.to_owned()), false)
@@ -155,7 +190,10 @@ async fn no_more_commits_are_taken_than_were_asked_for() {
     assert!(blocks.len() > 2);
     let there = space().await;
     let begin = async |history| {
-        there.pull(PullOptions { name: "copy".to_owned(), space: None, history }).await.unwrap()
+        there
+            .pull(PullOptions { name: "copy".to_owned(), space: None, history, max_bytes: None })
+            .await
+            .unwrap()
     };
     let mut pull = begin(false).await;
     pull.offer(blocks[0].clone()).await.unwrap();

@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use carob_block::{Block, Cid, Heads, MemoryStore};
-use carob_bucket::{Bucket, BucketError, Config, DeleteOptions, Imported, Space, Versioning};
+use carob_bucket::{Bucket, BucketError, Config, DeleteOptions, Imported, PutOptions, Space, Versioning};
 use futures::TryStreamExt;
 use support::{put, read, space, space_over};
 
@@ -31,7 +31,17 @@ async fn exported() -> (Bucket, Vec<Block>) {
 }
 
 async fn import(space: &Space, root: Cid, blocks: &[Block], name: &str) -> Result<Imported, BucketError> {
-    let mut import = space.import();
+    import_of(space, root, blocks, name, None).await
+}
+
+async fn import_of(
+    space: &Space,
+    root: Cid,
+    blocks: &[Block],
+    name: &str,
+    max_bytes: Option<u64>,
+) -> Result<Imported, BucketError> {
+    let mut import = space.import(max_bytes);
     for block in blocks {
         import.add(block.clone()).await?;
     }
@@ -91,4 +101,39 @@ async fn what_is_given_up_leaves_nothing() {
     assert_eq!(store.block_count(), before);
     let name = import(&there, root, &blocks, "copy--at-x").await;
     assert!(matches!(name, Err(BucketError::InvalidBucketName(..))), "{name:?}");
+}
+
+#[tokio::test]
+async fn more_than_may_come_is_refused_and_leaves_nothing() {
+    let (source, blocks) = exported().await;
+    let root = source.snapshot().await.unwrap().cid();
+    let bytes: u64 = blocks.iter().map(|block| block.data().len() as u64).sum();
+    let store = Arc::new(MemoryStore::new());
+    let there = space_over(store.clone()).await;
+    for most in [0, 1, bytes - 1] {
+        let refused = import_of(&there, root, &blocks, "copy", Some(most)).await;
+        assert!(matches!(refused, Err(BucketError::TooManyBytes(limit)) if limit == most), "{refused:?}");
+        assert_eq!((store.block_count(), store.heads("").await.unwrap()), (0, Vec::new()));
+    }
+    // The same again and again is no way around it.
+    let twice = [&blocks[..], &blocks[..]].concat();
+    let refused = import_of(&there, root, &twice, "copy", Some(2 * bytes - 1)).await;
+    assert!(matches!(refused, Err(BucketError::TooManyBytes(_))), "{refused:?}");
+    import_of(&there, root, &blocks, "copy", Some(bytes)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_that_many_objects_have_is_checked_once() {
+    let space = space().await;
+    space.create_bucket("source").await.unwrap();
+    let source = space.bucket("source").await.unwrap();
+    put(&source, "0", &"0123456789abcdef".repeat(1 << 19)).await.unwrap();
+    let body = source.get("0").await.unwrap().unwrap();
+    // Were each copy read, that would be far more than there is any reason for.
+    for n in 1..300 {
+        source.copy(&body, &n.to_string(), PutOptions::default()).await.unwrap();
+    }
+    let state = source.snapshot().await.unwrap();
+    let blocks: Vec<Block> = state.export().try_collect().await.unwrap();
+    import(&space, state.cid(), &blocks, "copy").await.unwrap();
 }

@@ -70,9 +70,13 @@ impl World {
 
     /// A pull that knows what there is to pull.
     async fn begin(&self, name: &str, history: bool) -> Result<Pull, BucketError> {
+        self.begin_of(name, history, None).await
+    }
+
+    async fn begin_of(&self, name: &str, history: bool, max_bytes: Option<u64>) -> Result<Pull, BucketError> {
         let mut pull = self
             .there
-            .pull(PullOptions { name: name.into(), space: Some(*self.space.did()), history })
+            .pull(PullOptions { name: name.into(), space: Some(*self.space.did()), history, max_bytes })
             .await?;
         let mut states = self.source.kept_states().await?;
         if !history {
@@ -195,6 +199,23 @@ async fn a_collection_takes_nothing_of_a_pull_under_way() {
 }
 
 #[tokio::test]
+async fn no_more_comes_than_may_and_what_came_goes() {
+    let world = World::full().await;
+    for most in [10, 1_000_000] {
+        let refused = match world.begin_of("garden", false, Some(most)).await {
+            Ok(pull) => world.drain(pull).await.map(drop),
+            Err(error) => Err(error),
+        };
+        assert!(matches!(refused, Err(BucketError::TooManyBytes(limit)) if limit == most), "{refused:?}");
+        assert_eq!(world.there.buckets().await.unwrap(), []);
+        world.there.collect(&world.their_store, EAGER).await.unwrap();
+        assert_eq!(world.their_store.block_count(), 0);
+    }
+    let pull = world.begin_of("garden", false, Some(10_000_000)).await.unwrap();
+    world.drain(pull).await.unwrap().finish().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_source_that_lies_changes_nothing() {
     let world = World::full().await;
     world.pull("garden", false).await.unwrap();
@@ -217,7 +238,7 @@ async fn a_source_that_lies_changes_nothing() {
     let at = bytes.windows(4).position(|part| part == b"csig").unwrap() + 10;
     bytes[at] ^= 1;
     let forged = Block::new(Codec::DagCbor, bytes.into()).unwrap();
-    let options = |space| PullOptions { name: "garden".into(), space, history: false };
+    let options = |space| PullOptions { name: "garden".into(), space, history: false, max_bytes: None };
     let mut pull = world.there.pull(options(None)).await.unwrap();
     assert!(refused(pull.offer(forged).await).contains("bad signature"));
     let mut pull = world.there.pull(options(Some(*world.there.did()))).await.unwrap();
@@ -379,7 +400,7 @@ async fn an_export_with_history_brings_the_past_and_a_forged_one_nothing() {
     let cids: HashSet<Cid> = blocks.iter().map(|block| *block.cid()).collect();
     assert!(cids.len() * 10 > blocks.len() * 9, "what states share comes once");
     let import = async |name: &str, blocks: &[Block]| {
-        let mut import = world.there.import();
+        let mut import = world.there.import(None);
         for block in blocks {
             import.add(block.clone()).await?;
         }

@@ -1,6 +1,7 @@
 //! The check of one body: that it is what its record says.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use carob_block::{Cid, ReadBlocks};
@@ -12,6 +13,51 @@ use crate::{Blake3Root, PartList, Record, VerifyError};
 
 /// Bytes of the outboard for each group but the first.
 const PAIR: u64 = 64;
+
+/// The bodies that were checked already. Many entries may have one body: versions, copies, past states.
+#[derive(Debug, Default)]
+pub struct CheckedBodies(Mutex<HashSet<[u8; 32]>>);
+
+impl CheckedBodies {
+    fn contains(&self, body: &[u8; 32]) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(body)
+    }
+
+    fn insert(&self, body: [u8; 32]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(body);
+    }
+}
+
+/// All of a record that the check of its body goes by, as a hash.
+fn claim(record: &Record) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("carob checked body");
+    let mut add = |bytes: &[u8]| _ = hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    add(&record.content.to_bytes());
+    add(&record.size.to_le_bytes());
+    add(&record.sealed.as_ref().map_or([0; 8], |sealed| sealed.stored.to_le_bytes()));
+    add(&[u8::from(record.sealed.is_some()), u8::from(record.blake3.is_some())]);
+    add(&record.parts.map(|parts| parts.to_bytes()).unwrap_or_default());
+    if let Some(blake3) = &record.blake3 {
+        add(&blake3.root);
+        add(&blake3.outboard.map(|outboard| outboard.to_bytes()).unwrap_or_default());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// As [`check_body`], unless one of which the same is said was checked before.
+pub(crate) async fn check_body_once(
+    blocks: &Arc<dyn ReadBlocks>,
+    key: String,
+    record: &Record,
+    checked: &CheckedBodies,
+) -> Result<(), VerifyError> {
+    let claim = claim(record);
+    if !checked.contains(&claim) {
+        check_body(blocks, key, record).await?;
+        checked.insert(claim);
+    }
+    Ok(())
+}
 
 /// Reads the body and its outboards to their ends, and nothing that is longer than its record makes it.
 pub(crate) async fn check_body(

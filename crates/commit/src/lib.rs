@@ -35,6 +35,7 @@ mod system;
 mod verify;
 mod version;
 
+pub use body::CheckedBodies;
 pub use bucket_id::BucketId;
 pub use carob_object::{Piece, SliceError, check_slices};
 pub use commit::{Commit, Unsigned};

@@ -12,7 +12,7 @@ use carob_identity::Did;
 use carob_index::{Entry, IndexError, NodeCache, Totals, Tree};
 use carob_object::ObjectError;
 
-use crate::body::check_body;
+use crate::body::{CheckedBodies, check_body_once};
 use crate::proof::{self, Claim, Proven};
 use crate::{Commit, CommitError, Config, Inline, KeptCommit, Record, TreeValue, Version};
 
@@ -130,8 +130,9 @@ where
 async fn verify_scanned(root: Cid, blocks: CarBlocks, space: Option<&Did>) -> Result<Report, VerifyError> {
     let (count, kept) = (blocks.places.len() as u64, blocks.kept.clone());
     let blocks: Arc<dyn ReadBlocks> = Arc::new(blocks);
-    let report = verify_blocks(root, Arc::clone(&blocks), space).await?;
-    let past = verify_history(&report.commit, &kept, &blocks).await?.len() as u64;
+    let checked = CheckedBodies::default();
+    let report = verify_since(root, Arc::clone(&blocks), space, None, &checked).await?;
+    let past = verify_history(&report.commit, &kept, &blocks, &checked).await?.len() as u64;
     Ok(Report { blocks: count, past, ..report })
 }
 
@@ -147,6 +148,7 @@ pub async fn verify_history(
     newest: &Commit,
     kept: &[KeptCommit],
     blocks: &Arc<dyn ReadBlocks>,
+    checked: &CheckedBodies,
 ) -> Result<Vec<(Commit, u64)>, VerifyError> {
     let mut past = Vec::with_capacity(kept.len());
     for KeptCommit { until, commit } in kept {
@@ -165,7 +167,7 @@ pub async fn verify_history(
         if !follows || !ended {
             return Err(VerifyError::Listed(listed));
         }
-        verify_since(listed, Arc::clone(blocks), Some(&newest.space), Some(later)).await?;
+        verify_since(listed, Arc::clone(blocks), Some(&newest.space), Some(later), checked).await?;
         later = commit;
     }
     Ok(past)
@@ -192,7 +194,7 @@ pub async fn verify_blocks(
     blocks: Arc<dyn ReadBlocks>,
     space: Option<&Did>,
 ) -> Result<Report, VerifyError> {
-    verify_since(root, blocks, space, None).await
+    verify_since(root, blocks, space, None, &CheckedBodies::default()).await
 }
 
 /// As [`verify_blocks`], but goes on past objects that are not whole, and gives them all: each key, and what is wrong.
@@ -204,11 +206,12 @@ pub async fn find_broken(
     blocks: Arc<dyn ReadBlocks>,
 ) -> Result<Vec<(String, VerifyError)>, VerifyError> {
     let mut broken = Vec::new();
-    verify_into(root, blocks, None, None, Some(&mut broken)).await?;
+    verify_into(root, blocks, None, None, &CheckedBodies::default(), Some(&mut broken)).await?;
     Ok(broken)
 }
 
-/// As [`verify_blocks`], where all that `known` reaches was verified before: what both share is not read again.
+/// As [`verify_blocks`], where all that `known` reaches was verified before: what both share is not read again, nor are
+/// bodies in `checked`, which were read from the same blocks.
 ///
 /// # Errors
 /// The first thing found wrong.
@@ -217,8 +220,9 @@ pub async fn verify_since(
     blocks: Arc<dyn ReadBlocks>,
     space: Option<&Did>,
     known: Option<&Commit>,
+    checked: &CheckedBodies,
 ) -> Result<Report, VerifyError> {
-    verify_into(root, blocks, space, known, None).await
+    verify_into(root, blocks, space, known, checked, None).await
 }
 
 /// Objects that are not whole, and why.
@@ -229,6 +233,7 @@ async fn verify_into(
     blocks: Arc<dyn ReadBlocks>,
     space: Option<&Did>,
     known: Option<&Commit>,
+    checked: &CheckedBodies,
     mut broken: Broken<'_>,
 ) -> Result<Report, VerifyError> {
     let commit = Commit::from_block(&get(&*blocks, root).await?)?;
@@ -237,10 +242,12 @@ async fn verify_into(
         Config::from_block(&get(&*blocks, config).await?)?;
     }
     let known_objects = known.map(|known| known.objects);
-    let objects = check_tree::<Record>(&blocks, commit.objects, known_objects, broken.as_deref_mut()).await?;
+    let objects = commit.objects;
+    let objects =
+        check_tree::<Record>(&blocks, objects, known_objects, checked, broken.as_deref_mut()).await?;
     let known_versions = known.and_then(|known| known.versions);
     let versions = match commit.versions {
-        Some(root) => check_tree::<Version>(&blocks, root, known_versions, broken).await?,
+        Some(root) => check_tree::<Version>(&blocks, root, known_versions, checked, broken).await?,
         None => Totals::default(),
     };
     let (Totals { count, bytes }, noncurrent) = (objects, versions.count);
@@ -273,6 +280,7 @@ async fn check_tree<T: Bodied>(
     blocks: &Arc<dyn ReadBlocks>,
     root: Cid,
     known: Option<Cid>,
+    checked: &CheckedBodies,
     mut broken: Broken<'_>,
 ) -> Result<Totals, VerifyError> {
     let cache = Arc::new(NodeCache::new(NODE_CACHE));
@@ -285,7 +293,7 @@ async fn check_tree<T: Bodied>(
         let mut changes = known.diff(&tree);
         while let Some(change) = changes.next().await.map_err(index)? {
             if let Some(entry) = change.new {
-                check_entry::<T>(blocks, root, &change.key, &entry).await?;
+                check_entry::<T>(blocks, root, &change.key, &entry, checked).await?;
             }
         }
         return Ok(tree.totals());
@@ -296,9 +304,9 @@ async fn check_tree<T: Bodied>(
     cursor.seek(b"").await.map_err(index)?;
     let mut totals = Totals::default();
     while let Some((key, entry)) = cursor.next().await.map_err(index)? {
-        match (check_entry::<T>(blocks, root, &key, &entry).await, broken.as_deref_mut()) {
+        match (check_entry::<T>(blocks, root, &key, &entry, checked).await, broken.as_deref_mut()) {
             (Err(error), Some(broken)) => broken.push((String::from_utf8_lossy(&key).into_owned(), error)),
-            (checked, _) => checked?,
+            (whole, _) => whole?,
         }
         totals.count += 1;
         totals.bytes = totals.bytes.saturating_add(entry.weight);
@@ -314,6 +322,7 @@ async fn check_entry<T: Bodied>(
     tree: Cid,
     key: &[u8],
     entry: &Entry,
+    checked: &CheckedBodies,
 ) -> Result<(), VerifyError> {
     let key = String::from_utf8_lossy(key).into_owned();
     let thing = match T::from_value(&entry.value, tree)? {
@@ -324,7 +333,7 @@ async fn check_entry<T: Bodied>(
         return Err(VerifyError::Mismatch { key, what: "the size in the index" });
     }
     match thing.body() {
-        Some(record) => check_body(blocks, key, record).await,
+        Some(record) => check_body_once(blocks, key, record, checked).await,
         None => Ok(()),
     }
 }

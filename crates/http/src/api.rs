@@ -432,6 +432,9 @@ pub struct Pull {
     /// Whether past states are brought along.
     #[serde(default)]
     pub history: bool,
+    /// How many bytes of blocks may come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
 }
 
 /// A line of the answer to a [`Pull`]. The last is one of the latter two.

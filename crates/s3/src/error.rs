@@ -28,6 +28,8 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
         | BucketError::TooManyObjects
         | BucketError::Unreachable(_)
         | BucketError::NotPulled { .. }
+        | BucketError::TooManyBytes(_)
+        | BucketError::Repetitive { .. }
         | BucketError::Untrustworthy(_) => {
             s3_error!(OperationAborted, "A conflicting conditional operation is currently in progress.")
         }
@@ -249,6 +251,8 @@ mod tests {
             (BucketError::InvalidMoment(name()), "InvalidBucketName", 400),
             (BucketError::Unrelated { from: name(), into: name() }, "OperationAborted", 409),
             (BucketError::Conflicts(vec![name()]), "OperationAborted", 409),
+            (BucketError::TooManyBytes(1), "OperationAborted", 409),
+            (BucketError::Repetitive { most: 2, different: 1 }, "OperationAborted", 409),
             (BucketError::Untrustworthy(Arc::new(io::Error::other("x"))), "OperationAborted", 409),
             (BucketError::TooManyObjects, "OperationAborted", 409),
             (BucketError::NotPulled { bucket: name(), reason: "why" }, "OperationAborted", 409),

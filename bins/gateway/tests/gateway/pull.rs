@@ -46,6 +46,7 @@ impl World {
             roots: None,
             space: None,
             history: false,
+            max_bytes: None,
         }
     }
 

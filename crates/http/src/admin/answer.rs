@@ -54,6 +54,7 @@ impl From<BucketError> for Refusal {
             | BucketError::SnapshotExists(_)
             | BucketError::SnapshotLocked { .. }
             | BucketError::Locked => StatusCode::CONFLICT,
+            BucketError::TooManyBytes(_) | BucketError::Repetitive { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             BucketError::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             BucketError::Contention | BucketError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             // Damage, a failing store, and what only writers of objects meet.

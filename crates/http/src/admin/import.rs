@@ -20,14 +20,16 @@ impl State {
         query: Option<&str>,
         body: Body,
     ) -> Result<Response<Body>, Refusal> {
-        let [owner] = Query::parse(query, ["owner"])?.into_values();
+        let [owner, max_bytes] = Query::parse(query, ["owner", "max-bytes"])?.into_values();
+        let max_bytes = max_bytes.map(|text| text.parse::<u64>()).transpose();
+        let max_bytes = max_bytes.map_err(|_| Refusal::bad_request("max-bytes is no number of bytes"))?;
         self.allow(Action::CREATE_BUCKET, Resource::Bucket(name)).await?;
         let table = self.options.system.table();
         let owner = match owner {
             Some(owner) => table.account(&owner)?.id,
             None => *self.options.space.did(),
         };
-        let mut import = self.options.space.import();
+        let mut import = self.options.space.import(max_bytes);
         let root = receive(body, &mut import).await?;
         let Imported { bucket, state, from, past } = import.finish(root, name, owner).await?;
         tracing::info!(bucket = name, %from, "imported");

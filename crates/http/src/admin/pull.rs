@@ -61,7 +61,8 @@ impl State {
         let endpoint = Endpoint::new(&asked.endpoint, access, roots.as_bytes());
         let source = Client::over(endpoint.map_err(|error| Refusal::bad_request(error.to_string()))?);
         self.told.about(&format!("{}/{}", asked.endpoint, asked.bucket));
-        let options = PullOptions { name: name.to_owned(), space, history: asked.history };
+        let options =
+            PullOptions { name: name.to_owned(), space, history: asked.history, max_bytes: asked.max_bytes };
         let pull = self.options.space.pull(options).await?;
         let (lines, told) = mpsc::channel(4);
         let (bucket, history) = (asked.bucket, asked.history);

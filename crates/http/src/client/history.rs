@@ -35,7 +35,7 @@ impl Client {
         self.post(&route(bucket, "merge"), merge).await
     }
 
-    /// Makes a bucket of an export.
+    /// Makes a bucket of an export that has no more than `max_bytes`.
     ///
     /// # Errors
     /// [`ClientError`]; a file that cannot be read ends the request.
@@ -43,9 +43,12 @@ impl Client {
         &self,
         bucket: &str,
         owner: Option<&str>,
+        max_bytes: Option<u64>,
         file: std::fs::File,
     ) -> Result<api::Branched, ClientError> {
-        let route = format!("{}?{}", route(bucket, "import"), parameters([("owner", owner)]));
+        let max_bytes = max_bytes.map(|most| most.to_string());
+        let given = [("owner", owner), ("max-bytes", max_bytes.as_deref())];
+        let route = format!("{}?{}", route(bucket, "import"), parameters(given));
         understood(self.send(Method::POST, route, FileBody(file), sigv4::UNSIGNED).await?).await
     }
 
