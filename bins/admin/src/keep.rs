@@ -95,7 +95,7 @@ pub(crate) async fn undelete(
 }
 
 fn undeleted_fields(undeleted: &Undeleted) -> Vec<(&'static str, String)> {
-    let Undeleted { name, before, others } = undeleted;
+    let Undeleted { name, before, others, shut } = undeleted;
     let mut fields = vec![
         ("bucket", name.clone()),
         ("id", before.id.clone()),
@@ -104,6 +104,13 @@ fn undeleted_fields(undeleted: &Undeleted) -> Vec<(&'static str, String)> {
         ("past states", before.states.to_string()),
         ("objects", format!("none yet: carob restore {name} --at MOMENT brings them back")),
     ];
+    if *shut {
+        let policy = format!(
+            "is about {}, so that it denies all of {name} until it is replaced or removed",
+            before.name
+        );
+        fields.push(("policy", policy));
+    }
     let other = |other: &DeletedBucket| ("still deleted", format!("{}, {}", other.id, when(other)));
     fields.extend(others.iter().map(other));
     fields

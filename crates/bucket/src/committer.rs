@@ -335,6 +335,8 @@ impl Committer {
     }
 
     async fn delete_bucket(&mut self) -> Result<(), BucketError> {
+        let space = Arc::clone(&self.space);
+        let _shared = space.roster.read().await;
         for _ in 0..ATTEMPTS {
             let tip = self.tip().await?;
             let named = self.space.store.heads(&NamedCommit::head(self.bucket.id, "")).await?;

@@ -84,7 +84,7 @@ impl Space {
             swaps.extend(bases::swaps(with, id, None, Some(state.cid())));
         }
         session.put(unpurged.into_iter().chain([genesis_block]).collect()).await?;
-        let _births = inner.births.read().await;
+        let _shared = inner.roster.read().await;
         match inner.store.commit(&[&*session], &swaps).await {
             Ok(()) => Ok(BucketInfo { name, id, owner, created: genesis.created }),
             Err(StoreError::Conflict { .. }) => Err(BucketError::BucketExists(name)),

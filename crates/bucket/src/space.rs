@@ -58,9 +58,9 @@ pub(crate) struct Inner {
     committers: Mutex<Option<HashMap<BucketId, mpsc::Sender<Op>>>>,
     pub(crate) tasks: TaskTracker,
     on_group: OnceLock<OnGroup>,
-    /// Shared by those that make a bucket; held alone while a deleted one comes back, so that nothing lives and dies under
-    /// its name meanwhile.
-    pub(crate) births: RwLock<()>,
+    /// Shared by those that make or delete a bucket; held alone while a deleted one comes back, so that which was deleted
+    /// last, and which names are free, is what it was when it was looked up.
+    pub(crate) roster: RwLock<()>,
     last_death: AtomicU64,
 }
 
@@ -105,7 +105,7 @@ impl Space {
             committers: Mutex::new(Some(HashMap::new())),
             tasks: TaskTracker::new(),
             on_group: OnceLock::new(),
-            births: RwLock::new(()),
+            roster: RwLock::new(()),
             last_death: AtomicU64::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -180,7 +180,7 @@ impl Space {
         new.extend([commit, genesis_block]);
         let session = inner.store.session();
         session.put(new).await?;
-        let _births = inner.births.read().await;
+        let _shared = inner.roster.read().await;
         match inner.store.commit(&[&*session], &swaps).await {
             Ok(()) => Ok(info(name, &genesis)),
             Err(StoreError::Conflict { .. }) => Err(BucketError::BucketExists(name.to_owned())),

@@ -160,7 +160,7 @@ impl Graveyard {
         blocks: &HashSet<Cid>,
     ) -> Result<(), BucketError> {
         let grave = self.0.entry(bucket).or_default();
-        grave.upto = newest;
+        grave.upto = grave.upto.max(newest);
         let upto = upto.max(grave.keys.get(key).copied().unwrap_or_default());
         grave.keys.insert(key.to_owned(), upto);
         let entry = |upto| Ok::<_, BucketError>(Entry { weight: 0, value: Tombstone::value(upto)? });

@@ -80,12 +80,10 @@ impl Space {
         let done = self.inner.tasks.spawn(async move {
             let called = new_name.as_deref().unwrap_or(&name);
             names::check(called)?;
-            let _births = space.inner.births.write().await;
+            let _alone = space.inner.roster.write().await;
             for _ in 0..ATTEMPTS {
-                // First: whatever has the name now may be the one that was deleted last in a moment.
-                let taken = space.inner.store.head(&Genesis::head(called)).await?.is_some();
                 let (grave, others) = space.grave_of(&name, id).await?;
-                if taken {
+                if space.inner.store.head(&Genesis::head(called)).await?.is_some() {
                     return Err(BucketError::BucketExists(called.to_owned()));
                 }
                 match space.bring_back(&grave, called).await {

@@ -465,3 +465,24 @@ async fn of_two_that_were_deleted_in_one_millisecond_the_later_comes_back() {
     let back = world.space.undelete_bucket("bucket", None, None).await.unwrap();
     assert_eq!(back.info.id, ids[0]);
 }
+
+#[tokio::test]
+async fn what_comes_back_was_deleted_last_when_its_new_name_was_free() {
+    for seed in 0..300 {
+        let (store, clock) =
+            (Yielding::over(MemoryStore::new(), seed), Arc::new(ManualClock::new(Timestamp(START))));
+        let space = space_at(Arc::new(store), &clock).await;
+        let first = space.create_bucket("bucket").await.unwrap();
+        space.delete_bucket("bucket").await.unwrap();
+        clock.advance(1000);
+        space.create_bucket("bucket").await.unwrap();
+        let deleted = async {
+            space.delete_bucket("bucket").await.unwrap();
+            // Nothing has it yet, so that it was not given before.
+            space.bucket("other").await.is_err()
+        };
+        let (free, undeleted) = tokio::join!(deleted, space.undelete_bucket("bucket", None, Some("other")));
+        let back = undeleted.unwrap().info.id;
+        assert!(!(free && back == first.id), "seed {seed}");
+    }
+}

@@ -84,6 +84,9 @@ pub struct Undeleted {
     /// Others of that name that are still deleted, if none was asked for by its id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<DeletedBucket>,
+    /// Whether it has a policy that is about it by another name, and so denies everything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shut: bool,
 }
 
 /// How long past states of a bucket stay readable: `GET` and `POST /_carob/buckets/{bucket}/retention`

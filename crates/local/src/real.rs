@@ -42,7 +42,12 @@ impl Disk for RealDisk {
         Ok(Arc::new(RealFile(options().create(true).truncate(true).open(path)?)))
     }
 
+    /// Only regular files: a FIFO would have whoever opens it wait, and a device has no end.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        if !fs::symlink_metadata(path)?.is_file() {
+            let what = format!("{} is no regular file", path.display());
+            return Err(io::Error::other(what));
+        }
         Ok(Arc::new(RealFile(options().open(path)?)))
     }
 

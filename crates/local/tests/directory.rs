@@ -52,6 +52,29 @@ fn unknown_versions_and_features_are_refused() {
 }
 
 #[test]
+fn a_checkpoint_that_is_no_file_of_its_own_is_refused_at_once() {
+    let dir = TempDir::new().unwrap();
+    drop(open(dir.path()).unwrap());
+    let path = dir.path().join("CHECKPOINT");
+    let fifo = dir.path().join("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    for target in [fifo.clone(), "/dev/zero".into(), dir.path().join("FORMAT")] {
+        _ = fs::remove_file(&path);
+        std::os::unix::fs::symlink(target, &path).unwrap();
+        let error = open(dir.path()).unwrap_err();
+        assert!(
+            matches!(&error, LocalError::Io { source, .. } if source.to_string().contains("regular")),
+            "{error}"
+        );
+    }
+    fs::remove_file(&path).unwrap();
+    fs::rename(&fifo, &path).unwrap();
+    open(dir.path()).unwrap_err();
+    fs::remove_file(&path).unwrap();
+    open(dir.path()).unwrap();
+}
+
+#[test]
 fn a_directory_that_cannot_be_made_is_named() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("file");

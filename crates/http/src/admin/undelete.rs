@@ -12,6 +12,9 @@ use super::read_body;
 use crate::api::rfc3339;
 use crate::{Body, api};
 
+/// What the front end of S3 calls a bucket's policy among its documents.
+const POLICY: &str = "policy";
+
 impl State {
     pub(super) async fn deleted_buckets(&self, query: Option<&str>) -> Result<Response<Body>, Refusal> {
         Query::parse(query, [])?;
@@ -38,12 +41,19 @@ impl State {
         let id = info.id.to_string();
         self.told.about(&id);
         tracing::info!(bucket, id, name = info.name, "a deleted bucket is back");
+        let shut = info.name != before.info.name && self.has_policy(&info.name).await?;
         let answer = api::Undeleted {
             name: info.name,
             before: self.shown_deleted(&before),
             others: others.iter().map(|gone| self.shown_deleted(gone)).collect(),
+            shut,
         };
         Ok(json(StatusCode::OK, &answer))
+    }
+
+    async fn has_policy(&self, bucket: &str) -> Result<bool, Refusal> {
+        let bucket = self.options.space.bucket(bucket).await?;
+        Ok(bucket.snapshot().await?.config().documents.contains_key(POLICY))
     }
 
     fn shown_deleted(&self, gone: &DeletedBucket) -> api::DeletedBucket {

@@ -155,7 +155,7 @@ impl Encrypter {
     /// The object, so that its body can be read.
     ///
     /// # Errors
-    /// As [`Encrypter::admit`]; KMS.NotFoundException, KMS.DisabledException.
+    /// As [`Encrypter::admit`]; KMS.NotFoundException, KMS.DisabledException, KMS.InvalidCiphertextException.
     pub(crate) async fn open(&self, object: Object, customer: Option<&CustomerKey>) -> S3Result<Object> {
         self.admit(&object, customer)?;
         let Some(sealed) = &object.record().sealed else { return Ok(object) };
@@ -167,7 +167,7 @@ impl Encrypter {
     ///
     /// # Errors
     /// AccessDenied with another customer's key, InvalidRequest without one; KMS.NotFoundException,
-    /// KMS.DisabledException; InternalError for one that does not open.
+    /// KMS.DisabledException; KMS.InvalidCiphertextException for one that does not open.
     pub(crate) async fn data_key(
         &self,
         encryption: &Encryption,
@@ -260,6 +260,24 @@ fn from_keys(error: IdentityError) -> S3Error {
         IdentityError::EncryptionKeyDisabled(name) => {
             bad_request("KMS.DisabledException", format!("{name} is disabled."))
         }
+        // What a bucket brought along that was imported or pulled from another space, if not damage.
+        IdentityError::Unsealable => bad_request(
+            "KMS.InvalidCiphertextException",
+            "The object's key does not open under the keys of this space: it was sealed in another one, or is damaged."
+                .to_owned(),
+        ),
         other => internal(Box::new(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_sealed_elsewhere_is_no_fault_of_the_server() {
+        let error = from_keys(IdentityError::Unsealable);
+        assert_eq!(error.code().as_str(), "KMS.InvalidCiphertextException");
+        assert_eq!(error.status_code(), Some(http::StatusCode::BAD_REQUEST));
     }
 }

@@ -20,6 +20,9 @@ use crate::tags::{self, Tagged};
 /// The region in which nothing needs to be said of the location, and creating a bucket anew is no error.
 const FIRST_REGION: &str = "us-east-1";
 
+/// How often it is tried anew because somebody else deletes the bucket at the same time.
+const ATTEMPTS: usize = 8;
+
 pub(crate) async fn run(
     carob: &Carob,
     request: S3Request<CreateBucketInput>,
@@ -35,19 +38,7 @@ pub(crate) async fn run(
     }
     let account = carob.account(&request.extensions)?;
     config.documents = rules(carob, &request.headers, &account.id.canonical_id())?;
-    match carob.space.create_bucket_with(&input.bucket, account.id, &config).await {
-        Ok(_) => {}
-        Err(BucketError::BucketExists(name)) if is_anothers(carob, &name, &account.id).await? => {
-            return Err(s3_error!(
-                BucketAlreadyExists,
-                "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
-                 Please select a different name and try again."
-            ));
-        }
-        // "You will get this error in all AWS Regions except us-east-1" (API reference, BucketAlreadyOwnedByYou).
-        Err(BucketError::BucketExists(_)) if &*carob.region == FIRST_REGION => {}
-        Err(error) => return Err(from_bucket(error)),
-    }
+    create(carob, &input.bucket, &account.id, &config).await?;
     let location = Some(format!("/{}", input.bucket));
     Ok(S3Response::new(CreateBucketOutput { location, ..CreateBucketOutput::default() }))
 }
@@ -71,10 +62,31 @@ fn rules(carob: &Carob, headers: &HeaderMap, owner: &str) -> S3Result<BTreeMap<S
     Ok(documents)
 }
 
-/// Whether a bucket that is there belongs to another account.
-async fn is_anothers(carob: &Carob, name: &str, account: &Did) -> S3Result<bool> {
-    let bucket = carob.space.bucket(name).await.map_err(from_bucket)?;
-    Ok(bucket.info().owner != *account)
+/// Makes the bucket, or finds that the account has it already.
+async fn create(carob: &Carob, name: &str, account: &Did, config: &Config) -> S3Result<()> {
+    for _ in 0..ATTEMPTS {
+        let exists = match carob.space.create_bucket_with(name, *account, config).await {
+            Ok(_) => return Ok(()),
+            Err(exists @ BucketError::BucketExists(_)) => exists,
+            Err(error) => return Err(from_bucket(error)),
+        };
+        match carob.space.bucket(name).await {
+            Ok(bucket) if bucket.info().owner != *account => {
+                return Err(s3_error!(
+                    BucketAlreadyExists,
+                    "The requested bucket name is not available. The bucket namespace is shared by all users of the \
+                     system. Please select a different name and try again."
+                ));
+            }
+            // "You will get this error in all AWS Regions except us-east-1" (API reference, BucketAlreadyOwnedByYou).
+            Ok(_) if &*carob.region == FIRST_REGION => return Ok(()),
+            Ok(_) => return Err(from_bucket(exists)),
+            // It was deleted meanwhile, and so can be made.
+            Err(BucketError::NoSuchBucket(_)) => {}
+            Err(error) => return Err(from_bucket(error)),
+        }
+    }
+    Err(from_bucket(BucketError::Contention))
 }
 
 fn check_configuration(configuration: Option<&CreateBucketConfiguration>, region: &str) -> S3Result<()> {

@@ -32,6 +32,18 @@ async fn a_bucket_lives_from_create_to_delete() {
     server.delete("/photos").send().await.expect_error(404, "NoSuchBucket");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_is_made_though_somebody_deletes_it_at_the_same_time() {
+    let server = Server::start().await;
+    for _ in 0..200 {
+        server.put("/busy-bucket", "").send().await.expect_status(200);
+        let (create, delete) = (server.put("/busy-bucket", "").send(), server.delete("/busy-bucket").send());
+        let (created, deleted) = tokio::join!(create, delete);
+        created.expect_status(200);
+        deleted.expect_status(204);
+    }
+}
+
 #[tokio::test]
 async fn re_creating_ones_own_bucket_is_an_error_outside_us_east_1() {
     let server = Server::start().await;
