@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use s3s::Body;
 
+use crate::arguments;
 use crate::contents::Contents;
 use crate::context::RequestContext;
 use crate::details::Subject;
@@ -20,7 +21,7 @@ const SERVER: HeaderValue = HeaderValue::from_static("Carob");
 const WRONG_REGION: &str = "<Message>Error parsing the X-Amz-Credential parameter; the region ";
 
 /// s3s says of some errors what the API reference does, and not what Amazon S3 says.
-const TEXTS: [(&str, &str); 2] = [
+const TEXTS: [(&str, &str); 5] = [
     (
         "This happens when the user sends malformed XML (XML that doesn&apos;t conform to the published XSD) for the \
          configuration. The error message is, &quot;The XML you provided was not well-formed or did not validate against \
@@ -32,7 +33,18 @@ const TEXTS: [(&str, &str); 2] = [
          empty.&quot;",
         "Request Body is empty",
     ),
+    (
+        "The request signature we calculated does not match the signature you provided. Check your AWS secret access key and \
+         signing method. For more information, see REST Authentication and SOAP Authentication for details.",
+        "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+    ),
+    ("<Message>request time is too far from server time</Message>", SKEWED),
+    ("<Message>request date is later than server time too much</Message>", SKEWED),
 ];
+
+/// What Amazon S3 says where the clocks differ; as [`crate::date::skewed`].
+const SKEWED: &str =
+    "<Message>The difference between the request time and the current time is too large.</Message>";
 
 /// The status of an answer that s3s knows no such success of.
 #[derive(Debug, Clone, Copy)]
@@ -106,7 +118,11 @@ fn finish_xml(response: &mut Response<Body>, context: &RequestContext, subject: 
                 response.headers_mut().insert(BUCKET_REGION, region);
             }
         }
-        error.push_str(&subject.elements(code, context));
+        if code == "InvalidArgument" {
+            error = arguments::reworded(error);
+        }
+        let elements = subject.elements(code, &error, context);
+        error.push_str(&elements);
         error.push_str(&format!(
             "<Resource>{}</Resource><RequestId>{}</RequestId><HostId>{}</HostId></Error>",
             xml::escape(subject.path()),

@@ -4,7 +4,8 @@
 use http::Uri;
 use http::uri::PathAndQuery;
 
-const NUMBERS: [&str; 5] = ["max-buckets", "max-keys", "max-parts", "max-uploads", "part-number-marker"];
+pub(crate) const NUMBERS: [&str; 5] =
+    ["max-buckets", "max-keys", "max-parts", "max-uploads", "part-number-marker"];
 
 /// Takes them out of a target.
 pub(crate) fn without(uri: Uri) -> Uri {

@@ -11,8 +11,17 @@ use parking_lot::Mutex;
 use s3s::S3Error;
 use tokio::sync::Notify;
 
+use crate::mismatch::Compared;
 use crate::observer::Touched;
 use crate::operations::Operation;
+
+/// The source of a copy, which an error is about.
+#[derive(Debug)]
+pub(crate) struct FailedSource {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    pub(crate) version: Option<String>,
+}
 
 /// Shared by the layers through the request's extensions.
 #[derive(Debug)]
@@ -25,6 +34,8 @@ pub(crate) struct RequestContext {
     access_key: OnceLock<String>,
     bucket: OnceLock<String>,
     key: OnceLock<String>,
+    failed_source: OnceLock<FailedSource>,
+    compared: OnceLock<Compared>,
     error_code: OnceLock<String>,
     rate_limited: AtomicBool,
     counted: AtomicBool,
@@ -50,6 +61,8 @@ impl RequestContext {
             access_key: OnceLock::new(),
             bucket: OnceLock::new(),
             key: OnceLock::new(),
+            failed_source: OnceLock::new(),
+            compared: OnceLock::new(),
             error_code: OnceLock::new(),
             rate_limited: AtomicBool::new(false),
             counted: AtomicBool::new(false),
@@ -111,6 +124,25 @@ impl RequestContext {
     /// The object's key, if the request names one, once its signature is verified.
     pub(crate) fn key(&self) -> Option<&str> {
         self.key.get().map(String::as_str)
+    }
+
+    /// Told that the error is about the source of a copy, not about what is in the path.
+    pub(crate) fn set_failed_source(&self, source: FailedSource) {
+        let _ = self.failed_source.set(source);
+    }
+
+    /// The source of a copy, if the error is about it.
+    pub(crate) fn failed_source(&self) -> Option<&FailedSource> {
+        self.failed_source.get()
+    }
+
+    /// Told what a signature did not match that s3s knows nothing of.
+    pub(crate) fn set_compared(&self, compared: Compared) {
+        let _ = self.compared.set(compared);
+    }
+
+    pub(crate) fn compared(&self) -> Option<&Compared> {
+        self.compared.get()
     }
 
     pub(crate) fn set_error_code(&self, code: &str) {

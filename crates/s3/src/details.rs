@@ -2,10 +2,17 @@
 //! those that Amazon S3 answers with).
 
 use std::borrow::Cow;
+use std::time::SystemTime;
 
+use carob_identity::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
+use crate::arguments::{self, Place};
 use crate::context::RequestContext;
+use crate::date;
+use crate::instant;
+use crate::mismatch::Compared;
+use crate::options::MAX_SKEW;
 use crate::xml::put_text;
 
 /// The conditions that a request can make, under the names that errors give them.
@@ -31,25 +38,15 @@ const CONDITIONS: [&str; 14] = [
 pub(crate) struct Subject {
     method: Method,
     uri: Uri,
-    authorization: Option<HeaderValue>,
-    range: Option<HeaderValue>,
-    condition: Option<&'static str>,
-    /// Whether it names another object, which the error may be about.
-    has_source: bool,
+    headers: HeaderMap,
 }
 
 impl Subject {
     pub(crate) fn of<T>(request: &Request<T>) -> Self {
-        let headers = request.headers();
         Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
-            authorization: headers.get(header::AUTHORIZATION).cloned(),
-            range: headers.get(header::RANGE).cloned(),
-            condition: condition(headers),
-            has_source: ["x-amz-copy-source", "x-amz-rename-source"]
-                .iter()
-                .any(|name| headers.contains_key(*name)),
+            headers: request.headers().clone(),
         }
     }
 
@@ -62,10 +59,14 @@ impl Subject {
         self.uri.path()
     }
 
-    /// The elements that an error of that code has.
-    pub(crate) fn elements(&self, code: &str, context: &RequestContext) -> String {
+    /// The elements that an error of that code has; `error` is its document up to there.
+    pub(crate) fn elements(&self, code: &str, error: &str, context: &RequestContext) -> String {
         let mut elements = Vec::new();
-        for (element, text) in self.details(code, context) {
+        let details = match code {
+            "InvalidArgument" => self.argument(error),
+            code => self.details(code, context),
+        };
+        for (element, text) in details {
             elements.extend(format!("<{element}>").bytes());
             put_text(&mut elements, &text);
             elements.extend(format!("</{element}>").bytes());
@@ -74,20 +75,54 @@ impl Subject {
     }
 
     fn details(&self, code: &str, context: &RequestContext) -> Vec<(&'static str, Cow<'_, str>)> {
-        let bucket = || context.bucket().filter(|_| !self.has_source).map(|name| name.to_owned().into());
-        let key = || context.key().filter(|_| !self.has_source).map(|key| key.to_owned().into());
+        let source = context.failed_source();
+        let bucket =
+            || Some(source.map_or_else(|| context.bucket(), |source| Some(&source.bucket))?.to_owned());
+        // What is not there to be renamed is named in a header, too, and in no other way.
+        let renames = self.headers.contains_key("x-amz-rename-source");
+        let target = || context.key().filter(|_| !renames);
+        let key = || Some(source.map_or_else(target, |source| Some(&source.key))?.to_owned());
+        let version = || match source {
+            Some(source) => source.version.clone().map(Cow::from),
+            None => self.parameter("versionId"),
+        };
         let some = match code {
-            "NoSuchKey" => vec![("Key", key())],
-            "NoSuchVersion" => vec![("Key", key()), ("VersionId", self.parameter("versionId"))],
+            "NoSuchKey" => vec![("Key", key().map(Cow::from))],
+            "NoSuchVersion" => vec![("Key", key().map(Cow::from)), ("VersionId", version())],
             "NoSuchUpload" => vec![("UploadId", self.parameter("uploadId"))],
-            "PreconditionFailed" => vec![("Condition", self.condition.map(Cow::from))],
-            "InvalidRange" => vec![("RangeRequested", text(self.range.as_ref()))],
+            "PreconditionFailed" => vec![("Condition", condition(&self.headers).map(Cow::from))],
+            "InvalidRange" => vec![("RangeRequested", text(self.headers.get(header::RANGE)))],
             "MethodNotAllowed" => vec![("Method", Some(self.method.as_str().into()))],
-            "InvalidAccessKeyId" | "SignatureDoesNotMatch" => vec![("AWSAccessKeyId", self.access_key())],
-            code if is_of_bucket(code) => vec![("BucketName", bucket())],
+            "InvalidAccessKeyId" => vec![("AWSAccessKeyId", self.access_key())],
+            "SignatureDoesNotMatch" => {
+                let read = || Compared::of_version_4(&self.method, &self.uri, &self.headers);
+                // Where the request's own signature is verified, it is that of a chunk of its body that is wrong.
+                let read = || context.access_key().is_none().then(read).flatten();
+                let compared = context.compared().cloned().or_else(read);
+                let told = compared.as_ref().and_then(Compared::access_key).map(|key| key.to_owned().into());
+                let mut elements = vec![("AWSAccessKeyId", told.or_else(|| self.access_key()))];
+                elements.extend(compared.iter().flat_map(|compared| compared.elements()));
+                elements
+            }
+            "RequestTimeTooSkewed" => vec![
+                ("RequestTime", self.time()),
+                ("ServerTime", server_time().map(Cow::from)),
+                ("MaxAllowedSkewMilliseconds", Some((u64::from(MAX_SKEW) * 1000).to_string().into())),
+            ],
+            code if is_of_bucket(code) => vec![("BucketName", bucket().map(Cow::from))],
             _ => Vec::new(),
         };
         some.into_iter().filter_map(|(element, text)| Some((element, text?))).collect()
+    }
+
+    /// The argument that an error is about, if the request has it.
+    fn argument(&self, error: &str) -> Vec<(&'static str, Cow<'_, str>)> {
+        let Some((name, place)) = arguments::named(error) else { return Vec::new() };
+        let value = match place {
+            Place::Parameter(name) => self.parameter(name),
+            Place::Header(name) => text(self.headers.get(name)),
+        };
+        value.map_or_else(Vec::new, |value| vec![("ArgumentName", name.into()), ("ArgumentValue", value)])
     }
 
     fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
@@ -95,9 +130,15 @@ impl Subject {
         query.find(|(found, _)| found == name).map(|(_, value)| value)
     }
 
+    /// When the request says that it was made, in its own words.
+    fn time(&self) -> Option<Cow<'_, str>> {
+        let header = self.headers.get(date::AMZ_DATE).or_else(|| self.headers.get(header::DATE));
+        self.parameter("X-Amz-Date").or_else(|| text(header))
+    }
+
     /// The access key that the request says it is signed with.
     fn access_key(&self) -> Option<Cow<'_, str>> {
-        let authorization = text(self.authorization.as_ref());
+        let authorization = text(self.headers.get(header::AUTHORIZATION));
         let version2 = |value: &str| value.strip_prefix("AWS ")?.split_once(':').map(|(id, _)| id.to_owned());
         let version4 = |value: &str| {
             let (_, credential) = value.split_once("Credential=")?;
@@ -109,6 +150,13 @@ impl Subject {
         let presigned = self.parameter("X-Amz-Credential").and_then(|value| key_of(&value));
         presigned.map(Cow::from).or_else(|| self.parameter("AWSAccessKeyId"))
     }
+}
+
+/// Signatures are compared with the system's clock, whatever other clock there is.
+fn server_time() -> Option<String> {
+    let millis = date::seconds(SystemTime::now()).checked_mul(1000)?;
+    let text = instant::date_time(Timestamp(millis));
+    Some(format!("{}Z", std::str::from_utf8(text.get(..19)?).ok()?))
 }
 
 /// The access key of a credential, which may hold slashes; the date, the region and two words come after it.

@@ -23,6 +23,7 @@ use crate::early;
 use crate::error::{internal, slow_down};
 use crate::form::{FormUploads, is_form};
 use crate::log::{Logged, Received};
+use crate::mismatch::is_confidential;
 use crate::observer::Observer;
 use crate::patience;
 use crate::remote::{Routes, SignedRoutes};
@@ -129,9 +130,9 @@ impl S3Frontend {
     }
 
     async fn answer(&self, mut request: Request<Body>, context: Arc<RequestContext>) -> Response<Body> {
+        hide_keys(request.headers_mut());
         let subject = Subject::of(&request);
         request.extensions_mut().insert(Arc::clone(&context));
-        hide_keys(request.headers_mut());
         let (takers, region, of) = (self.takers.clone(), Arc::clone(&self.region), Arc::clone(&context));
         let (preflight, shared) = if *subject.method() == Method::OPTIONS {
             (Some((self.cross_origin.clone(), head_of(&request))), None)
@@ -187,7 +188,7 @@ fn head_of<T>(request: &Request<T>) -> Request<()> {
 /// Customers' keys are not to be printed, whoever prints headers.
 fn hide_keys(headers: &mut HeaderMap) {
     for (name, value) in headers.iter_mut() {
-        if name.as_str().ends_with("server-side-encryption-customer-key") {
+        if is_confidential(name.as_str()) {
             value.set_sensitive(true);
         }
     }

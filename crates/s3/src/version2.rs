@@ -21,10 +21,12 @@ use sha1::Sha1;
 
 use crate::access::Signed;
 use crate::auth;
+use crate::context::RequestContext;
 use crate::date;
 use crate::error::access_denied_as;
 use crate::gate::{self, Gate};
 use crate::host::Domains;
+use crate::mismatch::{Compared, is_confidential};
 use crate::operations::SUBRESOURCES;
 use crate::options::MAX_SKEW;
 
@@ -91,7 +93,12 @@ impl Version2 {
             let text = string_to_sign(&request, claim.mode, bucket.as_deref(), path)?;
             verify(secret.expose(), &text, &claim.signature)
         };
-        matches(path).or_else(|error| if bare { matches(&format!("{path}/")) } else { Err(error) })?;
+        let matched =
+            matches(path).or_else(|error| if bare { matches(&format!("{path}/")) } else { Err(error) });
+        if let Err(error) = matched {
+            tell(&request, &claim, string_to_sign(&request, claim.mode, bucket.as_deref(), path).ok());
+            return Err(error);
+        }
 
         let kind = match claim.mode {
             Mode::HeaderAuth => "REST-HEADER",
@@ -104,6 +111,15 @@ impl Version2 {
         request.headers_mut().remove(header::AUTHORIZATION);
         *request.uri_mut() = stripped(request.uri())?;
         self.gate.pass(request, None).await
+    }
+}
+
+/// Has the error say what was compared, but for a customer's key in it.
+fn tell(request: &Request<Body>, claim: &Claim, text: Option<String>) {
+    let confidential = request.headers().keys().any(|name| is_confidential(name.as_str()));
+    if let (Some(context), Some(text), false) = (RequestContext::of(request.extensions()), text, confidential)
+    {
+        context.set_compared(Compared::over(&text, &claim.signature, None));
     }
 }
 

@@ -11,6 +11,7 @@ use sha2::Sha256;
 use super::fields::Fields;
 use crate::auth;
 use crate::gate::VERSION_4;
+use crate::mismatch::Compared;
 use crate::version2::{self, mismatch};
 
 /// Verifies the signature over `policy` and says whose it is, and of which version.
@@ -63,6 +64,15 @@ pub(super) async fn verify(
     }
     let signature = HEXLOWER.decode(signature.as_bytes()).map_err(|_| mismatch())?;
     mac(&signing, policy)?.verify_slice(&signature).map(|()| (id, VERSION_4)).map_err(|_| mismatch())
+}
+
+/// What an error about the signature repeats.
+pub(super) fn compared(fields: &Fields, policy: &str) -> Compared {
+    let named = |one: &str, other: &str| fields.get(one).or_else(|| fields.get(other));
+    let of_version_4 =
+        fields.get("x-amz-credential").and_then(|credential| credential.rsplitn(5, '/').nth(4));
+    let signature = named("x-amz-signature", "signature").unwrap_or_default();
+    Compared::over(policy, signature, of_version_4.or_else(|| fields.get("awsaccesskeyid")))
 }
 
 fn mac(key: &[u8], text: &str) -> S3Result<Hmac<Sha256>> {

@@ -113,8 +113,10 @@ impl FormUploads {
         let mut sizes = 0..=u64::MAX;
         match fields.get("policy") {
             Some(text) => {
+                let verified =
+                    signature::verify(&fields, text, &*self.keys, &self.region, self.signature_v2).await;
                 let (id, version) =
-                    signature::verify(&fields, text, &*self.keys, &self.region, self.signature_v2).await?;
+                    verified.inspect_err(|_| context.set_compared(signature::compared(&fields, text)))?;
                 gate::admit(&self.limits, Some(id), posted(version), &mut head.extensions)?;
                 let policy = Policy::parse(text)?;
                 policy.check(&bucket, &fields.0, self.clock.now())?;

@@ -11,6 +11,7 @@ use s3s::{S3ErrorCode, S3Result, s3_error};
 
 use crate::access::{Deed, Here, asker};
 use crate::conditions::SourceConditional;
+use crate::context::{FailedSource, RequestContext};
 use crate::error::{access_denied, from_bucket, internal, not_implemented, precondition_failed, slow_down};
 use crate::locate::{Located, located};
 use crate::table::{Carob, check_owner};
@@ -70,7 +71,25 @@ pub(super) async fn find(
     source: &CopySource,
     expected_owner: Option<&str>,
 ) -> S3Result<Copied> {
-    let Source { bucket, key, version } = Source::of(source)?;
+    let source = Source::of(source)?;
+    let found = find_source(carob, extensions, source, expected_owner).await;
+    if let (Err(_), Some(context)) = (&found, RequestContext::of(extensions)) {
+        context.set_failed_source(FailedSource {
+            bucket: source.bucket.to_owned(),
+            key: source.key.to_owned(),
+            version: source.version.map(|version| version.to_string()),
+        });
+    }
+    found
+}
+
+async fn find_source(
+    carob: &Carob,
+    extensions: &mut Extensions,
+    source: Source<'_>,
+    expected_owner: Option<&str>,
+) -> S3Result<Copied> {
+    let Source { bucket, key, version } = source;
     let (gatekeeper, asker) = (&carob.gatekeeper, asker(extensions)?);
     let here = gatekeeper.resolve(asker, bucket, None).await?;
     let found = here.snapshot.find(key, version).await.map_err(from_bucket)?;

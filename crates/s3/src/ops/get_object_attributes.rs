@@ -86,7 +86,7 @@ async fn parts(
     Ok(Some(GetObjectAttributesParts {
         is_truncated: Some(truncated),
         max_parts: i32::try_from(max_parts).ok(),
-        part_number_marker: Some(after.into()),
+        part_number_marker: Some(marker.unwrap_or(0)),
         next_part_number_marker: Some(next.into()),
         total_parts_count: i32::try_from(list.0.len()).ok(),
         parts: Some(page.into_iter().map(|part| shown(object, part)).collect()),

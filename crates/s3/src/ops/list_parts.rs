@@ -42,7 +42,7 @@ pub(crate) async fn run(
         bucket: Some(input.bucket),
         key: Some(names.write(&input.key)),
         upload_id: Some(input.upload_id),
-        part_number_marker: Some(after.into()),
+        part_number_marker: Some(input.part_number_marker.unwrap_or(0)),
         next_part_number_marker: Some(next.into()),
         max_parts: i32::try_from(max_parts).ok(),
         is_truncated: Some(truncated),

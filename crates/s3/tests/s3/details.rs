@@ -1,7 +1,10 @@
 //! What errors say of what they are about, with the elements that Amazon S3 has for it.
 
+use std::time::{Duration, SystemTime};
+
 use crate::answer::Response;
 use crate::server::{ROOT, Server};
+use crate::signer::hash;
 
 const ABSENT_VERSION: &str = "00000000000000000000000000000000";
 
@@ -31,10 +34,24 @@ async fn what_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_not_there_is_not_taken_for_the_target() {
+async fn a_source_that_is_not_there_is_named_and_not_the_target() {
     let server = Server::start().await;
-    let copy = server.request("PUT", "/bucket/key").header("x-amz-copy-source", "bucket/source");
-    let answer = copy.send().await.expect_error(404, "NoSuchKey");
+    let begun = server.request("POST", "/bucket/key?uploads").send().await.expect_status(200);
+    let part = format!("/bucket/key?partNumber=1&uploadId={}", begun.element("UploadId"));
+    for target in ["/bucket/key", &part] {
+        let copy = |source: &str| server.request("PUT", target).header("x-amz-copy-source", source);
+        let answer = copy("bucket/a%26source").send().await.expect_error(404, "NoSuchKey");
+        assert_says(&answer, &[("Key", "a&amp;source")]);
+        let version = format!("/bucket/source?versionId={ABSENT_VERSION}");
+        let answer = copy(&version).send().await.expect_error(404, "NoSuchVersion");
+        assert_says(&answer, &[("Key", "source"), ("VersionId", ABSENT_VERSION)]);
+        let answer = copy("no-bucket/source").send().await.expect_error(404, "NoSuchBucket");
+        assert_says(&answer, &[("BucketName", "no-bucket")]);
+    }
+    let copy = server.request("PUT", "/no-target/key").header("x-amz-copy-source", "bucket/source");
+    assert_says(&copy.send().await.expect_error(404, "NoSuchBucket"), &[("BucketName", "no-target")]);
+    let rename = server.request("PUT", "/bucket/key?renameObject").header("x-amz-rename-source", "source");
+    let answer = rename.send().await.expect_error(404, "NoSuchKey");
     assert!(answer.elements("Key").is_empty(), "{}", answer.text());
 }
 
@@ -68,12 +85,128 @@ async fn ranges_methods_and_access_keys_are_repeated() {
     assert_says(&answer.expect_error(416, "InvalidRange"), &[("RangeRequested", "bytes=100-200")]);
     let answer = server.get("/bucket").by(("NOBODY", "secret")).send().await;
     assert_says(&answer.expect_error(403, "InvalidAccessKeyId"), &[("AWSAccessKeyId", "NOBODY")]);
-    let answer = server.get("/bucket").by((ROOT.0, "another-secret")).send().await;
-    assert_says(&answer.expect_error(403, "SignatureDoesNotMatch"), &[("AWSAccessKeyId", ROOT.0)]);
     let on = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
     server.request("PUT", "/bucket?versioning").body(on).send().await.expect_status(200);
     let marker = server.delete("/bucket/key").send().await.expect_status(204);
     let version = marker.header("x-amz-version-id").to_owned();
     let answer = server.get("/bucket/key").query("versionId", &version).send().await;
     assert_says(&answer.expect_error(405, "MethodNotAllowed"), &[("Method", "GET")]);
+}
+
+/// What a client of its own making compares with its own reading: the signer knows nothing of the server's.
+#[tokio::test]
+async fn a_signature_that_does_not_match_is_told_what_it_was_compared_with() {
+    let server = Server::start().await;
+    let stranger = (ROOT.0, "another-secret");
+    let request = server.put("/bucket", "hello").path("/bucket/a b&\u{e9}").query("x-id", "a/b").by(stranger);
+    let headed = request.clone().header("x-amz-meta-a", "two words");
+    for request in [headed.clone(), headed.chunked(8192), request.presigned(60)] {
+        let answer = request.send().await.expect_error(403, "SignatureDoesNotMatch");
+        assert_says(&answer, &[("AWSAccessKeyId", ROOT.0)]);
+        let message = "The request signature we calculated does not match the signature you provided. Check your key and \
+                       signing method.";
+        assert_says(&answer, &[("Message", message)]);
+        let (string, canonical) = (plain(&answer, "StringToSign"), plain(&answer, "CanonicalRequest"));
+        for (text, element) in [(&string, "StringToSignBytes"), (&canonical, "CanonicalRequestBytes")] {
+            let bytes: Vec<_> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(answer.element(element), bytes.join(" "));
+        }
+        assert!(canonical.starts_with("PUT\n/bucket/a%20b%26%C3%A9\n"), "{canonical}");
+        assert!(canonical.contains("x-id=a%2Fb") && canonical.contains("\nhost:"), "{canonical}");
+        assert!(canonical.contains("X-Amz-Expires=60") || canonical.contains("\nx-amz-meta-a:two words\n"));
+        let mut lines = string.lines();
+        assert_eq!(lines.next(), Some("AWS4-HMAC-SHA256"));
+        let (time, scope) = (lines.next().unwrap(), lines.next().unwrap());
+        assert_eq!(scope, format!("{}/us-east-1/s3/aws4_request", &time[..8]));
+        assert_eq!(lines.collect::<Vec<_>>(), [hash(canonical.as_bytes())]);
+        // The string is what the client signed.
+        let mut signer = server.signer(stranger);
+        signer.time = time_of(time);
+        assert_eq!(answer.element("SignatureProvided"), signer.seal(&string));
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_that_does_not_match_is_not_taken_for_its_request() {
+    let server = Server::start().await;
+    let answer = server.put("/bucket/key", "hello").chunked(8192).tampered().send().await;
+    let answer = answer.expect_error(403, "SignatureDoesNotMatch");
+    assert!(answer.elements("StringToSign").is_empty(), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_signature_of_version_2_is_told_the_string() {
+    let server = Server::start().await;
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let request = server.get("/bucket/key?acl").anonymous().unsigned_header("date", &date);
+    let request = request.unsigned_header("authorization", &format!("AWS {}:AAAA", ROOT.0));
+    let answer = request.clone().send().await.expect_error(403, "SignatureDoesNotMatch");
+    let string = format!("GET\n\n\n{date}\n/bucket/key?acl");
+    assert_says(
+        &answer,
+        &[("AWSAccessKeyId", ROOT.0), ("StringToSign", &string), ("SignatureProvided", "AAAA")],
+    );
+    assert!(answer.element("StringToSignBytes").starts_with("47 45 54 0a 0a 0a "));
+    let key = request.unsigned_header("x-amz-server-side-encryption-customer-key", "c2VjcmV0").send().await;
+    let key = key.expect_error(403, "SignatureDoesNotMatch");
+    assert!(key.elements("StringToSign").is_empty() && !key.text().contains("c2VjcmV0"));
+}
+
+#[tokio::test]
+async fn a_customers_key_is_not_repeated() {
+    let server = Server::start().await;
+    let key = "x-amz-server-side-encryption-customer-key";
+    let request = server.put("/bucket/key", "hello").by((ROOT.0, "another-secret"));
+    for request in [request.clone().header(key, "c2VjcmV0"), request.query(key, "c2VjcmV0").presigned(60)] {
+        let answer = request.send().await.expect_error(403, "SignatureDoesNotMatch");
+        assert!(!answer.elements("StringToSign").is_empty());
+        assert!(answer.elements("CanonicalRequest").is_empty() && !answer.text().contains("c2VjcmV0"));
+        assert!(answer.elements("CanonicalRequestBytes").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_request_from_another_time_is_told_both() {
+    let server = Server::start().await;
+    let mut future = server.get("/bucket");
+    future.signer.time += Duration::from_hours(1);
+    let date = future.signer.date();
+    let dated = SystemTime::now() - Duration::from_hours(1);
+    let dated = httpdate::fmt_http_date(dated);
+    let version2 = server.get("/bucket").anonymous().unsigned_header("authorization", "AWS ROOTKEY:AAAA");
+    for (request, said) in [
+        (future.clone(), date.as_str()),
+        (future.presigned(60), date.as_str()),
+        (version2.unsigned_header("date", &dated), &dated),
+    ] {
+        let answer = request.send().await.expect_error(403, "RequestTimeTooSkewed");
+        assert_says(&answer, &[("RequestTime", said), ("MaxAllowedSkewMilliseconds", "900000")]);
+        let message = "The difference between the request time and the current time is too large.";
+        assert_says(&answer, &[("Message", message)]);
+        let time = answer.element("ServerTime");
+        assert!(time.len() == 20 && time.ends_with('Z'), "{time}");
+        let digits: String = time.chars().filter(|c| !"-:".contains(*c)).collect();
+        let off = time_of(&digits).duration_since(SystemTime::now()).unwrap_or_else(|error| error.duration());
+        assert!(off < Duration::from_mins(1), "{time}");
+    }
+}
+
+/// The text of an element whose references are those that everything knows.
+fn plain(answer: &Response, name: &str) -> String {
+    answer
+        .element(name)
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&amp;", "&")
+}
+
+/// `20130524T000000Z` as a time.
+fn time_of(text: &str) -> SystemTime {
+    let number = |range: std::ops::Range<usize>| text[range].parse::<u64>().unwrap();
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = months[usize::try_from(number(4..6)).unwrap() - 1];
+    let clock = format!("{}:{}:{}", &text[9..11], &text[11..13], &text[13..15]);
+    // The day of the week is not looked at.
+    httpdate::parse_http_date(&format!("Sun, {} {month} {} {clock} GMT", &text[6..8], &text[..4])).unwrap()
 }

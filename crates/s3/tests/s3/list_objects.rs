@@ -50,8 +50,33 @@ async fn names_are_encoded_on_demand() {
         server.get("/bucket?encoding-type=url").query("prefix", "a b\n").send().await.expect_status(200);
     assert_eq!(page.element("Prefix"), "a b\n", "left alone, as boto3 expects");
     server.get("/bucket?encoding-type=x").send().await.expect_error(400, "InvalidArgument");
-    server.get("/bucket?max-keys=blah").send().await.expect_error(400, "InvalidArgument");
-    server.get("/bucket?max-keys=-1").send().await.expect_error(400, "InvalidArgument");
+    for (query, name, message) in [
+        ("max-keys=blah", "max-keys", "Provided max-keys not an integer or within integer range"),
+        (
+            "versions&max-keys=2147483648",
+            "max-keys",
+            "Provided max-keys not an integer or within integer range",
+        ),
+        (
+            "list-type=2&max-keys=-1",
+            "maxKeys",
+            "Argument maxKeys must be an integer between 0 and 2147483647",
+        ),
+        (
+            "uploads&max-uploads=-1",
+            "max-uploads",
+            "Argument max-uploads must be an integer between 0 and 2147483647",
+        ),
+        ("encoding-type=x", "encoding-type", "Invalid Encoding Method specified in Request"),
+    ] {
+        let answer = server.get(&format!("/bucket?{query}")).send().await;
+        let answer = answer.expect_error(400, "InvalidArgument");
+        assert_eq!(
+            (answer.element("ArgumentName"), answer.element("Message")),
+            (name.into(), message.into())
+        );
+        assert_eq!(answer.element("ArgumentValue"), query.rsplit('=').next().unwrap());
+    }
 }
 
 #[tokio::test]

@@ -280,8 +280,21 @@ async fn parts_are_listed_in_pages() {
     }
     let none = list("0", "0").await.expect_status(200);
     assert_eq!((text_of(&none), none.element("IsTruncated")), (vec![], "false".into()));
-    for (marker, max) in [("-1", "1"), ("0", "-1"), ("x", "1"), ("0", "9999999999999")] {
-        list(marker, max).await.expect_error(400, "InvalidArgument");
+    let far = list("70000", "2").await.expect_status(200);
+    assert_eq!(far.element("PartNumberMarker"), "70000", "told as it was asked for");
+    let unreadable = |name: &str| format!("Provided {name} not an integer or within integer range");
+    let range = |name: &str| format!("Argument {name} must be an integer between 0 and 2147483647");
+    for (marker, max, name, message) in [
+        ("-1", "1", "part-number-marker", range("part-number-marker")),
+        ("0", "-1", "max-parts", range("max-parts")),
+        ("x", "1", "part-number-marker", unreadable("part-number-marker")),
+        ("2147483648", "1", "part-number-marker", unreadable("part-number-marker")),
+        ("0", "9999999999999", "max-parts", unreadable("max-parts")),
+    ] {
+        let answer = list(marker, max).await.expect_error(400, "InvalidArgument");
+        let value = if name == "max-parts" { max } else { marker };
+        assert_eq!((answer.element("Message"), answer.element("ArgumentName")), (message, name.into()));
+        assert_eq!(answer.element("ArgumentValue"), value);
     }
 }
 
