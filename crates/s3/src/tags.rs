@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::percent_decode_str;
 use s3s::dto::{Tag, Tagging};
 use s3s::{S3Result, s3_error};
 
@@ -43,19 +44,36 @@ pub(crate) fn from_tags(tags: Vec<Tag>, of: Tagged) -> S3Result<BTreeMap<String,
 /// Reads `x-amz-tagging`, which is in the form of a query.
 ///
 /// # Errors
-/// InvalidArgument for a name that comes twice, InvalidTag.
+/// InvalidArgument for what is not encoded so, a value without a name or a name that comes twice; InvalidTag.
 pub(crate) fn from_header(header: &str) -> S3Result<BTreeMap<String, String>> {
+    let invalid = || {
+        s3_error!(
+            InvalidArgument,
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag \
+             name duplicates."
+        )
+    };
     let mut found = BTreeMap::new();
-    for (name, value) in form_urlencoded::parse(header.as_bytes()) {
-        if found.insert(name.into_owned(), value.into_owned()).is_some() {
-            return Err(s3_error!(
-                InvalidArgument,
-                "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without \
-                 tag name duplicates."
-            ));
+    for pair in header.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (Some(name), Some(value)) = (decoded(name), decoded(value)) else { return Err(invalid()) };
+        if name.is_empty() || found.insert(name, value).is_some() {
+            return Err(invalid());
         }
     }
     check(found, Tagged::Object)
+}
+
+/// A name or a value of a query, unless a percent sign is followed by something else than two digits, or the bytes are no
+/// text.
+fn decoded(text: &str) -> Option<String> {
+    let mut escapes = text.split('%').skip(1);
+    let whole = |escape: &str| escape.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !escapes.all(whole) {
+        return None;
+    }
+    let spaced = text.replace('+', " ");
+    Some(percent_decode_str(&spaced).decode_utf8().ok()?.into_owned())
 }
 
 /// For the answers of GetObjectTagging and GetBucketTagging. Some characters that count as space are none of XML's.
@@ -110,7 +128,10 @@ mod tests {
         let expected = [("a", "1"), ("b c", "ü x"), ("d", "")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(tags, expected.into());
         assert_eq!(from_header("").unwrap(), BTreeMap::new());
-        assert_eq!(code(from_header("a=1&a=2")).as_deref(), Some("InvalidArgument"));
+        assert_eq!(from_header("&a&&b=&").unwrap().into_keys().collect::<Vec<_>>(), ["a", "b"]);
+        for bad in ["a=1&a=2", "=", "=v", "a=1&=v", "a%", "a=%4", "a=%zz", "a=%C3", "a=%FF"] {
+            assert_eq!(code(from_header(bad)).as_deref(), Some("InvalidArgument"), "{bad}");
+        }
     }
 
     #[test]
@@ -119,7 +140,8 @@ mod tests {
         assert_eq!(code(from_header(&many(10))), None);
         let long = |name, value| format!("{}={}", "ü".repeat(name), "v".repeat(value));
         assert_eq!(code(from_header(&long(128, 256))), None);
-        for bad in [many(11), long(129, 1), long(1, 257), "=v".into(), "a=%7B".into(), "AWS:x=1".into()] {
+        for bad in [many(11), long(129, 1), long(1, 257), "a=1,b=2".into(), "a=%7B".into(), "AWS:x=1".into()]
+        {
             assert_eq!(code(from_header(&bad)).as_deref(), Some("InvalidTag"), "{bad}");
         }
     }

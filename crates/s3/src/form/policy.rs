@@ -36,6 +36,8 @@ pub(crate) struct Policy {
 struct Condition {
     /// In small letters.
     field: String,
+    /// Whether it can be met: a list names a field with a `$`, and holds for nothing without one.
+    named: bool,
     kind: Kind,
     value: String,
 }
@@ -81,9 +83,12 @@ impl Policy {
             Value::Object(pairs) => {
                 let mut pairs = pairs.iter();
                 let (Some((field, value)), None) = (pairs.next(), pairs.next()) else {
-                    return Err(invalid("Simple-Conditions must have exactly one property specified."));
+                    return Err(invalid(
+                        "Invalid Policy: Invalid Simple-Condition: Simple-Conditions must have exactly one property \
+                         specified.",
+                    ));
                 };
-                self.add_comparison(Kind::Equal, field, value)
+                self.add_comparison(Kind::Equal, field, true, value)
             }
             Value::Array(items) => {
                 let [operator, first, second] = items.as_slice() else {
@@ -96,17 +101,19 @@ impl Policy {
                     "starts-with" => Kind::StartsWith,
                     _ => return Err(invalid(&format!("Unknown condition operation '{operator}'."))),
                 };
-                let field = first.as_str().and_then(|field| field.strip_prefix('$'));
-                let field = field.ok_or_else(|| invalid("Condition fields start with '$'."))?;
-                self.add_comparison(kind, field, second)
+                let field = first.as_str().ok_or_else(|| invalid("Condition fields are texts."))?;
+                match field.strip_prefix('$') {
+                    Some(field) => self.add_comparison(kind, field, true, second),
+                    None => self.add_comparison(kind, field, false, second),
+                }
             }
             _ => Err(invalid("Conditions are objects or lists.")),
         }
     }
 
-    fn add_comparison(&mut self, kind: Kind, field: &str, value: &Value) -> S3Result<()> {
-        let value = value.as_str().ok_or_else(|| invalid("Condition values are texts."))?;
-        self.conditions.push(Condition { field: field.to_ascii_lowercase(), kind, value: value.to_owned() });
+    fn add_comparison(&mut self, kind: Kind, field: &str, named: bool, value: &Value) -> S3Result<()> {
+        let value = value.as_str().ok_or_else(|| invalid("Condition values are texts."))?.to_owned();
+        self.conditions.push(Condition { field: field.to_ascii_lowercase(), named, kind, value });
         Ok(())
     }
 
@@ -143,9 +150,10 @@ impl Policy {
         for condition in &self.conditions {
             if !condition.holds(value(&condition.field)) {
                 let operator = if condition.kind == Kind::Equal { "eq" } else { "starts-with" };
-                let Condition { field, value, .. } = condition;
+                let Condition { field, value, named, .. } = condition;
+                let sign = if *named { "$" } else { "" };
                 return Err(denied(&format!(
-                    "Policy Condition failed: [\"{operator}\", \"${field}\", \"{value}\"]"
+                    "Policy Condition failed: [\"{operator}\", \"{sign}{field}\", \"{value}\"]"
                 )));
             }
         }
@@ -164,6 +172,7 @@ impl Policy {
 impl Condition {
     fn holds(&self, given: Option<&str>) -> bool {
         match self.kind {
+            _ if !self.named => false,
             Kind::Equal => given == Some(&*self.value),
             Kind::StartsWith => {
                 let given = given.unwrap_or_default();
@@ -231,6 +240,11 @@ mod tests {
             assert!(told(&conditions, &[("key", "k"), (field, bad)]).starts_with("Policy Condition failed"));
         }
         assert!(told("{\"acl\":\"private\"}", &[]).starts_with("Policy Condition failed"), "a missing field");
+        for operator in ["eq", "starts-with"] {
+            let bare = format!("{any_key},[\"{operator}\",\"acl\",\"private\"]");
+            let told = told(&bare, &[("key", "k"), ("acl", "private")]);
+            assert_eq!(told, format!("Policy Condition failed: [\"{operator}\", \"acl\", \"private\"]"));
+        }
     }
 
     #[test]
@@ -288,7 +302,7 @@ mod tests {
             "1",
             "{\"a\":\"b\",\"c\":\"d\"}",
             "{\"a\":1}",
-            "[\"eq\",\"key\",\"k\"]",
+            "[\"eq\",1,\"k\"]",
             "[\"like\",\"$key\",\"k\"]",
             "[\"content-length-range\",0]",
             "[\"content-length-range\",-1,0]",

@@ -214,6 +214,23 @@ async fn version_2_signs_forms_but_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_policy_that_somebody_else_signed_is_told_with_what_it_was_signed_as() {
+    let server = Server::start().await;
+    for version_4 in [true, false] {
+        let mut forged = Form::new("key", b"x");
+        forged.signer = Some(((ROOT.0, "another-secret"), version_4));
+        let answer = forged.send(&server).await.expect_error(403, "SignatureDoesNotMatch");
+        assert_eq!(answer.element("AWSAccessKeyId"), ROOT.0);
+        assert!(!answer.element("SignatureProvided").is_empty());
+        // What is signed is the policy, in base64.
+        let policy = data_encoding::BASE64.decode(answer.element("StringToSign").as_bytes()).unwrap();
+        assert!(String::from_utf8(policy).unwrap().contains("expiration"));
+        assert!(answer.element("StringToSignBytes").starts_with("65 79 "), "{}", answer.text());
+        assert!(answer.elements("CanonicalRequest").is_empty());
+    }
+}
+
+#[tokio::test]
 async fn who_may_not_is_refused_and_nothing_is_kept() {
     let server = Server::start().await;
     let before = server.state().await;
@@ -234,6 +251,7 @@ async fn who_may_not_is_refused_and_nothing_is_kept() {
         (good.clone().uncovered("x-amz-meta-a", "1"), 403, "AccessDenied"),
         (good.clone().condition("{\"acl\":\"private\"}"), 403, "AccessDenied"),
         (good.clone().condition("{\"bucket\":\"other\"}"), 403, "AccessDenied"),
+        (good.clone().condition("[\"starts-with\",\"acl\",\"\"]"), 403, "AccessDenied"),
         (good.clone().condition("[\"content-length-range\",2,9]"), 400, "EntityTooSmall"),
         (good.clone().condition("[\"content-length-range\",0,0]"), 400, "EntityTooLarge"),
         (good.clone().condition("[\"content-length-range\",0]"), 400, "InvalidPolicyDocument"),

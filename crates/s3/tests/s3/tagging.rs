@@ -42,8 +42,17 @@ async fn tags_that_are_none_change_nothing() {
     }
     server.put("/bucket/key?tagging", "<Tagging>").send().await.expect_error(400, "MalformedXML");
     assert_eq!(server.get("/bucket/key?tagging").send().await.elements("Key"), ["a"]);
-    let put = server.put("/bucket/other", "x").header("x-amz-tagging", "a=1&a=2").send().await;
-    put.expect_error(400, "InvalidArgument");
+    for bad in ["a=1&a=2", "=1", "a=%"] {
+        let put = server.put("/bucket/other", "x").header("x-amz-tagging", bad).send().await;
+        let put = put.expect_error(400, "InvalidArgument");
+        assert_eq!(put.element("ArgumentName"), "x-amz-tagging");
+        assert_eq!(put.element("ArgumentValue").replace("&amp;", "&"), bad);
+    }
+    let put = server.put("/bucket/other", "x").header("x-amz-tagging", "a=1,b=2").send().await;
+    assert_eq!(
+        put.expect_error(400, "InvalidTag").element("Message"),
+        "The TagValue you have provided is invalid"
+    );
     server.head("/bucket/other").send().await.expect_status(404);
 }
 
