@@ -299,6 +299,10 @@ impl S3Access for Gatekeeper {
             refuse::check_unsigned(operation)?;
         }
         let named = bucket.as_deref().is_some_and(|bucket| Moment::in_name(bucket).is_some());
+        let asked = bucket.is_some() && cx.extensions_mut().get::<Moment>().is_some();
+        if asked && !past::reads(operation.name) {
+            return Err(past::read_only());
+        }
         if named && !past::reads(operation.name) && operation.action != Action::CREATE_BUCKET {
             return Err(past::read_only());
         }

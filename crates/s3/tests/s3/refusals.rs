@@ -49,7 +49,7 @@ async fn headers_with_a_meaning_we_lack_are_named() {
         ("x-amz-acl", "aws-exec-read"),
         ("x-amz-write-offset-bytes", "0"),
         ("x-amz-checksum-sha3", "x"),
-        ("x-carob-at", "1"),
+        ("x-carob-unheard-of", "1"),
         ("x-amz-copy-source-range", "bytes=0-1"),
         ("x-amz-metadata-directive", "REPLACE"),
     ] {
