@@ -13,6 +13,8 @@ use crate::xml::needs_reference;
 
 pub(crate) const CORS: &str = "cors";
 pub(crate) const LIFECYCLE: &str = "lifecycle";
+/// `x-amz-transition-default-minimum-object-size` of the rules, if it is not Amazon's default; no XML.
+pub(crate) const LIFECYCLE_SIZE: &str = "lifecycle-minimum-size";
 pub(crate) const LOGGING: &str = "logging";
 pub(crate) const REQUEST_PAYMENT: &str = "request-payment";
 
@@ -81,12 +83,27 @@ impl Carob {
         owner: Option<&str>,
         setting: Option<Bytes>,
     ) -> S3Result<()> {
+        self.set_all([(name, setting)], extensions, owner).await
+    }
+
+    /// Puts several settings in place at once.
+    ///
+    /// # Errors
+    /// As [`Carob::set`].
+    pub(crate) async fn set_all<const N: usize>(
+        &self,
+        settings: [(&'static str, Option<Bytes>); N],
+        extensions: &Extensions,
+        owner: Option<&str>,
+    ) -> S3Result<()> {
         let bucket = self.bucket(extensions, owner)?;
         let change = move |config: &mut Config| {
-            match &setting {
-                Some(text) => config.documents.insert(name.to_owned(), text.clone()),
-                None => config.documents.remove(name),
-            };
+            for (name, setting) in &settings {
+                match setting {
+                    Some(text) => config.documents.insert((*name).to_owned(), text.clone()),
+                    None => config.documents.remove(*name),
+                };
+            }
             Ok(())
         };
         bucket.configure(change).await.map(drop).map_err(from_bucket)

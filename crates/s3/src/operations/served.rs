@@ -129,7 +129,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     configuration("DeleteBucketCors", "s3:PutBucketCORS", &["cors"]),
     configuration("GetBucketEncryption", "s3:GetEncryptionConfiguration", &["encryption"]),
     configuration("GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration", &["lifecycle"]),
-    // The objects that the header asks to spare are too small to be moved to another storage class; none is.
+    // What the header says is shown again. It is about moves to other storage classes, of which there are none.
     configuration("PutBucketLifecycleConfiguration", "s3:PutLifecycleConfiguration", &["lifecycle"])
         .headers(&["x-amz-transition-default-minimum-object-size"]),
     configuration("DeleteBucketLifecycle", "s3:PutLifecycleConfiguration", &["lifecycle"]),

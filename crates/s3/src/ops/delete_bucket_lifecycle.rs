@@ -11,8 +11,8 @@ pub(crate) async fn run(
     request: S3Request<DeleteBucketLifecycleInput>,
 ) -> S3Result<S3Response<DeleteBucketLifecycleOutput>> {
     let input = request.input;
-    carob
-        .set(documents::LIFECYCLE, &request.extensions, input.expected_bucket_owner.as_deref(), None)
-        .await?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let settings = [(documents::LIFECYCLE, None), (documents::LIFECYCLE_SIZE, None)];
+    carob.set_all(settings, &request.extensions, owner).await?;
     Ok(S3Response::new(DeleteBucketLifecycleOutput::default()))
 }

@@ -6,6 +6,7 @@ use s3s::dto::{
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::documents;
+use crate::ops::put_bucket_lifecycle_configuration::DEFAULT;
 use crate::table::Carob;
 
 pub(crate) async fn run(
@@ -19,9 +20,10 @@ pub(crate) async fn run(
     let found = found.ok_or_else(|| {
         s3_error!(NoSuchLifecycleConfiguration, "The lifecycle configuration does not exist")
     })?;
-    let output = GetBucketLifecycleConfigurationOutput {
+    let size = carob.config(&request.extensions, owner).await?;
+    let size = size.documents.get(documents::LIFECYCLE_SIZE).and_then(|size| std::str::from_utf8(size).ok());
+    Ok(S3Response::new(GetBucketLifecycleConfigurationOutput {
         rules: Some(found.rules),
-        ..GetBucketLifecycleConfigurationOutput::default()
-    };
-    Ok(S3Response::new(output))
+        transition_default_minimum_object_size: Some(size.unwrap_or(DEFAULT).to_owned().into()),
+    }))
 }

@@ -39,6 +39,21 @@ async fn rules_are_kept_shown_and_taken_away() {
     assert_eq!(shown.elements("ObjectSizeGreaterThan"), ["5"]);
     assert!(!shown.element("ID").is_empty(), "a rule without a name gets one");
     assert!(shown.text().contains("<And>"));
+    let size = "x-amz-transition-default-minimum-object-size";
+    let default = "all_storage_classes_128K";
+    assert_eq!(shown.header(size), default);
+    for asked in ["varies_by_storage_class", default] {
+        let put = server.put("/bucket?lifecycle", document).header(size, asked).send().await;
+        assert_eq!(put.expect_status(200).header(size), asked);
+        let shown = server.get("/bucket?lifecycle").send().await.expect_status(200);
+        assert_eq!((shown.header(size), shown.elements("Status").len()), (asked, 1));
+    }
+    let put = server.put("/bucket?lifecycle", document).header(size, "none").send().await;
+    put.expect_error(400, "InvalidRequest");
+    let varies = server.put("/bucket?lifecycle", document).header(size, "varies_by_storage_class");
+    varies.send().await.expect_status(200);
+    let put = server.put("/bucket?lifecycle", document).send().await.expect_status(200);
+    assert_eq!(put.header(size), default, "what is not said again is as at the first time");
     server.put("/bucket?lifecycle", rules("<Prefix/>")).send().await.expect_error(400, "InvalidRequest");
     server.delete("/bucket?lifecycle").send().await.expect_status(204);
     server.get("/bucket?lifecycle").send().await.expect_error(404, "NoSuchLifecycleConfiguration");
