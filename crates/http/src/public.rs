@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use carob_identity::Entropy;
 use http::uri::Authority;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::service::Service;
 
 use crate::body::{BoxError, bare, boxed, full};
@@ -81,6 +81,7 @@ where
         let (s3, ids) = (Arc::clone(&self.s3), self.ids.clone());
         let over = request.extensions().get::<Surplus>().is_some();
         let ours = match self.route(&request) {
+            _ if lacks_host(&request) => Some(bad_request()),
             Some(route) => match vital(route, request.method(), &self.readiness) {
                 // Whose signature it is, and what the key may do, is for S3's side to say.
                 None if !over && is_signed(&request) => None,
@@ -101,6 +102,19 @@ where
             Ok(response)
         })
     }
+}
+
+/// What HTTP/1.1 asks of every request, also where the target has a host in it (RFC 9112 §3.2).
+fn lacks_host(request: &Request<Body>) -> bool {
+    request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST)
+}
+
+/// S3's answer to what is no request.
+fn bad_request() -> Response<Body> {
+    xml(
+        StatusCode::BAD_REQUEST,
+        "<Code>BadRequest</Code><Message>An error occurred when parsing the HTTP request.</Message>",
+    )
 }
 
 fn is_signed(request: &Request<Body>) -> bool {

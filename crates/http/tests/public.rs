@@ -432,3 +432,21 @@ async fn a_client_that_was_told_to_go_ahead_keeps_its_connection() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_request_of_http_1_1_names_its_host() {
+    let server = Server::start(Limits::default()).await;
+    for target in ["/a", "http://somewhere/a", "/_carob/health"] {
+        let request = |version: &str, host: &str| {
+            format!("GET {target} HTTP/{version}\r\n{host}connection: close\r\n\r\n")
+        };
+        let answer = receive(server.send(&request("1.1", "")).await).await;
+        assert!(answer.status.contains("400"), "{target}: {answer:?}");
+        assert!(answer.body.contains("<Code>BadRequest</Code>"), "{answer:?}");
+        assert!(answer.header("x-amz-request-id").is_some());
+        for (version, host) in [("1.1", "host: x\r\n"), ("1.1", "host:\r\n"), ("1.0", "")] {
+            let answer = receive(server.send(&request(version, host)).await).await;
+            assert!(answer.status.contains("20"), "{version} {host}: {answer:?}");
+        }
+    }
+}
