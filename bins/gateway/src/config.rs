@@ -15,6 +15,8 @@ use clap::{Args, Parser, ValueEnum};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
+use crate::listen::Listen;
+
 const ROOT_ACCESS_KEY: &str = "CAROB_ROOT_ACCESS_KEY";
 const ROOT_SECRET_KEY: &str = "CAROB_ROOT_SECRET_KEY";
 
@@ -39,9 +41,10 @@ struct Options {
     /// Where everything is kept [default: carob-data]
     #[arg(long, value_name = "DIR", env = "CAROB_DATA")]
     data: Option<PathBuf>,
-    /// The address to serve S3 on; port 0 takes any free one [default: 127.0.0.1:9000]
+    /// The address to serve S3 on, as 127.0.0.1:9000, localhost:9000, or :9000 for all of the machine's (IPv4); port 0
+    /// takes any free one [default: 127.0.0.1:9000]
     #[arg(long, value_name = "ADDR", env = "CAROB_LISTEN")]
-    listen: Option<SocketAddr>,
+    listen: Option<Listen>,
     /// A certificate to speak TLS with: a PEM file, its chain included; read again whenever it changes [default: none]
     #[arg(long, value_name = "FILE", env = "CAROB_TLS_CERT")]
     tls_cert: Option<PathBuf>,
@@ -199,7 +202,9 @@ impl Settings {
         let drain_timeout = options.drain_seconds.map_or(defaults.drain_timeout, seconds);
         let filter = options.log.unwrap_or_else(|| "warn,carob=info".into());
         Ok(Self {
-            listen: options.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 9000).into()),
+            listen: options
+                .listen
+                .map_or_else(|| (Ipv4Addr::LOCALHOST, 9000).into(), |Listen(address)| address),
             tls: tls(options.tls_cert, options.tls_key)?,
             region: region(options.region.unwrap_or_else(|| "us-east-1".into()))?,
             domains: Domains::new(options.domains.unwrap_or_default())?,
@@ -405,6 +410,8 @@ mod tests {
         let settings = resolve(file, &["--listen", "[::1]:2", "--data", "d"], &[]).unwrap();
         assert_eq!(settings.listen, "[::1]:2".parse().unwrap());
         assert_eq!((settings.region.as_str(), settings.log_format), ("from-file", LogFormat::Json));
+        let listen = resolve("listen = ':9000'", &[], &[]).unwrap().listen;
+        assert_eq!(listen, "0.0.0.0:9000".parse().unwrap());
         assert_eq!(settings.admin_socket, Path::new("d/admin.sock"));
         assert_eq!(settings.limits.connections, Limits::default().connections);
     }
@@ -447,7 +454,7 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_one_line() {
         let cases: [(&str, &[&str], &str); 16] = [
-            ("\nlisten = 'nowhere'", &[], "line 2: invalid socket address syntax"),
+            ("\nlisten = 'nowhere'", &[], "line 2: \"nowhere\" is not an address with a port"),
             ("data = 'x'\ndate = 'y'", &[], "line 2: unknown field `date`"),
             ("data = ", &[], "line 1: "),
             ("log-format = 'xml'", &[], "line 1: unknown variant `xml`"),

@@ -15,6 +15,7 @@ mod config;
 mod gateway;
 mod history;
 mod keys;
+mod listen;
 mod monitoring;
 
 /// Requests allocate much and briefly, on many threads: the C library's allocator takes a seventh of the time of a
@@ -24,6 +25,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How many threads hash large bodies and read from the disk. More would hold more memory and no more processors.
 const BLOCKING_THREADS: usize = 32;
+
+/// The exit status where something is in the way of what was asked for.
+const FAILED: u8 = 1;
+
+/// The exit status where what was asked for cannot be: to ask again changes nothing. `carob` has the same.
+const MISTAKEN: u8 = 2;
 
 fn main() -> ExitCode {
     let flags = match Flags::try_parse() {
@@ -36,17 +43,20 @@ fn main() -> ExitCode {
         Err(error) => {
             let text = error.to_string();
             let line = text.lines().next().unwrap_or_default();
-            return fail(&anyhow!("{}", line.trim_start_matches("error: ")));
+            return fail(&anyhow!("{}", line.trim_start_matches("error: ")), MISTAKEN);
         }
     };
-    match run(flags) {
+    let settings = match Settings::resolve(flags, |name| std::env::var_os(name)) {
+        Ok(settings) => settings,
+        Err(error) => return fail(&error, MISTAKEN),
+    };
+    match run(settings) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(error) => fail(&error, FAILED),
     }
 }
 
-fn run(flags: Flags) -> anyhow::Result<()> {
-    let mut settings = Settings::resolve(flags, |name| std::env::var_os(name))?;
+fn run(mut settings: Settings) -> anyhow::Result<()> {
     let filter = std::mem::take(&mut settings.log);
     let log = fmt().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).with_env_filter(filter);
     match settings.log_format {
@@ -59,7 +69,7 @@ fn run(flags: Flags) -> anyhow::Result<()> {
 }
 
 /// One line, each cause once.
-fn fail(error: &anyhow::Error) -> ExitCode {
+fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if !line.ends_with(&cause) {
@@ -68,5 +78,5 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         }
     }
     _ = writeln!(io::stderr(), "carob-gateway{}", line.replace('\n', " "));
-    ExitCode::FAILURE
+    ExitCode::from(status)
 }

@@ -13,10 +13,10 @@ use carob_identity::Source;
 use parking_lot::RwLock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{Error, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 
@@ -31,9 +31,40 @@ pub struct TlsError {
 }
 
 impl TlsError {
-    fn of(path: &Path) -> impl Fn(&dyn std::error::Error) -> Self {
-        let path = path.to_owned();
-        move |error| Self { path: path.clone(), reason: error.to_string() }
+    fn new(path: &Path, reason: String) -> Self {
+        Self { path: path.to_owned(), reason }
+    }
+}
+
+/// What is wrong with a PEM file that is to hold a `what`.
+fn in_words(error: pem::Error, what: &str) -> String {
+    match error {
+        pem::Error::Io(error) => format!("cannot be read: {error}"),
+        pem::Error::NoItemsFound if what == "private key" => {
+            "there is no private key in it: none between -----BEGIN PRIVATE KEY----- and its end, and none under a \
+             password can be used"
+                .to_owned()
+        }
+        pem::Error::NoItemsFound => {
+            format!("there is no {what} in it: none between -----BEGIN CERTIFICATE----- and its end")
+        }
+        error => format!("the PEM of the {what} is broken: {}", broken(&error)),
+    }
+}
+
+/// The library shows lines as numbers.
+fn broken(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("its last line, -----END {}-----, is missing", String::from_utf8_lossy(end_marker))
+        }
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line that begins with -----BEGIN does not end so".to_owned()
+        }
+        pem::Error::Base64Decode(_) => {
+            "what stands between its first and its last line is not base64".to_owned()
+        }
+        error => error.to_string(),
     }
 }
 
@@ -101,14 +132,28 @@ fn stamp(chain: &Path, key: &Path) -> Stamp {
 }
 
 fn read(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let certificates = CertificateDer::pem_file_iter(chain).map_err(|error| TlsError::of(chain)(&error))?;
-    let certificates: Vec<_> =
-        certificates.collect::<Result<_, _>>().map_err(|error| TlsError::of(chain)(&error))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| TlsError::of(key)(&error))?;
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let broken = |error| TlsError::new(chain, in_words(error, "certificate"));
+    let certificates = CertificateDer::pem_file_iter(chain).map_err(broken)?;
+    let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(broken)?;
+    if certificates.is_empty() {
+        return Err(broken(pem::Error::NoItemsFound));
+    }
+    let private = PrivateKeyDer::from_pem_file(key);
+    let private = private.map_err(|error| TlsError::new(key, in_words(error, "private key")))?;
+    let provider = ring::default_provider();
+    // Once for the error alone: further on nobody knows which of the two files it is about.
+    if let Err(error) = provider.key_provider.load_private_key(private.clone_key()) {
+        return Err(TlsError::new(key, format!("the private key cannot be used: {error}")));
+    }
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(certificates, private));
-    let mut config = config.map_err(|error| TlsError::of(chain)(&error))?;
+    let mut config = config.map_err(|error| match error {
+        Error::InconsistentKeys(_) => {
+            TlsError::new(chain, format!("the private key in {} is not this certificate's", key.display()))
+        }
+        error => TlsError::new(chain, format!("the certificate cannot be used: {error}")),
+    })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

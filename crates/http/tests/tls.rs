@@ -126,13 +126,51 @@ fn what_is_no_certificate_is_refused_with_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
     let error = |cert: &Path, key: &Path| Certificate::load(cert.into(), key.into()).unwrap_err().to_string();
-    assert!(error(&cert, &key).contains("cert.pem"));
+    let told = |path: &Path, told: &str| format!("{}: {told}", path.display());
+    assert!(error(&cert, &key).starts_with(&told(&cert, "cannot be read: No such file")));
     write(dir.path());
-    assert!(error(&cert, &dir.path().join("absent")).contains("absent"));
-    std::fs::write(&key, "no key").unwrap();
-    assert!(error(&cert, &key).contains("key.pem"));
+    let absent = dir.path().join("absent");
+    assert!(error(&cert, &absent).starts_with(&told(&absent, "cannot be read: No such file")));
+    assert!(error(&key, &key).starts_with(&told(&key, "there is no certificate in it")));
+    assert!(error(&cert, &cert).starts_with(&told(&cert, "there is no private key in it")));
+    let section =
+        |name: &str, inside: &str| format!("-----BEGIN {name}-----\n{inside}\n-----END {name}-----\n");
+    let broken = "the PEM of the private key is broken: ";
+    for (inside, said) in [
+        ("no key", "there is no private key in it".to_owned()),
+        (
+            &section("PRIVATE KEY", "&&&&"),
+            format!("{broken}what stands between its first and its last line is not base64"),
+        ),
+        (
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n",
+            format!("{broken}its last line, -----END PRIVATE KEY-----, is missing"),
+        ),
+        (
+            "-----BEGIN PRIVATE KEY\nAAAA\n",
+            format!("{broken}a line that begins with -----BEGIN does not end so"),
+        ),
+        (&section("PRIVATE KEY", "AAAA"), "the private key cannot be used: ".to_owned()),
+    ] {
+        std::fs::write(&key, inside).unwrap();
+        let line = error(&cert, &key);
+        assert!(line.starts_with(&told(&key, &said)), "{line}");
+    }
+    write(dir.path());
+    for (inside, said) in [
+        (section("CERTIFICATE", "&&&&"), "the PEM of the certificate is broken: "),
+        (section("CERTIFICATE", "AAAA"), "the certificate cannot be used: "),
+    ] {
+        std::fs::write(&cert, inside).unwrap();
+        let line = error(&cert, &key);
+        assert!(line.starts_with(&told(&cert, said)), "{line}");
+    }
+    write(dir.path());
     // The key of another certificate.
     let other = tempfile::tempdir().unwrap();
     write(other.path());
-    assert!(error(&cert, &other.path().join("key.pem")).contains("cert.pem"));
+    let line = error(&cert, &other.path().join("key.pem"));
+    assert!(
+        line.starts_with(&told(&cert, "the private key in ")) && line.ends_with("is not this certificate's")
+    );
 }

@@ -19,12 +19,28 @@ pub(crate) fn command(data: &Path, args: &[&str]) -> Command {
 
 /// The same at an address of choice.
 pub(crate) fn command_at(address: &str, data: &Path, args: &[&str]) -> Command {
+    let mut command = binary();
+    command.args(["--listen", address, "--data"]).arg(data).args(args);
+    piped(command)
+}
+
+/// The gateway where the arguments say.
+pub(crate) fn bare(data: &Path, args: &[&str]) -> Command {
+    let mut command = binary();
+    command.arg("--data").arg(data).args(args);
+    piped(command)
+}
+
+fn piped(mut command: Command) -> Command {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_carob-gateway"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CAROB_")) {
         command.env_remove(name);
     }
-    command.args(["--listen", address, "--data"]).arg(data).args(args);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -148,6 +164,11 @@ pub(crate) fn until(mut holds: impl FnMut() -> bool) {
 
 /// Runs a gateway that must not start; gives the one line it said.
 pub(crate) fn refusal(command: &mut Command) -> String {
+    refused(command).1
+}
+
+/// The same with the exit status.
+pub(crate) fn refused(command: &mut Command) -> (Option<i32>, String) {
     let mut child = command.spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let (status, stderr) = wait(child);
@@ -157,7 +178,7 @@ pub(crate) fn refusal(command: &mut Command) -> String {
     assert_eq!(text, "", "nothing but the refusal is said");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     let line = stderr.strip_prefix("carob-gateway: ").unwrap_or_else(|| panic!("{stderr}"));
-    line.trim_end().to_owned()
+    (status.code(), line.trim_end().to_owned())
 }
 
 fn wait(mut child: Child) -> (ExitStatus, String) {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::harness::{Gateway, command, command_at, refusal};
+use crate::harness::{Gateway, bare, command, command_at, refusal, refused};
 
 /// A data directory that a gateway has used, and cleanly left.
 fn used() -> tempfile::TempDir {
@@ -27,18 +27,24 @@ fn wrong_flags_and_files_are_told() {
     let config = dir.path().join("carob.toml");
     overwrite(&config, "region = 'r'\nlisten-on = 'x'\n");
     let config = config.to_str().unwrap();
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["--config", config], "line 2: unknown field `listen-on`"),
         (&["--config", "/absent.toml"], "cannot read /absent.toml: No such file"),
         (&["--lisen", "127.0.0.1:0"], "unexpected argument '--lisen' found"),
         (&["--drain-seconds", "soon"], "invalid value 'soon' for '--drain-seconds <SECONDS>'"),
         (&["--region", "not a region"], "\"not a region\" is not a region"),
         (&["--log", "carob=loud"], "\"carob=loud\" is not a log filter"),
+        (&["--listen", "9000"], "\"9000\" is not an address with a port"),
         (&["stray"], "unexpected argument 'stray' found"),
     ];
     for (args, message) in cases {
-        let line = refusal(&mut command(&data, args));
+        let mut command = command(&data, args);
+        if args.contains(&"--listen") {
+            command = bare(&data, args);
+        }
+        let (status, line) = refused(&mut command);
         assert!(line.contains(message), "{line}");
+        assert_eq!(status, Some(2), "{line}");
     }
     assert!(!data.exists(), "a mistake in the configuration leaves nothing behind");
 }
@@ -58,11 +64,29 @@ fn an_unacceptable_root_key_is_told_without_its_secret() {
 }
 
 #[test]
+fn an_address_may_be_a_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::spawn(&mut command_at("localhost:0", dir.path(), &[]));
+    assert!(gateway.address().ip().is_loopback() && gateway.healthy());
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_told_with_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    overwrite(&cert, "-----BEGIN CERTIFICATE-----\n&&&&\n-----END CERTIFICATE-----\n");
+    let tls = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let line = refusal(&mut command(&dir.path().join("data"), &tls));
+    assert!(line.contains(&format!("{}: the PEM of the certificate is broken: ", cert.display())), "{line}");
+}
+
+#[test]
 fn a_busy_port_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = holder.local_addr().unwrap().to_string();
-    let line = refusal(&mut command_at(&address, dir.path(), &[]));
+    let (status, line) = refused(&mut command_at(&address, dir.path(), &[]));
+    assert_eq!(status, Some(1), "the same command may succeed later");
     assert!(line.starts_with(&format!("cannot listen on {address}: Address already in use")), "{line}");
 }
 
