@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) gateway: Gateway,
-    /// Print JSON for programs, one value a line
+    /// Print JSON for programs, one value a line; errors, too, on standard error
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -285,7 +285,7 @@ pub(crate) enum Command {
     },
     /// Check an exported bucket or a proof offline, and say what it shows
     Verify {
-        /// The CAR file
+        /// The CAR file; - for standard input
         file: PathBuf,
         /// The space that it must belong to
         #[arg(long, value_name = "DID")]

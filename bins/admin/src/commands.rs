@@ -21,6 +21,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         return export(&client, bucket, *history, at.at.as_deref()).await;
     }
     if let Command::Prove { target, list, body, at } = &cli.command {
+        if !list {
+            names_an_object(target, "prove")?;
+        }
         let key = target.key.as_str();
         let question = if *list { Question::Prefix(key) } else { Question::Key { key, body: *body } };
         not_for_a_terminal("prove s3://bucket/key > key.car")?;
@@ -28,6 +31,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         return Ok(());
     }
     if let Command::Get { target, range, space, output, at, verify: _ } = &cli.command {
+        names_an_object(target, "get")?;
         let wanted = get::Wanted { target, range: *range, at: at.at.as_deref(), space: *space };
         let Some(path) = output else { return get::to_stdout(&client, &wanted).await };
         let got = get::to_file(&client, &wanted, path).await?;
@@ -52,8 +56,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Du { target: Target { bucket, key }, at } => {
             out.one(&client.usage(&bucket, &key, at.at.as_deref()).await?, usage)?;
         }
-        Command::Stat { target: Target { bucket, key }, at } => {
-            out.one(&client.stat(&bucket, &key, at.at.as_deref()).await?, object)?;
+        Command::Stat { target, at } => {
+            names_an_object(&target, "stat")?;
+            out.one(&client.stat(&target.bucket, &target.key, at.at.as_deref()).await?, object)?;
         }
         Command::Diff { old, new, prefix, stat, name_only } => {
             let options = history::compared(&old, new, prefix)?;
@@ -110,6 +115,17 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Verify { file, space } => verify::run(&file, space.as_ref(), &mut out).await?,
     }
     Ok(out.flush()?)
+}
+
+/// Says what to type where a bucket stands in an object's place.
+fn names_an_object(Target { bucket, key }: &Target, command: &str) -> anyhow::Result<()> {
+    if key.is_empty() {
+        bail!(
+            "{bucket} is a bucket, and carob {command} takes an object, as in carob {command} s3://{bucket}/KEY: \
+             carob ls {bucket} lists them, carob du {bucket} counts them"
+        );
+    }
+    Ok(())
 }
 
 async fn list(

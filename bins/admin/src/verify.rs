@@ -1,10 +1,11 @@
 //! What a file shows to somebody who trusts nothing but the space's key.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader, IsTerminal, Seek, stdin};
+use std::os::fd::AsFd;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use carob_commit::{Answer, Proven, Question, Record, Report};
 use carob_http::api::rfc3339;
 use carob_identity::Did;
@@ -32,14 +33,32 @@ struct Verified {
 }
 
 pub(crate) async fn run(path: &Path, space: Option<&Did>, out: &mut Out) -> anyhow::Result<()> {
-    let shown = path.display();
-    let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
+    let (shown, file) = if path == Path::new("-") {
+        ("standard input".to_owned(), standard_input().context("cannot read standard input")?)
+    } else {
+        let shown = path.display().to_string();
+        let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
+        (shown, file)
+    };
     let found = carob_commit::verify_file(BufReader::new(file), space).await;
     match found.with_context(|| format!("{shown} is not authentic"))? {
         carob_commit::Verified::Export(report) => out.one(&export(report), verified)?,
         carob_commit::Verified::Proof(proven) => out.one(&proof(proven), proof_fields)?,
     }
     Ok(())
+}
+
+/// Standard input as a file that can be read twice: itself, or a copy of what comes through a pipe, without a name.
+fn standard_input() -> anyhow::Result<File> {
+    let mut input = File::from(stdin().as_fd().try_clone_to_owned()?);
+    ensure!(!input.is_terminal(), "a CAR does not come from a terminal");
+    if input.metadata()?.is_file() && input.stream_position()? == 0 {
+        return Ok(input);
+    }
+    let mut copy = tempfile::tempfile()?;
+    io::copy(&mut input, &mut copy)?;
+    copy.rewind()?;
+    Ok(copy)
 }
 
 fn export(report: Report) -> Verified {

@@ -202,8 +202,27 @@ fn a_changed_or_cut_export_is_not_authentic() {
         let line = complaint(&gateway.run(&["verify", path.to_str().unwrap()]));
         assert!(line.contains("photos.car is not authentic: "), "{line}");
     }
+    std::fs::write(&path, &flipped).unwrap();
+    let piped = carob(gateway.dir.path()).args(["verify", "-"]).stdin(File::open(&path).unwrap()).output();
+    assert!(complaint(&piped.unwrap()).starts_with("standard input is not authentic: "));
     let line = complaint(&gateway.run(&["verify", "absent.car"]));
     assert!(line.starts_with("cannot open absent.car: No such file"), "{line}");
+}
+
+#[test]
+fn an_export_is_verified_as_it_comes_through_a_pipe() {
+    let gateway = Gateway::start();
+    let path = gateway.exported();
+    let named = gateway.says(&["verify", path.to_str().unwrap()]);
+    let redirected =
+        carob(gateway.dir.path()).args(["verify", "-"]).stdin(File::open(&path).unwrap()).output();
+    let mut piped = carob(gateway.dir.path());
+    let mut piped = piped.args(["verify", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::copy(&mut File::open(&path).unwrap(), &mut piped.stdin.take().unwrap()).unwrap();
+    for output in [redirected.unwrap(), piped.wait_with_output().unwrap()] {
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), named);
+    }
 }
 
 #[test]
@@ -234,10 +253,39 @@ fn failures_are_one_line_and_a_failing_exit() {
     assert_eq!(complaint(&gateway.run(&["ls", "absent"])), "bucket absent does not exist");
     assert_eq!(complaint(&gateway.run(&["export", "absent"])), "bucket absent does not exist");
     assert_eq!(complaint(&gateway.run(&["stat", "photos/absent"])), "there is no object \"absent\"");
+    for command in [
+        &["stat", "photos"][..],
+        &["stat", "s3://photos/"],
+        &["get", "--verify", "photos"],
+        &["prove", "photos"],
+    ] {
+        let line = complaint(&gateway.run(command));
+        let name = command[0];
+        assert!(line.starts_with(&format!("photos is a bucket, and carob {name} takes an object")), "{line}");
+        assert!(line.contains(&format!("carob {name} s3://photos/KEY")), "{line}");
+    }
     let line = complaint(&gateway.run(&["--data", "/nowhere", "status"]));
     assert_eq!(line, "the gateway is not running (no answer at /nowhere/admin.sock)");
     assert!(!gateway.run(&["stat"]).status.success());
     assert!(!gateway.run(&["verify", "x.car", "--space", "did:key:no"]).status.success());
+}
+
+#[test]
+fn programs_are_told_of_failures_in_json() {
+    let gateway = Gateway::start();
+    let message = |args: &[&str], status: i32| {
+        let output = gateway.run(args);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(status), 0), "{output:?}");
+        let value: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(value.as_object().unwrap().len(), 1);
+        assert_eq!(output.stderr.iter().filter(|byte| **byte == b'\n').count(), 1);
+        value["message"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(message(&["--json", "ls", "absent"], 1), "bucket absent does not exist");
+    assert_eq!(message(&["stat", "photos/absent", "--json"], 1), "there is no object \"absent\"");
+    let missing = message(&["--json", "verify"], 2);
+    assert_eq!(missing, "the following required arguments were not provided: <FILE>");
+    assert_eq!(gateway.run(&["verify"]).status.code(), Some(2));
 }
 
 #[test]
@@ -456,12 +504,41 @@ fn an_export_becomes_a_bucket_of_another_gateway_with_the_same_trees() {
 
     let file = path.to_str().unwrap();
     assert_eq!(complaint(&other.run(&["import", file, "copy"])), "bucket copy exists already");
-    let mut bad = std::fs::read(&path).unwrap();
-    let middle = bad.len() / 2;
-    bad[middle] ^= 1;
-    std::fs::write(&path, &bad).unwrap();
-    let line = complaint(&other.run(&["import", file, "bad"]));
-    assert!(line.contains("bad block"), "{line}");
+    let good = std::fs::read(&path).unwrap();
+    let refused = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        complaint(&other.run(&["import", file, "bad"]))
+    };
+    let last = good.len() - 1;
+    let mut bad = good.clone();
+    bad[last] ^= 1;
+    let line = refused(&bad);
+    let frame: usize =
+        line.strip_prefix("the CAR is damaged at byte ").unwrap().split(':').next().unwrap().parse().unwrap();
+    // The last frame goes from there to the end: its length, and so many bytes.
+    let mut rest = &good[frame..];
+    assert!(rest.len() < 1 << 14 && frame > 0, "{line}");
+    let length = match rest {
+        [first, second, ..] if first & 0x80 != 0 => {
+            (usize::from(*second) << 7 | usize::from(first & 0x7f)) + 2
+        }
+        [first, ..] => usize::from(*first) + 1,
+        [] => 0,
+    };
+    rest = &rest[length..];
+    assert!(rest.is_empty(), "{line}");
+    assert_eq!(
+        refused(&good[..last]),
+        format!("the CAR is cut short: it ends at byte {last}, inside the block that begins at byte {frame}")
+    );
+    assert!(
+        refused(b"hello, this is a text and nothing else\n")
+            .starts_with("this is no CAR, or one that is damaged where it begins")
+    );
+    assert!(
+        refused(&[0x1f, 0x8b, 8, 0]).starts_with("this is no CAR, or one that is damaged where it begins")
+    );
+    assert_eq!(refused(b""), "the CAR is empty");
     assert_eq!(other.says(&["bucket", "ls"]).lines().count(), 3, "no bucket is made of it");
 }
 
