@@ -65,6 +65,8 @@ def read_by_the_header():
     equal("keys", client.list_objects_v2(Bucket=BUCKET)["KeyCount"], len(files))
     for file in files[:5]:
         equal(file.name, client.get_object(Bucket=BUCKET, Key=file.name)["Body"].read(), file.body())
+    refused("MethodNotAllowed", 405, client.put_object, Bucket=BUCKET, Key="k", Body=b"x")
+    refused("MethodNotAllowed", 405, client.delete_object, Bucket=BUCKET, Key=files[0].name)
 
 
 def never_written():
