@@ -278,7 +278,7 @@ fn programs_are_told_of_failures_in_json() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(status), 0), "{output:?}");
         let value: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
         assert_eq!(value.as_object().unwrap().len(), 1);
-        assert_eq!(output.stderr.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1);
         value["message"].as_str().unwrap().to_owned()
     };
     assert_eq!(message(&["--json", "ls", "absent"], 1), "bucket absent does not exist");

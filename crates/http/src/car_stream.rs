@@ -18,8 +18,8 @@ pub(crate) enum CarStreamError {
     #[error("the CAR is empty")]
     Empty,
     /// What it begins with is no header.
-    #[error("this is no CAR, or one that is damaged where it begins: {0}")]
-    NoCar(Box<dyn std::error::Error + Send + Sync>),
+    #[error("this is no CAR, or one that is damaged where it begins (at byte 0)")]
+    NoCar(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It ended within a frame.
     #[error("the CAR is cut short: it ends at byte {end}, inside the block that begins at byte {offset}")]
     CutShort {

@@ -101,7 +101,7 @@ impl Subject {
                 let compared = context.compared().cloned().or_else(read);
                 let told = compared.as_ref().and_then(Compared::access_key).map(|key| key.to_owned().into());
                 let mut elements = vec![("AWSAccessKeyId", told.or_else(|| self.access_key()))];
-                elements.extend(compared.iter().flat_map(|compared| compared.elements()));
+                elements.extend(compared.iter().flat_map(Compared::elements));
                 elements
             }
             "RequestTimeTooSkewed" => vec![
