@@ -1,6 +1,9 @@
 //! What errors say of what they are about, with the elements that Amazon S3 has for it.
 
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
+
+use time::{Date, Month};
 
 use crate::answer::Response;
 use crate::server::{ROOT, Server};
@@ -203,10 +206,8 @@ fn plain(answer: &Response, name: &str) -> String {
 
 /// `20130524T000000Z` as a time.
 fn time_of(text: &str) -> SystemTime {
-    let number = |range: std::ops::Range<usize>| text[range].parse::<u64>().unwrap();
-    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let month = months[usize::try_from(number(4..6)).unwrap() - 1];
-    let clock = format!("{}:{}:{}", &text[9..11], &text[11..13], &text[13..15]);
-    // The day of the week is not looked at.
-    httpdate::parse_http_date(&format!("Sun, {} {month} {} {clock} GMT", &text[6..8], &text[..4])).unwrap()
+    let number = |range: Range<usize>| text[range].parse::<u8>().unwrap();
+    let month = Month::try_from(number(4..6)).unwrap();
+    let date = Date::from_calendar_date(text[..4].parse().unwrap(), month, number(6..8)).unwrap();
+    date.with_hms(number(9..11), number(11..13), number(13..15)).unwrap().assume_utc().into()
 }
