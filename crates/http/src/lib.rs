@@ -36,6 +36,8 @@ mod car_stream;
 #[cfg(feature = "server")]
 mod go_ahead;
 #[cfg(feature = "server")]
+mod idle;
+#[cfg(feature = "server")]
 mod leftover;
 #[cfg(feature = "server")]
 mod metrics;
@@ -52,7 +54,6 @@ mod request_id;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(feature = "server")]
-mod silent;
 #[cfg(feature = "server")]
 mod tls;
 

@@ -24,14 +24,14 @@ use tokio_util::sync::CancellationToken;
 use crate::Body;
 use crate::body::boxed;
 use crate::go_ahead::GoAhead;
+use crate::idle::{Answer, Idle, Place, Watched};
 use crate::progress::Progress;
-use crate::silent::{Place, Silent};
 
 /// What a client may take of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections served at one time. Where there are so many, the oldest on which nothing was asked yet makes room for
-    /// the next.
+    /// Connections served at one time. Where there are so many, one on which nothing is asked makes room for the next, for
+    /// which there are more for a moment.
     pub connections: usize,
     /// Connections beyond those that are told so, at one time; more wait in the listener's queue.
     pub surplus: usize,
@@ -143,7 +143,7 @@ pub async fn serve<L, S>(
 {
     let service = Arc::new(service);
     let (mut open, mut surplus) = (JoinSet::new(), JoinSet::new());
-    let silent = Silent::default();
+    let idle = Idle::default();
     loop {
         connections.0.store(open.len() + surplus.len(), Ordering::Relaxed);
         let full = open.len() >= limits.connections;
@@ -152,17 +152,16 @@ pub async fn serve<L, S>(
             () = stop.cancelled() => break,
             Some(ended) = open.join_next() => report(ended),
             Some(ended) = surplus.join_next() => report(ended),
-            accepted = listener.next(), if !full || silent.any() || surplus.len() < limits.surplus => match accepted {
+            () = idle.more(), if full => {}
+            accepted = listener.next(), if !full || idle.any() || surplus.len() < limits.surplus => match accepted {
                 Ok(io) => {
                     let source = L::source(&io);
-                    let surplus_one = full && !silent.end_oldest();
-                    let place = silent.place();
-                    let served =
-                        connection(io, source, Arc::clone(&service), limits, surplus_one, Arc::clone(&place), stop.clone());
-                    if surplus_one {
-                        surplus.spawn(served);
+                    let service = Arc::clone(&service);
+                    if full && !idle.end_first() {
+                        let place = Idle::default().place(&stop);
+                        surplus.spawn(connection(io, source, service, limits, true, place));
                     } else {
-                        place.take(open.spawn(served));
+                        open.spawn(connection(io, source, service, limits, false, idle.place(&stop)));
                     }
                 }
                 Err(error) => {
@@ -174,7 +173,6 @@ pub async fn serve<L, S>(
         }
     }
     drop(listener);
-    while silent.end_oldest() {}
     let drained = async {
         while let Some(ended) = surplus.join_next().await {
             report(ended);
@@ -199,7 +197,6 @@ async fn connection<I, S>(
     limits: Limits,
     surplus: bool,
     place: Arc<Place>,
-    stop: CancellationToken,
 ) where
     I: AsyncRead + AsyncWrite + Send + 'static,
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
@@ -214,7 +211,10 @@ async fn connection<I, S>(
     http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_header_size(limits.head_bytes);
     http.max_headers(limits.headers);
     http.max_buf_size(BUFFER.max(limits.head_bytes)).keep_alive(!surplus);
+    let io = Watched::new(io, Arc::clone(&place));
+    let asked = Arc::clone(&place);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        let place = Arc::clone(&asked);
         place.leave();
         if let Some(source) = source {
             request.extensions_mut().insert(source);
@@ -230,13 +230,18 @@ async fn connection<I, S>(
             if go_ahead.is_withheld() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| Answer::new(body, place)))
         }
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(Box::pin(io)), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
     let ended = tokio::select! {
+        // What came before it was told is a request.
+        biased;
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = place.told_to_end() => {
+            if !place.was_asked() {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }

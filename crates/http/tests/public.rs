@@ -340,6 +340,32 @@ async fn silent_connections_make_room_for_others() {
     server.stop().await;
 }
 
+/// Clients keep connections for later; those of some are no reason to turn others away.
+#[tokio::test]
+async fn connections_between_two_requests_make_room_for_others() {
+    let server = Server::start(Limits { connections: 3, surplus: 0, ..Limits::default() }).await;
+    let slow = slow_request(&server).await;
+    let ask = async |stream: &mut TcpStream| {
+        stream.write_all(b"GET /a HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"/a") && stream.read_buf(&mut answer).await.unwrap_or(0) > 0 {}
+        answer.starts_with(b"HTTP/1.1 202")
+    };
+    let mut kept = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        assert!(ask(&mut stream).await);
+        kept.push(stream);
+    }
+    let (oldest, newest) = (0, kept.len() - 1);
+    assert!(ask(&mut kept[newest]).await, "there was an older one");
+    assert_eq!(kept[oldest].read(&mut [0; 64]).await.unwrap(), 0, "ended in order");
+    server.stop.cancel();
+    server.release.add_permits(1);
+    assert_eq!(receive(slow).await.status, "202");
+    server.stop().await;
+}
+
 /// A connection whose `/slow` request is being worked on.
 async fn slow_request(server: &Server) -> TcpStream {
     let stream = server.send("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;

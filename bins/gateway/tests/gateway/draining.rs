@@ -15,11 +15,16 @@ fn body() -> Vec<u8> {
     (0..3_000_000_u32).map(|n| (n % 251) as u8).collect()
 }
 
-/// An upload that has sent half of its body.
+/// An upload that has sent half of its body, to a gateway that waits for it.
 fn half_sent(s3: &S3, body: &[u8]) -> TcpStream {
     assert_eq!(s3.send("PUT", "/bucket", b"").status, 200);
     let mut upload = s3.connect();
-    upload.write_all(s3.head("PUT", "/bucket/key", body.len()).as_bytes()).unwrap();
+    let head = s3.head("PUT", "/bucket/key", body.len());
+    let head = format!("{}expect: 100-continue\r\n\r\n", head.strip_suffix("\r\n").unwrap());
+    upload.write_all(head.as_bytes()).unwrap();
+    let mut go_ahead = [0; 25];
+    upload.read_exact(&mut go_ahead).unwrap();
+    assert!(go_ahead.starts_with(b"HTTP/1.1 100 "));
     upload.write_all(&body[..body.len() / 2]).unwrap();
     upload
 }
