@@ -289,9 +289,8 @@ impl Bucket {
             return Err(BucketError::ReadOnly);
         }
         let ops = self.space.committer(&self.info)?;
-        let gone = || BucketError::NoSuchBucket(self.info.name.clone());
-        ops.send(op).await.map_err(|_| gone())?;
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        ops.send(op).await.map_err(|_| self.info.gone())?;
+        answer.await.unwrap_or_else(|_| Err(self.info.gone()))
     }
 }
 

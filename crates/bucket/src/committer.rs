@@ -156,8 +156,8 @@ impl Tip {
     }
 }
 
-/// The one writer of a bucket. While a group becomes durable, the next one is applied to what that will make of
-/// the bucket; it is committed, and its callers hear of it, only when that has happened.
+/// The one writer of a bucket, under one name. While a group becomes durable, the next one is applied to what that will
+/// make of the bucket; it is committed, and its callers hear of it, only when that has happened.
 pub(crate) struct Committer {
     space: Arc<Inner>,
     bucket: BucketInfo,
@@ -343,8 +343,7 @@ impl Committer {
             if tip.snapshot.objects() > 0 || tip.snapshot.noncurrent() > 0 || !named.is_empty() {
                 return Err(BucketError::BucketNotEmpty(self.bucket.name.clone()));
             }
-            // What it is called now: it may have been deleted and brought back under another name since it was looked up.
-            let name = Genesis::head(&tip.snapshot.commit().name);
+            let name = Genesis::head(&self.bucket.name);
             let genesis = self.space.store.head(&name).await?;
             let last = tip.snapshot.cid();
             let mut swaps = vec![

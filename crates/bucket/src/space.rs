@@ -55,13 +55,19 @@ pub(crate) struct Inner {
     snapshots: Cache<Cid, Snapshot>,
     geneses: Cache<Cid, Arc<Genesis>>,
     /// `None` once the space is closed.
-    committers: Mutex<Option<HashMap<BucketId, mpsc::Sender<Op>>>>,
+    committers: Mutex<Option<HashMap<BucketId, Writes>>>,
     pub(crate) tasks: TaskTracker,
     on_group: OnceLock<OnGroup>,
     /// Shared by those that make or delete a bucket; held alone while a deleted one comes back, so that which was deleted
     /// last, and which names are free, is what it was when it was looked up.
     pub(crate) roster: RwLock<()>,
     last_death: AtomicU64,
+}
+
+/// Where the writes go that are asked of a bucket by this name.
+struct Writes {
+    name: String,
+    ops: mpsc::Sender<Op>,
 }
 
 /// Hears how many operations a group had, and how long it took to become durable.
@@ -234,6 +240,16 @@ fn info(name: &str, genesis: &Genesis) -> BucketInfo {
     BucketInfo { name: name.to_owned(), id: genesis.id, owner: genesis.owner, created: genesis.created }
 }
 
+impl BucketInfo {
+    pub(crate) fn gone(&self) -> BucketError {
+        BucketError::NoSuchBucket(self.name.clone())
+    }
+
+    fn called(&self, snapshot: Snapshot) -> Result<Snapshot, BucketError> {
+        if snapshot.commit().name == self.name { Ok(snapshot) } else { Err(self.gone()) }
+    }
+}
+
 impl Inner {
     /// When a bucket is deleted, now: later than any other, so that of one name the last is known.
     pub(crate) fn time_of_death(&self) -> Timestamp {
@@ -253,17 +269,18 @@ impl Inner {
         Ok(genesis)
     }
 
-    /// The durable state of a bucket now.
+    /// The durable state of a bucket now. One that was deleted and came back under another name is not there for whoever
+    /// asked by the old one.
     pub(crate) async fn snapshot(&self, bucket: &BucketInfo) -> Result<Snapshot, BucketError> {
         let head = self.store.head(&Commit::head(bucket.id)).await?;
-        self.state(head.ok_or_else(|| BucketError::NoSuchBucket(bucket.name.clone()))?).await
+        bucket.called(self.state(head.ok_or_else(|| bucket.gone())?).await?)
     }
 
     /// The same for a reader, who holds it: a collection takes nothing of it until it is let go.
     pub(crate) async fn held_snapshot(&self, bucket: &BucketInfo) -> Result<Snapshot, BucketError> {
         let head = self.held_head(&Commit::head(bucket.id)).await?;
-        let (cid, pin) = head.ok_or_else(|| BucketError::NoSuchBucket(bucket.name.clone()))?;
-        Ok(self.state(cid).await?.held(pin))
+        let (cid, pin) = head.ok_or_else(|| bucket.gone())?;
+        Ok(bucket.called(self.state(cid).await?)?.held(pin))
     }
 
     /// The state of a bucket that this commit is.
@@ -324,12 +341,13 @@ impl Inner {
     pub(crate) fn committer(self: &Arc<Self>, bucket: &BucketInfo) -> Result<mpsc::Sender<Op>, BucketError> {
         let mut committers = self.committers.lock();
         let committers = committers.as_mut().ok_or_else(BucketError::closed)?;
-        if let Some(ops) = committers.get(&bucket.id).filter(|ops| !ops.is_closed()) {
-            return Ok(ops.clone());
+        let open = |there: &&Writes| there.name == bucket.name && !there.ops.is_closed();
+        if let Some(there) = committers.get(&bucket.id).filter(open) {
+            return Ok(there.ops.clone());
         }
         let (ops, committer) = Committer::new(Arc::clone(self), bucket.clone());
         self.tasks.spawn(committer.run());
-        committers.insert(bucket.id, ops.clone());
+        committers.insert(bucket.id, Writes { name: bucket.name.clone(), ops: ops.clone() });
         Ok(ops)
     }
 

@@ -213,21 +213,28 @@ async fn a_name_that_is_taken_or_none_is_refused_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_deletion_takes_away_the_name_that_the_bucket_has_now() {
+async fn whoever_asked_by_the_old_name_is_refused_under_the_new_one() {
     let world = World::new().await;
     let stale = world.create("bucket").await;
     world.doom(&stale, "old").await;
     let other = world.create("bucket").await;
     put(&other, "k", "other").await.unwrap();
     world.space.undelete_bucket("bucket", None, Some("elsewhere")).await.unwrap();
-    // Whoever looked it up under its old name works on the very bucket, and not on the one that has that name now.
-    put(&stale, "j", "written").await.unwrap();
+    let gone = |error: &BucketError| matches!(error, BucketError::NoSuchBucket(name) if name == "bucket");
+    // Before there is a committer of the new name, beside it, and after it was ended by a deletion.
+    let refused = async || {
+        assert!(gone(&put(&stale, "j", "written").await.unwrap_err()));
+        assert!(gone(&stale.snapshot().await.unwrap_err()));
+        assert!(gone(&stale.delete_bucket().await.unwrap_err()));
+    };
+    refused().await;
     let bucket = world.space.bucket("elsewhere").await.unwrap();
-    assert_eq!(read(&bucket, "j").await.as_deref(), Some("written"));
-    stale.delete("j", DeleteOptions::default()).await.unwrap();
-    stale.delete_bucket().await.unwrap();
-    let names: Vec<String> = world.space.buckets().await.unwrap().into_iter().map(|info| info.name).collect();
-    assert_eq!(names, ["bucket"]);
+    put(&bucket, "j", "new").await.unwrap();
+    refused().await;
+    assert_eq!(read(&bucket, "j").await.as_deref(), Some("new"));
+    bucket.delete("j", DeleteOptions::default()).await.unwrap();
+    bucket.delete_bucket().await.unwrap();
+    refused().await;
     assert_eq!(read(&other, "k").await.as_deref(), Some("other"));
     let listed = world.space.deleted_buckets().await.unwrap();
     assert_eq!((listed.len(), &*listed[0].info.name), (1, "elsewhere"));
