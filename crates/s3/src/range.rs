@@ -16,10 +16,10 @@ impl ByteRange {
     /// than one range, which S3 does not serve.
     pub(crate) fn parse(header: &str) -> Option<Self> {
         let (unit, set) = header.split_once('=')?;
-        if !unit.trim().eq_ignore_ascii_case("bytes") {
+        if !unit.eq_ignore_ascii_case("bytes") {
             return None;
         }
-        let (first, last) = set.trim().split_once('-')?;
+        let (first, last) = set.split_once('-')?;
         if first.is_empty() {
             return number(last).map(Self::Suffix);
         }
@@ -31,13 +31,15 @@ impl ByteRange {
         Some(Self::FromTo(first, last))
     }
 
-    /// The bytes of a body of `size` that are meant; `None` if there are none, which is answered 416.
+    /// The bytes of a body of `size` that are meant; `None` if there are none, which is answered 416. The last bytes of an
+    /// empty body are all of it (RFC 9110 §14.1.2).
     pub(crate) fn resolve(self, size: u64) -> Option<Range<u64>> {
         let range = match self {
             Self::FromTo(first, last) => {
                 let end = last.map_or(size, |last| last.saturating_add(1).min(size));
                 first..end
             }
+            Self::Suffix(1..) if size == 0 => return Some(0..0),
             Self::Suffix(length) => size.saturating_sub(length)..size,
         };
         (!range.is_empty()).then_some(range)
@@ -78,9 +80,10 @@ mod tests {
         for header in ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=99999999999999999999999-"] {
             assert_eq!(bytes(header, 10), None, "{header}");
         }
-        for header in ["bytes=0-", "bytes=0-0", "bytes=-5"] {
+        for header in ["bytes=0-", "bytes=0-0", "bytes=00-01", "bytes=-0"] {
             assert_eq!(bytes(header, 0), None, "{header} of an empty body");
         }
+        assert_eq!(bytes("bytes=-5", 0), Some(0..0));
     }
 
     #[test]
@@ -96,6 +99,10 @@ mod tests {
             "lines=0-1",
             "bytes=+1-2",
             "bytes=1--2",
+            "bytes= -1",
+            "bytes=0 -1",
+            "bytes=0- 1",
+            "bytes =0-1",
         ] {
             assert_eq!(ByteRange::parse(header), None, "{header}");
         }
@@ -105,7 +112,7 @@ mod tests {
         #[test]
         fn any_header_resolves_inside_the_body(header in "(bytes=)?[0-9a-z,+ -]{0,24}", size in 0..100u64) {
             if let Some(range) = ByteRange::parse(&header).and_then(|range| range.resolve(size)) {
-                prop_assert!(range.start < range.end && range.end <= size);
+                prop_assert!((range.start < range.end && range.end <= size) || (size == 0 && range == (0..0)));
             }
         }
     }

@@ -91,12 +91,16 @@ async fn a_range_without_a_byte_is_not_satisfiable() {
         ("key", "bytes=10-20", 10),
         ("key", "bytes=-0", 10),
         ("empty", "bytes=0-", 0),
-        ("empty", "bytes=-1", 0),
+        ("empty", "bytes=-0", 0),
     ] {
         let target = format!("/bucket/{key}");
         let get = server.get(&target).header("range", range).send().await.expect_error(416, "InvalidRange");
         assert_eq!(get.header("content-range"), format!("bytes */{size}"), "{key} {range}");
         assert_eq!(get.header("content-type"), "application/xml");
+    }
+    for target in [server.get("/bucket/empty"), server.head("/bucket/empty")] {
+        let last = target.header("range", "bytes=-1").send().await.expect_status(200);
+        assert_eq!((last.header("content-length"), last.find("content-range")), ("0", None));
     }
 }
 
