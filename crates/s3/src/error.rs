@@ -77,7 +77,7 @@ pub(crate) fn from_bucket(error: BucketError) -> S3Error {
         BucketError::NoSuchUpload(_) => no_such_upload(),
         BucketError::InvalidPart(_) => s3_error!(
             InvalidPart,
-            "One or more of the specified parts could not be found. The part may not have been uploaded, or the \
+            "One or more of the specified parts could not be found.  The part may not have been uploaded, or the \
              specified entity tag may not match the part's entity tag."
         ),
         BucketError::InvalidPartOrder => s3_error!(

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use carob_bucket::{Checksum, ChecksumAlgorithm, Uploaded};
 use data_encoding::BASE64;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};
 
 use super::{hashing, header_name};
@@ -31,16 +31,9 @@ impl Declared {
     /// InvalidDigest for an MD5 that is none, InvalidRequest for whatever else does not make sense.
     pub(crate) fn parse(headers: &HeaderMap) -> S3Result<Self> {
         let mut checksum = None;
-        for algorithm in ChecksumAlgorithm::ALL {
-            let name = header_name(algorithm);
-            let mut values = headers.get_all(name).iter();
-            let Some(value) = values.next() else { continue };
+        if let Some((algorithm, value)) = only_value(headers)? {
             let value = value.to_str().ok().and_then(|text| Checksum::from_base64(algorithm, text));
-            let value =
-                value.ok_or_else(|| s3_error!(InvalidRequest, "Value for {name} header is invalid."))?;
-            if values.next().is_some() || checksum.replace(Promise::Value(value)).is_some() {
-                return Err(several());
-            }
+            checksum = Some(Promise::Value(value.ok_or_else(|| invalid_value(algorithm))?));
         }
         for name in trailer_names(headers) {
             let known =
@@ -138,6 +131,25 @@ impl Declared {
         }
         Ok(())
     }
+}
+
+/// The value of the one `x-amz-checksum-*` header of an algorithm.
+///
+/// # Errors
+/// InvalidRequest for several, whatever they are.
+pub(crate) fn only_value(headers: &HeaderMap) -> S3Result<Option<(ChecksumAlgorithm, &HeaderValue)>> {
+    let mut values = ChecksumAlgorithm::ALL.into_iter().flat_map(|algorithm| {
+        headers.get_all(header_name(algorithm)).iter().map(move |value| (algorithm, value))
+    });
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(several()),
+        (only, None) => Ok(only),
+    }
+}
+
+/// 400: no value of that algorithm.
+pub(crate) fn invalid_value(algorithm: ChecksumAlgorithm) -> S3Error {
+    s3_error!(InvalidRequest, "Value for {} header is invalid.", header_name(algorithm))
 }
 
 fn trailer_names(headers: &HeaderMap) -> impl Iterator<Item = &str> {
@@ -257,6 +269,10 @@ mod tests {
             (&[("x-amz-checksum-sha256", "y/Q5Jg==")], "Value for x-amz-checksum-sha256 header is invalid."),
             (
                 &[("x-amz-checksum-crc32", "y/Q5Jg=="), ("x-amz-checksum-crc32c", "y/Q5Jg==")],
+                "Multiple checksum Types are not allowed.",
+            ),
+            (
+                &[("x-amz-checksum-crc32", "y/Q5Jg=="), ("x-amz-checksum-crc32c", "xyz")],
                 "Multiple checksum Types are not allowed.",
             ),
             (

@@ -8,13 +8,13 @@ use http::{HeaderMap, HeaderValue, header};
 use s3s::dto::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use crate::checksum::{ChecksumFields, ShowsChecksums, header_name};
+use crate::checksum::{ChecksumFields, ShowsChecksums, invalid_value, only_value};
 use crate::conditions::Conditional;
 use crate::encryption::{self, CustomerKey, key_needed};
 use crate::error::{from_bucket, malformed_xml};
 use crate::headers;
 use crate::locate::{expiration, written_version};
-use crate::ops::multipart::{claimed, kept_algorithm, under_way, upload_id};
+use crate::ops::multipart::{checksum_type, claimed, kept_algorithm, under_way, upload_id};
 use crate::ops::reading::check_part_number;
 use crate::table::{Carob, begin_long_work};
 use crate::xml::Names;
@@ -31,11 +31,7 @@ pub(crate) async fn run(
     if listed.is_empty() || listed.len() > usize::from(MAX_PARTS) {
         return Err(malformed_xml());
     }
-    let size = input
-        .mpu_object_size
-        .map(u64::try_from)
-        .transpose()
-        .map_err(|_| s3_error!(InvalidRequest, "Value for x-amz-mp-object-size header is invalid."))?;
+    let size = input.mpu_object_size.map(object_size).transpose()?;
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     // If it is under way no more, this may be a repetition, which gets the first one's answer.
     let state = under_way(&bucket, &input.key, id).await?;
@@ -43,6 +39,7 @@ pub(crate) async fn run(
         Some(state) => object_checksum(&request.headers, input, state, listed.len())?,
         None => None,
     };
+    let algorithm = state.as_ref().map_or(ChecksumAlgorithm::Crc64Nvme, kept_algorithm);
     let customer = CustomerKey::to_write(&request.headers)?;
     if let Some(state) = &state {
         carob.encryption.admit_part(state, customer.as_ref())?;
@@ -59,7 +56,10 @@ pub(crate) async fn run(
 
     let options = CompleteOptions { parts, checksum, size, precondition };
     begin_long_work(&request.extensions);
-    let written = bucket.complete_upload(&input.key, id, options).await.map_err(from_bucket)?;
+    let written = bucket.complete_upload(&input.key, id, options).await.map_err(|error| match error {
+        BucketError::ChecksumMismatch => bad_digest(algorithm),
+        error => from_bucket(error),
+    })?;
     let names = Names::of(&request.extensions, false);
     let record = &written.record;
     let output = CompleteMultipartUploadOutput {
@@ -114,6 +114,7 @@ fn object_checksum(
     let algorithm = kept_algorithm(state);
     let kind = state.checksum.map_or(ChecksumType::FullObject, |checksum| checksum.kind);
     let stated = headers::checksum_kind(kind);
+    input.checksum_type.as_ref().map(checksum_type).transpose()?;
     if input.checksum_type.as_ref().is_some_and(|kind| !kind.as_str().eq_ignore_ascii_case(stated.as_str())) {
         return Err(s3_error!(
             InvalidRequest,
@@ -122,25 +123,34 @@ fn object_checksum(
             stated.as_str()
         ));
     }
-    let mut found = None;
-    for candidate in ChecksumAlgorithm::ALL {
-        let Some(value) = headers.get(header_name(candidate)) else { continue };
-        if candidate != algorithm || found.is_some() {
-            return Err(s3_error!(
-                InvalidRequest,
-                "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
-                algorithm.as_str().to_ascii_lowercase(),
-                candidate.as_str().to_ascii_lowercase()
-            ));
-        }
-        let text = value.to_str().map_err(|_| bad_digest(algorithm))?;
-        let text = match (text.rsplit_once('-'), kind) {
-            (Some((text, count)), ChecksumType::Composite) if count == parts.to_string() => text,
-            _ => text,
-        };
-        found = Some(Checksum::from_base64(algorithm, text).ok_or_else(|| bad_digest(algorithm))?);
+    let Some((declared, value)) = only_value(headers)? else { return Ok(None) };
+    if declared != algorithm {
+        return Err(s3_error!(
+            InvalidRequest,
+            "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+            algorithm.as_str().to_ascii_lowercase(),
+            declared.as_str().to_ascii_lowercase()
+        ));
     }
-    Ok(found)
+    let text = value.to_str().map_err(|_| invalid_value(algorithm))?;
+    let text = match (text.rsplit_once('-'), kind) {
+        (Some((text, count)), ChecksumType::Composite) if count.parse::<usize>().is_ok() => {
+            if count != parts.to_string() {
+                return Err(bad_digest(algorithm));
+            }
+            text
+        }
+        _ => text,
+    };
+    Checksum::from_base64(algorithm, text).map(Some).ok_or_else(|| invalid_value(algorithm))
+}
+
+/// # Errors
+/// InvalidRequest for less than nothing.
+fn object_size(stated: i64) -> S3Result<u64> {
+    u64::try_from(stated).map_err(|_| {
+        s3_error!(InvalidRequest, "Value for x-amz-mp-object-size header is less than zero: '{stated}'")
+    })
 }
 
 fn bad_digest(algorithm: ChecksumAlgorithm) -> S3Error {

@@ -8,7 +8,7 @@ use crate::encryption::{self, Asked, Wanted};
 use crate::error::from_bucket;
 use crate::headers::{self, Kept, given};
 use crate::locate::abort;
-use crate::ops::multipart::{algorithm, named_algorithm};
+use crate::ops::multipart::{algorithm, checksum_type, named_algorithm};
 use crate::table::Carob;
 use crate::xml::Names;
 
@@ -49,6 +49,7 @@ fn announced(
     name: Option<&dto::ChecksumAlgorithm>,
     kind: Option<&dto::ChecksumType>,
 ) -> S3Result<Option<UploadChecksum>> {
+    let kind = kind.map(checksum_type).transpose()?;
     let Some(name) = name else {
         return match kind {
             None => Ok(None),
@@ -59,21 +60,19 @@ fn announced(
         };
     };
     let algorithm = named_algorithm(name.as_str())?;
-    let kind = match (kind.map(|kind| kind.as_str().to_ascii_uppercase()).as_deref(), algorithm) {
-        (None, ChecksumAlgorithm::Crc64Nvme) => ChecksumType::FullObject,
+    let kind = match (kind, algorithm) {
+        (None | Some(ChecksumType::FullObject), ChecksumAlgorithm::Crc64Nvme) => ChecksumType::FullObject,
         (None, _) => ChecksumType::Composite,
-        (Some("FULL_OBJECT"), algorithm) if algorithm.joins() => ChecksumType::FullObject,
-        (Some(kind @ "FULL_OBJECT"), _) | (Some(kind @ "COMPOSITE"), ChecksumAlgorithm::Crc64Nvme) => {
+        (Some(ChecksumType::FullObject), algorithm) if algorithm.joins() => ChecksumType::FullObject,
+        (Some(kind @ ChecksumType::FullObject), _) | (Some(kind), ChecksumAlgorithm::Crc64Nvme) => {
             return Err(s3_error!(
                 InvalidRequest,
-                "The {kind} checksum type cannot be used with the {} checksum algorithm.",
+                "The {} checksum type cannot be used with the {} checksum algorithm.",
+                headers::checksum_kind(kind).as_str(),
                 algorithm.as_str().to_ascii_lowercase()
             ));
         }
-        (Some("COMPOSITE"), _) => ChecksumType::Composite,
-        (Some(_), _) => {
-            return Err(s3_error!(InvalidRequest, "Value for x-amz-checksum-type header is invalid."));
-        }
+        (Some(ChecksumType::Composite), _) => ChecksumType::Composite,
     };
     Ok(Some(UploadChecksum { algorithm, kind }))
 }

@@ -64,6 +64,12 @@ pub(crate) async fn run(
 
 /// The names asked for: a header for each, or all in one.
 fn wanted(asked: &[dto::ObjectAttributes]) -> S3Result<Vec<&'static str>> {
+    if asked.iter().all(|value| value.as_str().trim().is_empty()) {
+        return Err(s3_error!(
+            InvalidRequest,
+            "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty"
+        ));
+    }
     let names = asked.iter().flat_map(|value| value.as_str().split(',')).map(str::trim);
     let known = names.map(|name| KNOWN.into_iter().find(|known| *known == name));
     let known: Option<Vec<_>> = known.collect();

@@ -1,6 +1,6 @@
 //! What the operations on multipart uploads share.
 
-use carob_bucket::{Bucket, BucketError, Checksum, ChecksumAlgorithm, UploadId, UploadState};
+use carob_bucket::{Bucket, BucketError, Checksum, ChecksumAlgorithm, ChecksumType, UploadId, UploadState};
 use s3s::{S3Result, dto, s3_error};
 
 use crate::error::{from_bucket, no_such_upload};
@@ -41,12 +41,26 @@ pub(super) fn algorithm(checksum: ChecksumAlgorithm) -> dto::ChecksumAlgorithm {
 /// InvalidRequest for what is none.
 pub(super) fn named_algorithm(name: &str) -> S3Result<ChecksumAlgorithm> {
     ChecksumAlgorithm::from_name(&name.to_ascii_uppercase()).ok_or_else(|| {
+        let mut known = ChecksumAlgorithm::ALL.map(ChecksumAlgorithm::as_str);
+        known.sort_unstable();
         s3_error!(
             InvalidRequest,
             "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [{}]",
-            ChecksumAlgorithm::ALL.map(ChecksumAlgorithm::as_str).join(", ")
+            known.join(", ")
         )
     })
+}
+
+/// Reads `x-amz-checksum-type`.
+///
+/// # Errors
+/// InvalidRequest for what is none.
+pub(super) fn checksum_type(name: &dto::ChecksumType) -> S3Result<ChecksumType> {
+    match name.as_str().to_ascii_uppercase().as_str() {
+        dto::ChecksumType::FULL_OBJECT => Ok(ChecksumType::FullObject),
+        dto::ChecksumType::COMPOSITE => Ok(ChecksumType::Composite),
+        _ => Err(s3_error!(InvalidRequest, "Value for x-amz-checksum-type header is invalid.")),
+    }
 }
 
 /// A part's checksum as a completion lists it.

@@ -1,6 +1,6 @@
 //! Amazon S3 API reference, UploadPart.
 
-use carob_bucket::{ChecksumAlgorithm, UploadState};
+use carob_bucket::{ChecksumAlgorithm, ChecksumType, UploadState};
 use s3s::dto::{UploadPartInput, UploadPartOutput};
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
@@ -48,15 +48,21 @@ pub(crate) async fn run(
     Ok(S3Response::with_headers(output, encryption))
 }
 
-/// A part that declares a checksum must declare the one that was announced for the upload.
+/// A part declares the checksum that was announced for the upload. It may do without where only that of the whole object
+/// is kept (user guide, "Checking object integrity in Amazon S3").
 fn check_announced(state: &UploadState, declared: Option<ChecksumAlgorithm>) -> S3Result<()> {
-    match (state.checksum, declared) {
-        (Some(announced), Some(declared)) if announced.algorithm != declared => Err(s3_error!(
-            InvalidRequest,
-            "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
-            announced.algorithm.as_str().to_ascii_lowercase(),
-            declared.as_str().to_ascii_lowercase()
-        )),
-        _ => Ok(()),
+    let Some(announced) = state.checksum else { return Ok(()) };
+    let fits = match declared {
+        Some(declared) => declared == announced.algorithm,
+        None => announced.kind == ChecksumType::FullObject,
+    };
+    if fits {
+        return Ok(());
     }
+    Err(s3_error!(
+        InvalidRequest,
+        "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+        announced.algorithm.as_str().to_ascii_lowercase(),
+        declared.map_or_else(|| "null".to_owned(), |declared| declared.as_str().to_ascii_lowercase())
+    ))
 }

@@ -1,5 +1,8 @@
 //! Amazon S3 API reference, GetObjectAttributes.
 
+use carob_bucket::{Checksum, ChecksumAlgorithm};
+use sha2::Digest;
+
 use crate::server::Server;
 
 const ALL: &str = "ETag,Checksum,ObjectParts,StorageClass,ObjectSize";
@@ -26,6 +29,7 @@ async fn attributes_of_an_object_put_whole() {
     assert!(all.find("last-modified").is_some());
     let size = ask("ObjectSize").await.expect_status(200);
     assert!(size.elements("ETag").is_empty() && size.elements("Checksum").is_empty());
+    ask("").await.expect_error(400, "InvalidRequest");
     for bad in ["Colour", "", "ETag,Colour", "etag"] {
         assert_eq!(ask(bad).await.status, 400, "{bad}");
     }
@@ -39,10 +43,13 @@ async fn attributes_of_parts_come_in_pages() {
     let server = Server::start().await;
     let create = server.request("POST", "/bucket/key?uploads").header("x-amz-checksum-algorithm", "SHA256");
     let id = create.send().await.element("UploadId");
+    let value = sha2::Sha256::digest(vec![7; 5 << 20]).to_vec();
+    let sum = Checksum { algorithm: ChecksumAlgorithm::Sha256, value }.to_base64();
     let mut listed = String::new();
     for number in ["1", "2", "3"] {
         let put =
             server.put("/bucket/key", vec![7; 5 << 20]).query("partNumber", number).query("uploadId", &id);
+        let put = put.header("x-amz-checksum-sha256", &sum);
         let put = put.send().await.expect_status(200);
         let (tag, sum) = (put.header("etag"), put.header("x-amz-checksum-sha256"));
         listed.push_str(&format!(
