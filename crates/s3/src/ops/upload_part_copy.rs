@@ -10,7 +10,7 @@ use crate::encryption::{self, CustomerKey};
 use crate::error::{from_bucket, too_large};
 use crate::headers;
 use crate::locate::Located;
-use crate::ops::copying::{self, Copied};
+use crate::ops::copying::{self, Copied, Source};
 use crate::ops::multipart::{kept_algorithm, upload_id};
 use crate::ops::reading::check_part_number;
 use crate::table::{Carob, begin_long_work};
@@ -24,6 +24,7 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<UploadPartCopyOutput>> {
     let input = &mut request.input;
     copying::read_plus(&request.headers, &mut input.copy_source)?;
+    Source::of(&input.copy_source)?;
     let number = check_part_number(input.part_number)?;
     let asked = input.copy_source_range.as_deref().map(|range| parse_range(range).ok_or_else(bad_range));
     let asked = asked.transpose()?;

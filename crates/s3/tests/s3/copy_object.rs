@@ -129,10 +129,18 @@ async fn sources_that_are_none_are_refused() {
         ("//bucket/source", 400, "InvalidArgument"),
         ("bucket/%ff", 400, "InvalidArgument"),
         ("..%2f..", 400, "InvalidArgument"),
+        ("bucket/%ZZ", 400, "InvalidArgument"),
+        ("192.168.1.1/key", 400, "InvalidArgument"),
         ("arn:aws:s3:us-east-1:123456789012:accesspoint/point/object/source", 501, "NotImplemented"),
     ] {
         let answer = copy(&server, source).send().await;
         assert_eq!((answer.status, &*answer.element("Code")), (status, code), "{source}: {}", answer.text());
+        if status == 400 {
+            // Before the upload is looked for.
+            let part = server.put("/bucket/copy", "").query("partNumber", "1").query("uploadId", "none");
+            let part = part.header("x-amz-copy-source", source).send().await;
+            part.expect_error(status, code);
+        }
     }
     server.get("/bucket/copy").send().await.expect_error(404, "NoSuchKey");
 }
