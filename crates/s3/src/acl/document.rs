@@ -23,13 +23,13 @@ pub(crate) fn from_document(
     // Taken for an empty list, a document without one would take everybody's rights away.
     let stated = document.owner.as_ref().and_then(|owner| owner.id.as_deref()).ok_or_else(malformed)?;
     let grants = document.grants.as_deref().ok_or_else(malformed)?;
-    if stated != owner {
-        return Err(access_denied());
-    }
     if grants.len() > MAX_GRANTS {
         return Err(malformed());
     }
     let grants = grants.iter().map(|grant| read(grant, directory)).collect::<S3Result<_>>()?;
+    if stated != owner {
+        return Err(access_denied());
+    }
     Ok(Acl { owner: owner.to_owned(), grants })
 }
 
@@ -38,7 +38,7 @@ fn read(grant: &Grant, directory: &dyn Directory) -> S3Result<AclGrant> {
     let permission = permission.ok_or_else(malformed)?;
     let grantee = grant.grantee.as_ref().ok_or_else(malformed)?;
     let grantee = match (grantee.type_.as_str(), &grantee.id, &grantee.uri, &grantee.email_address) {
-        (Type::CANONICAL_USER, Some(id), _, _) => account(id, directory)?,
+        (Type::CANONICAL_USER, Some(id), _, _) if !id.is_empty() => account(id, directory)?,
         (Type::GROUP, _, Some(uri), _) => group(uri)?,
         (Type::AMAZON_CUSTOMER_BY_EMAIL, _, _, Some(email)) => by_email(email, directory)?,
         _ => return Err(malformed()),

@@ -8,6 +8,7 @@ use s3s::{S3Error, S3Result, s3_error};
 use super::document::{account, by_email, group};
 use crate::error::not_implemented;
 
+const CANNED: &str = "x-amz-acl";
 const GRANTS: [(&str, Permission); 5] = [
     ("x-amz-grant-read", Permission::Read),
     ("x-amz-grant-write", Permission::Write),
@@ -45,8 +46,14 @@ impl Given {
         on: OnWhat,
         directory: &dyn Directory,
     ) -> S3Result<Option<Self>> {
+        if headers.contains_key(CANNED) && has_grants(headers) {
+            return Err(s3_error!(
+                InvalidRequest,
+                "Specifying both Canned ACLs and Header Grants is not allowed"
+            ));
+        }
         let mut canned = None;
-        for value in headers.get_all("x-amz-acl") {
+        for value in headers.get_all(CANNED) {
             let name = value.to_str().unwrap_or_default();
             canned = match (name, on) {
                 ("aws-exec-read", _) => return Err(not_implemented("x-amz-acl: aws-exec-read")),
@@ -69,14 +76,12 @@ impl Given {
         if grants.len() > MAX_GRANTS {
             return Err(s3_error!(InvalidArgument, "An access control list has at most 100 grants"));
         }
-        match (canned, grants.is_empty()) {
-            (Some(_), false) => {
-                Err(s3_error!(InvalidRequest, "Specifying both Canned ACLs and Header Grants is not allowed"))
-            }
-            (Some(canned), true) => Ok(Some(Self::Canned(canned))),
-            (None, false) => Ok(Some(Self::Grants(grants))),
-            (None, true) => Ok(None),
-        }
+        Ok(canned.map(Self::Canned).or_else(|| (!grants.is_empty()).then_some(Self::Grants(grants))))
+    }
+
+    /// Whether there is one in the headers.
+    pub(super) fn is_in(headers: &HeaderMap) -> bool {
+        headers.contains_key(CANNED) || has_grants(headers)
     }
 
     /// The list, for something of `owner`'s in a bucket of `bucket_owner`'s.
@@ -98,6 +103,10 @@ impl Given {
             }),
         }
     }
+}
+
+fn has_grants(headers: &HeaderMap) -> bool {
+    GRANTS.iter().any(|(name, _)| headers.contains_key(*name))
 }
 
 /// `id="…"`, `uri="…"` or `emailAddress="…"`, with quotes or without.

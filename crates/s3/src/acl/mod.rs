@@ -30,9 +30,12 @@ pub(crate) fn asked(
     (owner, bucket_owner): (&str, &str),
     carob: &Carob,
 ) -> S3Result<Acl> {
+    // Whatever is in either.
+    if document.is_some() && Given::is_in(headers) {
+        return Err(s3_error!(UnexpectedContent, "This request does not support content"));
+    }
     match (document, Given::parse(headers, on, &*carob.directory)?) {
-        (Some(_), Some(_)) => Err(s3_error!(UnexpectedContent, "This request does not support content")),
-        (Some(document), None) => document::from_document(document, owner, &*carob.directory),
+        (Some(document), _) => document::from_document(document, owner, &*carob.directory),
         (None, Some(given)) => Ok(given.acl(owner, bucket_owner)),
         (None, None) => Err(custom(
             "MissingSecurityHeader",

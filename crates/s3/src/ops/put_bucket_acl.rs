@@ -14,11 +14,11 @@ pub(crate) async fn run(
 ) -> S3Result<S3Response<PutBucketAclOutput>> {
     let input = request.input;
     let here = here(&request.extensions)?;
-    let document = input.access_control_policy.as_ref();
-    let list = acl::asked(document, &request.headers, OnWhat::Bucket, (&here.owner, &here.owner), carob)?;
     if here.rules.ownership == Ownership::BucketOwnerEnforced {
         return Err(not_supported());
     }
+    let document = input.access_control_policy.as_ref();
+    let list = acl::asked(document, &request.headers, OnWhat::Bucket, (&here.owner, &here.owner), carob)?;
     check_public(&list, &here.rules)?;
     let text = (list != Acl::private(&here.owner)).then(|| list.to_text().into());
     carob.set(ACL, &request.extensions, input.expected_bucket_owner.as_deref(), text).await?;

@@ -19,12 +19,12 @@ pub(crate) async fn run(
     let found = carob.amendable(&request.extensions, target).await?;
     let record = found.object.record();
     let here = here(&request.extensions)?;
-    let owner = acl_of(record, here).map_or_else(|| here.owner.clone(), |list| list.owner);
-    let document = input.access_control_policy.as_ref();
-    let list = acl::asked(document, &request.headers, OnWhat::Object, (&owner, &here.owner), carob)?;
     if here.rules.ownership == Ownership::BucketOwnerEnforced {
         return Err(not_supported());
     }
+    let owner = acl_of(record, here).map_or_else(|| here.owner.clone(), |list| list.owner);
+    let document = input.access_control_policy.as_ref();
+    let list = acl::asked(document, &request.headers, OnWhat::Object, (&owner, &here.owner), carob)?;
     check_public(&list, &here.rules)?;
     let to = (list != Acl::private(&here.owner)).then(|| list.to_text());
     // Of the object that was decided about, and no other that has taken its place.

@@ -74,6 +74,8 @@ async fn a_list_that_is_none_is_refused() {
             format!("<AccessControlPolicy><Owner><ID>{alice}</ID></Owner></AccessControlPolicy>"),
             "MalformedACLError",
         ),
+        (one("CanonicalUser", "<ID></ID>", "READ"), "MalformedACLError"),
+        (document(&"0d".repeat(32), &grant("Group", "<ID>abc</ID>", "READ")), "MalformedACLError"),
         (one("CanonicalUser", "<ID>abc</ID>", "READ"), "InvalidArgument"),
         (one("CanonicalUser", &format!("<ID>{}</ID>", "0d".repeat(32)), "READ"), "InvalidArgument"),
         (one("Group", "<URI>http://example.com/</URI>", "READ"), "InvalidArgument"),
@@ -88,6 +90,11 @@ async fn a_list_that_is_none_is_refused() {
     }
     let both = server.put("/alices?acl", document(&alice, "")).by(ALICE).header("x-amz-acl", "private");
     both.send().await.expect_error(400, "UnexpectedContent");
+    // However wrong the one in the headers is.
+    let both = server.put("/alices?acl", document(&alice, "")).by(ALICE).header("x-amz-grant-read", "bob");
+    both.send().await.expect_error(400, "UnexpectedContent");
+    let both = server.put("/alices?acl", "").by(ALICE).header("x-amz-acl", "private");
+    both.header("x-amz-grant-read", "bob").send().await.expect_error(400, "InvalidRequest");
     let unknown = server.put("/alices/key", "x").by(ALICE).header("x-amz-acl", "public-ready");
     unknown.send().await.expect_error(400, "InvalidArgument");
     assert_eq!(permissions(server, "/alices?acl", ALICE).await, ["FULL_CONTROL"]);
@@ -194,6 +201,10 @@ async fn where_the_bucket_owner_owns_everything_lists_mean_nothing() {
         server.put("/alices/new", "x").header("x-amz-acl", "public-read"),
     ] {
         put.by(ALICE).send().await.expect_error(400, "AccessControlListNotSupported");
+    }
+    for target in ["/alices?acl", "/alices/bobs?acl"] {
+        let none = server.put(target, "").by(ALICE).header("x-amz-grant-read", "bob").send().await;
+        none.expect_error(400, "AccessControlListNotSupported");
     }
     let full = server.put("/alices/new", "x").by(ALICE).header("x-amz-acl", "bucket-owner-full-control");
     full.send().await.expect_status(200);
