@@ -70,10 +70,11 @@ impl Carob {
     pub(crate) async fn lock(&self, extensions: &Extensions, target: Target<'_>) -> S3Result<Lock> {
         let bucket = self.bucket(extensions, target.expected_owner)?;
         let snapshot = bucket.snapshot().await.map_err(from_bucket)?;
+        let located = find(&snapshot, target.key, target.version).await?;
         if snapshot.config().object_lock.is_none() {
             return Err(from_bucket(BucketError::LockNotEnabled));
         }
-        Ok(find(&snapshot, target.key, target.version).await?.object.record().lock)
+        Ok(located.object.record().lock)
     }
 
     /// Whether governance is bypassed: asked for, and allowed.

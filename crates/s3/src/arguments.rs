@@ -14,8 +14,23 @@ pub(crate) enum Place {
 /// How s3s begins when it cannot read a parameter; the name, a colon and the value follow.
 const UNREADABLE: &str = "<Message>invalid query: ";
 
-/// The error in Amazon's words, where s3s could not read a number.
+/// The same of a header, whose value follows as Rust writes it.
+const UNREADABLE_HEADER: &str = "<Message>invalid header: ";
+
+const UNTIL: &str = "x-amz-object-lock-retain-until-date";
+
+/// The error in Amazon's words, where s3s could not read a number or a header.
 pub(crate) fn reworded(error: String) -> String {
+    if let Some((before, rest)) = error.split_once(UNREADABLE_HEADER)
+        && let Some((said, after)) = rest.split_once("</Message>")
+    {
+        let name = said.split(':').next().unwrap_or_default();
+        let message = match name {
+            UNTIL => "The retain until date must be provided in ISO 8601 format".to_owned(),
+            name => format!("Value for {name} header is invalid."),
+        };
+        return format!("{before}<Message>{message}</Message>{after}");
+    }
     let Some((before, rest)) = error.split_once(UNREADABLE) else { return error };
     let Some((said, after)) = rest.split_once("</Message>") else { return error };
     let name = said.split(':').next().unwrap_or_default();
@@ -47,6 +62,9 @@ pub(crate) fn named(error: &str) -> Option<(&'static str, Place)> {
     [
         ("Part number must be", "partNumber", Place::Parameter("partNumber")),
         ("Invalid Encoding Method", "encoding-type", Place::Parameter("encoding-type")),
+        ("The retain until date must be", UNTIL, Place::Header(UNTIL)),
+        ("Invalid copy source", "x-amz-copy-source", Place::Header("x-amz-copy-source")),
+        ("Copy Source must mention", "x-amz-copy-source", Place::Header("x-amz-copy-source")),
         ("The header &apos;x-amz-tagging&apos;", "x-amz-tagging", Place::Header("x-amz-tagging")),
     ]
     .into_iter()
@@ -67,6 +85,14 @@ mod tests {
         assert_eq!(
             said("invalid query: partNumber: x"),
             whole("Part number must be an integer between 1 and 10000, inclusive")
+        );
+        assert_eq!(
+            said("invalid header: x-amz-object-lock-retain-until-date: &quot;soon&quot;"),
+            whole("The retain until date must be provided in ISO 8601 format")
+        );
+        assert_eq!(
+            said("invalid header: x-amz-if-match-size: &quot;a: b&quot;"),
+            whole("Value for x-amz-if-match-size header is invalid.")
         );
         for other in ["invalid query: versionId: x", "invalid query: ", "something else"] {
             assert_eq!(said(other), whole(other));

@@ -133,6 +133,9 @@ impl Kept {
         for (_, right) in rights.into_iter().filter(|(needed, _)| *needed) {
             carob.gatekeeper.require(asker, here, Deed::on_key(right, key))?;
         }
+        if self.lock != Lock::default() {
+            protection::check_new(self.lock, here.snapshot.config(), carob.gatekeeper.clock.now())?;
+        }
         let access = Ownable { asker, here, key }.access(headers, &carob.gatekeeper)?;
         Ok(Self { access, ..self })
     }

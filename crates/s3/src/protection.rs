@@ -1,6 +1,6 @@
 //! Object lock as requests and answers write it.
 
-use carob_bucket::{Lock, Retention, RetentionMode};
+use carob_bucket::{BucketError, Config, Lock, Retention, RetentionMode};
 use carob_identity::Timestamp;
 use s3s::dto::{
     ObjectLockLegalHoldStatus, ObjectLockMode, ObjectLockRetention, ObjectLockRetentionMode,
@@ -9,7 +9,7 @@ use s3s::dto::{
 use s3s::{S3Result, s3_error};
 use time::OffsetDateTime;
 
-use crate::error::malformed_xml;
+use crate::error::{from_bucket, malformed_xml};
 use crate::headers;
 
 /// The `x-amz-object-lock-*` headers of a request that makes an object.
@@ -40,6 +40,21 @@ pub(crate) fn from_headers(
     };
     let legal_hold = hold.map(is_on).transpose()?;
     Ok(Lock { retention, legal_hold })
+}
+
+/// Whether a new object may be protected so, before its body is read; the committer decides.
+///
+/// # Errors
+/// InvalidRequest in a bucket without object lock, InvalidArgument for a date that is over.
+pub(crate) fn check_new(asked: Lock, config: &Config, now: Timestamp) -> S3Result<()> {
+    if config.object_lock.is_none() {
+        // Amazon S3 has other words for it where an object is there already.
+        return Err(s3_error!(InvalidRequest, "Bucket is missing ObjectLockConfiguration"));
+    }
+    if asked.retention.is_some_and(|retention| retention.until <= now) {
+        return Err(from_bucket(BucketError::RetentionDate));
+    }
+    Ok(())
 }
 
 /// The document of PutObjectRetention; an empty one lifts the retention.

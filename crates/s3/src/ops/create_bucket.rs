@@ -48,7 +48,10 @@ fn rules(carob: &Carob, headers: &HeaderMap, owner: &str) -> S3Result<BTreeMap<S
     let mut documents = BTreeMap::new();
     let asked = headers.get("x-amz-object-ownership");
     let ownership = asked.map(|value| value.to_str().ok().and_then(Ownership::named)).map(|known| {
-        known.ok_or_else(|| s3_error!(InvalidArgument, "Invalid x-amz-object-ownership header"))
+        known.ok_or_else(|| {
+            let value = asked.map(|value| String::from_utf8_lossy(value.as_bytes()));
+            s3_error!(InvalidArgument, "Invalid x-amz-object-ownership header: {}", value.unwrap_or_default())
+        })
     });
     let given =
         Given::parse(headers, OnWhat::Bucket, &*carob.directory)?.map(|given| given.acl(owner, owner));

@@ -1,6 +1,6 @@
 //! Amazon S3 API reference, PutBucketVersioning.
 
-use carob_bucket::Versioning;
+use carob_bucket::{BucketError, Versioning};
 use s3s::dto::{MFADelete, PutBucketVersioningInput, PutBucketVersioningOutput};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -32,6 +32,12 @@ pub(crate) async fn run(
         config.versioning = versioning;
         Ok(())
     };
-    bucket.configure(change).await.map_err(from_bucket)?;
+    bucket.configure(change).await.map_err(|error| match error {
+        BucketError::VersioningState(_) => s3_error!(
+            InvalidBucketState,
+            "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+        ),
+        error => from_bucket(error),
+    })?;
     Ok(S3Response::new(PutBucketVersioningOutput::default()))
 }

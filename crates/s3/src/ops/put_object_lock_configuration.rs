@@ -18,6 +18,9 @@ pub(crate) async fn run(
     request: S3Request<PutObjectLockConfigurationInput>,
 ) -> S3Result<S3Response<PutObjectLockConfigurationOutput>> {
     let input = request.input;
+    if input.object_lock_configuration.is_none() {
+        return Err(s3_error!(MissingRequestBodyError, "Request Body is empty"));
+    }
     let object_lock = object_lock(input.object_lock_configuration.as_ref())?;
     let bucket = carob.bucket(&request.extensions, input.expected_bucket_owner.as_deref())?;
     let change = move |config: &mut carob_bucket::Config| {
@@ -27,7 +30,13 @@ pub(crate) async fn run(
         config.object_lock = Some(object_lock);
         Ok(())
     };
-    bucket.configure(change).await.map_err(from_bucket)?;
+    bucket.configure(change).await.map_err(|error| match error {
+        BucketError::VersioningState(_) => s3_error!(
+            InvalidBucketState,
+            "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
+        ),
+        error => from_bucket(error),
+    })?;
     Ok(S3Response::new(PutObjectLockConfigurationOutput::default()))
 }
 

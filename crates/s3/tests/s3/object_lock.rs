@@ -30,7 +30,9 @@ async fn a_bucket_made_with_object_lock_has_versioning_and_keeps_both() {
     let lock = server.get("/locked?object-lock").send().await.expect_status(200);
     assert_eq!(lock.element("ObjectLockEnabled"), "Enabled");
     let suspend = "<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>";
-    server.put("/locked?versioning", suspend).send().await.expect_error(409, "InvalidBucketState");
+    let refused = server.put("/locked?versioning", suspend).send().await;
+    let said = refused.expect_error(409, "InvalidBucketState").element("Message");
+    assert!(said.ends_with("so the versioning state cannot be changed."), "{said}");
 }
 
 #[tokio::test]
@@ -54,7 +56,8 @@ async fn a_protected_version_is_shown_and_kept() {
     let bypass = delete().header("x-amz-bypass-governance-retention", "true");
     bypass.send().await.expect_error(403, "AccessDenied");
     server.delete("/locked/key").send().await.expect_status(204);
-    server.delete("/locked").send().await.expect_error(409, "BucketNotEmpty");
+    let full = server.delete("/locked").send().await.expect_error(409, "BucketNotEmpty");
+    assert!(full.element("Message").ends_with("You must delete all versions in the bucket."));
     server.get("/locked/key").query("versionId", &version).send().await.expect_status(200);
 }
 
@@ -148,19 +151,48 @@ async fn without_object_lock_nothing_of_it_is_accepted() {
     server.fill(&["key"]).await;
     let lock =
         "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>";
-    server.put("/bucket?object-lock", lock).send().await.expect_error(409, "InvalidBucketState");
+    let unversioned = server.put("/bucket?object-lock", lock).send().await;
+    let said = unversioned.expect_error(409, "InvalidBucketState").element("Message");
+    assert!(
+        said.contains("must be &apos;Enabled&apos; on the bucket") || said.contains("must be 'Enabled'"),
+        "{said}"
+    );
+    server.put("/bucket?object-lock", "").send().await.expect_error(400, "MissingRequestBodyError");
     server.get("/bucket/key?retention").send().await.expect_error(400, "InvalidRequest");
     server.get("/bucket/key?legal-hold").send().await.expect_error(400, "InvalidRequest");
+    server.get("/bucket/absent?retention").send().await.expect_error(404, "NoSuchKey");
+    server.get("/bucket/absent?legal-hold").send().await.expect_error(404, "NoSuchKey");
     let put = server.put("/bucket/key?retention", retention("GOVERNANCE", LATER)).send().await;
     put.expect_error(400, "InvalidRequest");
     let hold = server.put("/bucket/other", "x").header("x-amz-object-lock-legal-hold", "ON").send().await;
-    hold.expect_error(400, "InvalidRequest");
+    let said = hold.expect_error(400, "InvalidRequest").element("Message");
+    assert_eq!(said, "Bucket is missing ObjectLockConfiguration");
+    let upload = server.request("POST", "/bucket/other?uploads").header("x-amz-object-lock-legal-hold", "ON");
+    upload.send().await.expect_error(400, "InvalidRequest");
     for stated in ["true", "false"] {
         let bypass = server.delete("/bucket/key").header("x-amz-bypass-governance-retention", stated);
         bypass.send().await.expect_error(400, "InvalidArgument");
     }
     crate::versioning::set(&server, "Enabled").await;
     server.put("/bucket?object-lock", lock).send().await.expect_status(200);
+}
+
+#[tokio::test]
+async fn a_date_is_one_and_lies_ahead() {
+    let server = locked().await;
+    for (date, said) in [
+        ("soon", "The retain until date must be provided in ISO 8601 format"),
+        ("2020-01-01T00:00:00Z", "The retain until date must be in the future!"),
+    ] {
+        for request in [server.put("/locked/key", "x"), server.request("POST", "/locked/key?uploads")] {
+            let request = request.header("x-amz-object-lock-mode", "GOVERNANCE");
+            let request = request.header("x-amz-object-lock-retain-until-date", date);
+            let refused = request.send().await.expect_error(400, "InvalidArgument");
+            assert_eq!(refused.element("Message"), said);
+            assert_eq!(refused.element("ArgumentName"), "x-amz-object-lock-retain-until-date");
+            assert_eq!(refused.element("ArgumentValue"), date);
+        }
+    }
 }
 
 #[tokio::test]
