@@ -45,14 +45,14 @@ pub(crate) fn from_headers(
 /// Whether a new object may be protected so, before its body is read; the committer decides.
 ///
 /// # Errors
-/// InvalidRequest in a bucket without object lock, InvalidArgument for a date that is over.
+/// InvalidArgument for a date that is over, InvalidRequest in a bucket without object lock.
 pub(crate) fn check_new(asked: Lock, config: &Config, now: Timestamp) -> S3Result<()> {
+    if asked.retention.is_some_and(|retention| retention.until <= now) {
+        return Err(from_bucket(BucketError::RetentionDate));
+    }
     if config.object_lock.is_none() {
         // Amazon S3 has other words for it where an object is there already.
         return Err(s3_error!(InvalidRequest, "Bucket is missing ObjectLockConfiguration"));
-    }
-    if asked.retention.is_some_and(|retention| retention.until <= now) {
-        return Err(from_bucket(BucketError::RetentionDate));
     }
     Ok(())
 }

@@ -114,6 +114,7 @@ fn object_checksum(
     let algorithm = kept_algorithm(state);
     let kind = state.checksum.map_or(ChecksumType::FullObject, |checksum| checksum.kind);
     let stated = headers::checksum_kind(kind);
+    let found = only_value(headers)?;
     input.checksum_type.as_ref().map(checksum_type).transpose()?;
     if input.checksum_type.as_ref().is_some_and(|kind| !kind.as_str().eq_ignore_ascii_case(stated.as_str())) {
         return Err(s3_error!(
@@ -123,7 +124,7 @@ fn object_checksum(
             stated.as_str()
         ));
     }
-    let Some((declared, value)) = only_value(headers)? else { return Ok(None) };
+    let Some((declared, value)) = found else { return Ok(None) };
     if declared != algorithm {
         return Err(s3_error!(
             InvalidRequest,
@@ -133,16 +134,18 @@ fn object_checksum(
         ));
     }
     let text = value.to_str().map_err(|_| invalid_value(algorithm))?;
-    let text = match (text.rsplit_once('-'), kind) {
+    let (text, count) = match (text.rsplit_once('-'), kind) {
         (Some((text, count)), ChecksumType::Composite) if count.parse::<usize>().is_ok() => {
-            if count != parts.to_string() {
-                return Err(bad_digest(algorithm));
-            }
-            text
+            (text, Some(count))
         }
-        _ => text,
+        _ => (text, None),
     };
-    Checksum::from_base64(algorithm, text).map(Some).ok_or_else(|| invalid_value(algorithm))
+    let value = Checksum::from_base64(algorithm, text).ok_or_else(|| invalid_value(algorithm))?;
+    if count.is_none_or(|count| count == parts.to_string()) {
+        Ok(Some(value))
+    } else {
+        Err(bad_digest(algorithm))
+    }
 }
 
 /// # Errors

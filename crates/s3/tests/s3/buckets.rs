@@ -98,6 +98,8 @@ async fn what_a_bucket_cannot_be_is_refused() {
         let create = server.put("/new-bucket", "").header(name, value).send().await;
         create.expect_error(status, code);
     }
+    let unknown = server.put("/new-bucket", "").header("x-amz-object-ownership", "Nobody").send().await;
+    assert_eq!(unknown.element("Message"), "Invalid x-amz-object-ownership header: Nobody");
     let tags = "<CreateBucketConfiguration><Tags><Tag><Key>{</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>";
     server.put("/new-bucket", tags).send().await.expect_error(400, "InvalidTag");
     server.head("/new-bucket").send().await.expect_status(404);

@@ -118,6 +118,15 @@ async fn if_range_takes_the_whole_when_the_object_changed() {
 }
 
 #[tokio::test]
+async fn a_write_asks_for_an_object_or_for_none() {
+    let server = with_object().await;
+    for target in ["/bucket/key", "/bucket/absent"] {
+        let put = server.put(target, "x").header("if-match", TAG).header("if-none-match", "*");
+        put.send().await.expect_error(501, "NotImplemented");
+    }
+}
+
+#[tokio::test]
 async fn conditions_on_what_is_absent_do_not_matter() {
     let server = with_object().await;
     for (name, value) in [("if-match", "*"), ("if-none-match", "*"), ("if-unmodified-since", BEFORE)] {

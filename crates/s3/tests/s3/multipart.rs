@@ -430,11 +430,14 @@ async fn announced_checksums_are_kept_whole_or_composite() {
         let wrong = Checksum { algorithm: named, value: vec![0; named.value_len()] }.to_base64();
         let finish = |value: &str| complete(&server, &id, &whole).header(&header, value);
         finish(&wrong).send().await.expect_error(400, "BadDigest");
-        finish("bad").send().await.expect_error(400, "InvalidRequest");
+        for bad in ["bad".to_owned(), format!("{wrong}-2-2"), format!("{wrong}--2")] {
+            finish(&bad).send().await.expect_error(400, "InvalidRequest");
+        }
         let said = finish(&wrong).send().await.element("Message");
         assert_eq!(said, format!("The {algorithm} you specified did not match the calculated checksum."));
         let other = if algorithm == "SHA1" { "md5" } else { "sha1" };
-        let several = finish(&expected).header(&format!("x-amz-checksum-{other}"), "x").send().await;
+        let several = finish(&expected).header(&format!("x-amz-checksum-{other}"), "x");
+        let several = several.header("x-amz-checksum-type", "HALF").send().await;
         assert!(
             several.expect_error(400, "InvalidRequest").element("Message").starts_with("Expecting a single")
         );

@@ -167,6 +167,9 @@ async fn without_object_lock_nothing_of_it_is_accepted() {
     let hold = server.put("/bucket/other", "x").header("x-amz-object-lock-legal-hold", "ON").send().await;
     let said = hold.expect_error(400, "InvalidRequest").element("Message");
     assert_eq!(said, "Bucket is missing ObjectLockConfiguration");
+    let past = server.put("/bucket/other", "x").header("x-amz-object-lock-mode", "GOVERNANCE");
+    let past = past.header("x-amz-object-lock-retain-until-date", "2020-01-01T00:00:00Z").send().await;
+    past.expect_error(400, "InvalidArgument");
     let upload = server.request("POST", "/bucket/other?uploads").header("x-amz-object-lock-legal-hold", "ON");
     upload.send().await.expect_error(400, "InvalidRequest");
     for stated in ["true", "false"] {
