@@ -17,11 +17,14 @@ const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 const SERVER: HeaderValue = HeaderValue::from_static("Carob");
 
-/// How the error of a URL begins that was presigned for another region.
-const WRONG_REGION: &str = "<Message>Error parsing the X-Amz-Credential parameter; the region ";
+/// How the errors begin of what is signed for another region.
+const WRONG_REGION: [&str; 2] = [
+    "<Message>The authorization header is malformed; the region ",
+    "<Message>Error parsing the X-Amz-Credential parameter; the region ",
+];
 
 /// s3s says of some errors what the API reference does, and not what Amazon S3 says.
-const TEXTS: [(&str, &str); 5] = [
+const TEXTS: [(&str, &str); 4] = [
     (
         "This happens when the user sends malformed XML (XML that doesn&apos;t conform to the published XSD) for the \
          configuration. The error message is, &quot;The XML you provided was not well-formed or did not validate against \
@@ -39,7 +42,6 @@ const TEXTS: [(&str, &str); 5] = [
         "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
     ),
     ("<Message>request time is too far from server time</Message>", SKEWED),
-    ("<Message>request date is later than server time too much</Message>", SKEWED),
 ];
 
 /// What Amazon S3 says where the clocks differ; as [`crate::date::skewed`].
@@ -111,7 +113,7 @@ fn finish_xml(response: &mut Response<Body>, context: &RequestContext, subject: 
                 error = error.replacen(theirs, said, 1);
             }
         }
-        if error.contains("<Code>AuthorizationHeaderMalformed</Code>") || error.contains(WRONG_REGION) {
+        if WRONG_REGION.iter().any(|wrong| error.contains(wrong)) {
             // Clients sign again for the region named here.
             error.push_str(&format!("<Region>{}</Region>", xml::escape(region)));
             if let Ok(region) = HeaderValue::from_str(region) {

@@ -8,9 +8,10 @@ use carob_identity::Entropy;
 use data_encoding::{BASE64, HEXUPPER};
 use http::Extensions;
 use parking_lot::Mutex;
-use s3s::S3Error;
+use s3s::{S3Error, S3ErrorCode};
 use tokio::sync::Notify;
 
+use crate::error::Elements;
 use crate::mismatch::Compared;
 use crate::observer::Touched;
 use crate::operations::Operation;
@@ -36,6 +37,7 @@ pub(crate) struct RequestContext {
     key: OnceLock<String>,
     failed_source: OnceLock<FailedSource>,
     compared: OnceLock<Compared>,
+    elements: OnceLock<(S3ErrorCode, Vec<(&'static str, String)>)>,
     error_code: OnceLock<String>,
     rate_limited: AtomicBool,
     counted: AtomicBool,
@@ -63,6 +65,7 @@ impl RequestContext {
             key: OnceLock::new(),
             failed_source: OnceLock::new(),
             compared: OnceLock::new(),
+            elements: OnceLock::new(),
             error_code: OnceLock::new(),
             rate_limited: AtomicBool::new(false),
             counted: AtomicBool::new(false),
@@ -143,6 +146,18 @@ impl RequestContext {
 
     pub(crate) fn compared(&self) -> Option<&Compared> {
         self.compared.get()
+    }
+
+    /// Keeps the elements of an error that is given on without its source.
+    pub(crate) fn keep_elements(&self, error: &S3Error) {
+        if let Some(Elements(elements)) = error.source().and_then(|source| source.downcast_ref()) {
+            let _ = self.elements.set((error.code().clone(), elements.clone()));
+        }
+    }
+
+    /// Those of an error of that code, if any were kept.
+    pub(crate) fn elements(&self, code: &str) -> Option<&[(&'static str, String)]> {
+        self.elements.get().filter(|(of, _)| of.as_str() == code).map(|(_, elements)| elements.as_slice())
     }
 
     pub(crate) fn set_error_code(&self, code: &str) {

@@ -3,6 +3,7 @@
 
 use std::time::SystemTime;
 
+use carob_identity::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use s3s::{S3Error, S3Result, s3_error};
 use time::format_description::well_known::Rfc2822;
@@ -10,12 +11,26 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 use crate::error::access_denied_as;
+use crate::instant;
 
 pub(crate) const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 
 /// Seconds since 1970.
 pub(crate) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Seconds since 1970, as `2013-05-24T00:00:00Z`.
+pub(crate) fn shown(seconds: u64) -> String {
+    let text = instant::date_time(Timestamp(seconds.saturating_mul(1000)));
+    let second = text.get(..19).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
+    format!("{second}Z")
+}
+
+/// Reads `20130524T000000Z`.
+pub(crate) fn basic(text: &str) -> Option<u64> {
+    let form = format_description!("[year][month][day]T[hour][minute][second]Z");
+    u64::try_from(PrimitiveDateTime::parse(text, form).ok()?.assume_utc().unix_timestamp()).ok()
 }
 
 /// The time of a signed request, in seconds since 1970.
@@ -71,15 +86,10 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 
 /// Reads what HTTP, mail and ISO 8601 call a date.
 fn parse(text: &str) -> Option<u64> {
-    let basic = format_description!("[year][month][day]T[hour][minute][second]Z");
-    let seconds = match OffsetDateTime::parse(text, &Rfc2822) {
-        Ok(time) => time.unix_timestamp(),
-        Err(_) => match PrimitiveDateTime::parse(text, basic) {
-            Ok(time) => time.assume_utc().unix_timestamp(),
-            Err(_) => return httpdate::parse_http_date(text).ok().map(seconds),
-        },
-    };
-    u64::try_from(seconds).ok()
+    match OffsetDateTime::parse(text, &Rfc2822) {
+        Ok(time) => u64::try_from(time.unix_timestamp()).ok(),
+        Err(_) => basic(text).or_else(|| httpdate::parse_http_date(text).ok().map(seconds)),
+    }
 }
 
 #[cfg(test)]

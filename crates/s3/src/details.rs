@@ -4,15 +4,14 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use carob_identity::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use crate::arguments::{self, Place};
 use crate::context::RequestContext;
 use crate::date;
-use crate::instant;
 use crate::mismatch::Compared;
 use crate::options::MAX_SKEW;
+use crate::past;
 use crate::xml::put_text;
 
 /// The conditions that a request can make, under the names that errors give them.
@@ -32,6 +31,9 @@ const CONDITIONS: [&str; 14] = [
     "x-amz-if-match-last-modified-time",
     "x-amz-if-match-size",
 ];
+
+/// What s3s says where a header of Amazon's is not signed.
+const NOT_SIGNED: &str = "<Message>There were headers present in the request which were not signed</Message>";
 
 /// What a request says of what it is about.
 #[derive(Debug)]
@@ -62,9 +64,13 @@ impl Subject {
     /// The elements that an error of that code has; `error` is its document up to there.
     pub(crate) fn elements(&self, code: &str, error: &str, context: &RequestContext) -> String {
         let mut elements = Vec::new();
-        let details = match code {
-            "InvalidArgument" => self.argument(error),
-            code => self.details(code, context),
+        let details = match (context.elements(code), code) {
+            (Some(kept), _) => kept.iter().map(|(name, text)| (*name, text.as_str().into())).collect(),
+            (None, "InvalidArgument") => self.argument(error),
+            (None, "AccessDenied") if error.contains(NOT_SIGNED) => {
+                vec![("HeadersNotSigned", self.unsigned_headers().into())]
+            }
+            (None, code) => self.details(code, context),
         };
         for (element, text) in details {
             elements.extend(format!("<{element}>").bytes());
@@ -93,7 +99,10 @@ impl Subject {
             "PreconditionFailed" => vec![("Condition", condition(&self.headers).map(Cow::from))],
             "InvalidRange" => vec![("RangeRequested", text(self.headers.get(header::RANGE)))],
             "MethodNotAllowed" => vec![("Method", Some(self.method.as_str().into()))],
-            "InvalidAccessKeyId" => vec![("AWSAccessKeyId", self.access_key())],
+            "InvalidAccessKeyId" => {
+                let told = context.compared().and_then(Compared::access_key).map(|key| key.to_owned().into());
+                vec![("AWSAccessKeyId", told.or_else(|| self.access_key()))]
+            }
             "SignatureDoesNotMatch" => {
                 let read = || Compared::of_version_4(&self.method, &self.uri, &self.headers);
                 // Where the request's own signature is verified, it is that of a chunk of its body that is wrong.
@@ -106,7 +115,8 @@ impl Subject {
             }
             "RequestTimeTooSkewed" => vec![
                 ("RequestTime", self.time()),
-                ("ServerTime", server_time().map(Cow::from)),
+                // Signatures are compared with the system's clock, whatever other clock there is.
+                ("ServerTime", Some(date::shown(date::seconds(SystemTime::now())).into())),
                 ("MaxAllowedSkewMilliseconds", Some((u64::from(MAX_SKEW) * 1000).to_string().into())),
             ],
             code if is_of_bucket(code) => vec![("BucketName", bucket().map(Cow::from))],
@@ -130,6 +140,17 @@ impl Subject {
         query.find(|(found, _)| found == name).map(|(_, value)| value)
     }
 
+    /// The headers that the signature has to cover and does not, in order; s3s and the gate see to it that it covers them.
+    fn unsigned_headers(&self) -> String {
+        let signed = past::signed_headers(&self.headers, &self.uri);
+        let covered = |name: &str| signed.split(';').any(|signed| signed.eq_ignore_ascii_case(name));
+        let free = |name: &str| ["x-amz-content-sha256", date::AMZ_DATE.as_str()].contains(&name);
+        let mut names: Vec<_> = self.headers.keys().map(HeaderName::as_str).collect();
+        names.retain(|name| name.starts_with("x-amz-") && !free(name) && !covered(name));
+        names.sort_unstable();
+        names.join(", ")
+    }
+
     /// When the request says that it was made, in its own words.
     fn time(&self) -> Option<Cow<'_, str>> {
         let header = self.headers.get(date::AMZ_DATE).or_else(|| self.headers.get(header::DATE));
@@ -150,13 +171,6 @@ impl Subject {
         let presigned = self.parameter("X-Amz-Credential").and_then(|value| key_of(&value));
         presigned.map(Cow::from).or_else(|| self.parameter("AWSAccessKeyId"))
     }
-}
-
-/// Signatures are compared with the system's clock, whatever other clock there is.
-fn server_time() -> Option<String> {
-    let millis = date::seconds(SystemTime::now()).checked_mul(1000)?;
-    let text = instant::date_time(Timestamp(millis));
-    Some(format!("{}Z", std::str::from_utf8(text.get(..19)?).ok()?))
 }
 
 /// The access key of a credential, which may hold slashes; the date, the region and two words come after it.

@@ -219,6 +219,27 @@ pub(crate) fn bad_request(code: &'static str, message: String) -> S3Error {
     error
 }
 
+/// What an error says beyond its code and its message: elements and their texts.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?}")]
+pub(crate) struct Elements(pub(crate) Vec<(&'static str, String)>);
+
+/// The error with elements of its own.
+pub(crate) fn detailed(mut error: S3Error, elements: Vec<(&'static str, String)>) -> S3Error {
+    error.set_source(Box::new(Elements(elements)));
+    error
+}
+
+/// 400 about one argument, naming it and what it was given.
+pub(crate) fn invalid_argument(
+    message: impl Into<Cow<'static, str>>,
+    name: &'static str,
+    value: &str,
+) -> S3Error {
+    let error = S3Error::with_message(S3ErrorCode::InvalidArgument, message);
+    detailed(error, vec![("ArgumentName", name.to_owned()), ("ArgumentValue", value.to_owned())])
+}
+
 /// An error whose code s3s does not list.
 pub(crate) fn custom(
     code: &'static str,

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use carob_identity::{Entropy, RateLimits, Source};
 use http::{HeaderMap, Method, Request, Response, header};
@@ -20,7 +20,7 @@ use crate::cors::CrossOrigin;
 use crate::date;
 use crate::details::Subject;
 use crate::early;
-use crate::error::{internal, slow_down};
+use crate::error::{internal, sayable, slow_down};
 use crate::form::{FormUploads, is_form};
 use crate::log::{Logged, Received};
 use crate::mismatch::is_confidential;
@@ -134,6 +134,7 @@ impl S3Frontend {
         let subject = Subject::of(&request);
         request.extensions_mut().insert(Arc::clone(&context));
         let (takers, region, of) = (self.takers.clone(), Arc::clone(&self.region), Arc::clone(&context));
+        // Browsers send a preflight to where a request will go that is still to be signed, or was presigned.
         let (preflight, shared) = if *subject.method() == Method::OPTIONS {
             (Some((self.cross_origin.clone(), head_of(&request))), None)
         } else if request.headers().contains_key(header::ORIGIN) {
@@ -143,12 +144,17 @@ impl S3Frontend {
         };
         let (limits, source) = (Arc::clone(&self.limits), request.extensions().get::<Source>().copied());
         let answering = async move {
-            let response = match (early::check(request.uri(), request.headers(), &region), preflight) {
-                (Ok(()), Some((cross_origin, head))) => cross_origin.preflight(&head).await,
-                (Ok(()), None) => takers.take(request, &of).await,
-                (Err(error), _) => Err(error),
+            let response = match preflight {
+                Some((cross_origin, head)) => cross_origin.preflight(&head).await,
+                None => match early::check(request.uri(), request.headers(), &region, SystemTime::now()) {
+                    Ok(()) => takers.take(request, &of).await,
+                    Err(error) => Err(error),
+                },
             };
-            let response = response.unwrap_or_else(error_response);
+            let response = response.unwrap_or_else(|error| {
+                of.keep_elements(&error);
+                error_response(sayable(error))
+            });
             // What came through the gate was counted there.
             let response = match of.is_counted() {
                 false if !limits.admit(None, source) => {

@@ -1,6 +1,8 @@
 //! The parsers of outside text, for fuzzers: each panics if what is accepted breaks a rule that its callers rely on. No
 //! part of the stable interface.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use carob_identity::{Account, Did, SoleAccount};
 use carob_policy::Acl;
@@ -63,7 +65,7 @@ pub fn headers(bytes: &[u8]) {
         let Ok(value) = HeaderValue::from_bytes(value) else { continue };
         headers.append(name, value);
     }
-    let _ = early::check(&uri, &headers, "us-east-1");
+    let _ = early::check(&uri, &headers, "us-east-1", SystemTime::UNIX_EPOCH);
     let _ = Declared::parse(&headers);
     let conditional = Conditional::parse(&headers);
     let asked = headers.contains_key("if-match") || headers.contains_key("if-none-match");

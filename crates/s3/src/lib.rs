@@ -101,6 +101,7 @@ mod range;
 mod refuse;
 mod remote;
 mod renames;
+mod scope;
 mod table;
 mod tags;
 mod target;

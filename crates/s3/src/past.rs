@@ -73,7 +73,7 @@ pub(crate) fn check_signed(headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
 }
 
 /// What the signature says it covers; nothing, where there is none.
-fn signed_headers(headers: &HeaderMap, uri: &Uri) -> String {
+pub(crate) fn signed_headers(headers: &HeaderMap, uri: &Uri) -> String {
     let parameter = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
         .find(|(name, _)| name == "X-Amz-SignedHeaders");
     if let Some((_, names)) = parameter {
