@@ -10,7 +10,7 @@ use s3s::{Body, S3Error, S3Result, s3_error};
 use s3s_multipart::{Boundary, Multipart, PartDataStream, parse_content_disposition};
 
 use crate::body::from_body;
-use crate::error::{custom, incomplete_body};
+use crate::error::{custom, incomplete_body, invalid_argument};
 
 /// The most that may stand before the file (API reference, "POST Object"), in bytes.
 pub(super) const MAX_FIELDS: usize = 20 << 10;
@@ -79,7 +79,7 @@ impl Form {
                 return Err(repeated());
             }
         }
-        Err(s3_error!(InvalidArgument, "POST requires exactly one file upload per request."))
+        Err(invalid_argument("POST requires exactly one file upload per request.", "file", "0"))
     }
 }
 

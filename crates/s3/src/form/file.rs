@@ -12,7 +12,7 @@ use s3s_multipart::PartDataStream;
 
 use super::fields::{FormStream, from_form};
 use crate::context::RequestContext;
-use crate::error::too_large;
+use crate::error::{detailed, too_large};
 
 /// Marks a PutObject whose body is a form's file. Its length shows at its end; it is no longer than this.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,8 @@ impl Stream for FileStream {
             Poll::Ready(Some(Ok(piece))) => {
                 self.size = self.size.saturating_add(piece.len() as u64);
                 if self.size > *self.sizes.end() {
-                    self.fail(too_large())
+                    let most = self.sizes.end().to_string();
+                    self.fail(detailed(too_large(), vec![("MaxSizeAllowed", most)]))
                 } else {
                     Poll::Ready(Some(Ok(piece)))
                 }
@@ -53,9 +54,13 @@ impl Stream for FileStream {
                 let needed = *self.sizes.start();
                 // Said once: whoever asks again is told that this is the end.
                 self.sizes = 0..=u64::MAX;
-                self.fail(s3_error!(
-                    EntityTooSmall,
-                    "Your proposed upload is smaller than the minimum allowed size of {needed} bytes"
+                let sizes = [("ProposedSize", self.size), ("MinSizeAllowed", needed)];
+                self.fail(detailed(
+                    s3_error!(
+                        EntityTooSmall,
+                        "Your proposed upload is smaller than the minimum allowed size"
+                    ),
+                    sizes.map(|(name, size)| (name, size.to_string())).to_vec(),
                 ))
             }
             Poll::Ready(None) => Poll::Ready(None),

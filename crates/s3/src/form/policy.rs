@@ -56,24 +56,24 @@ impl Policy {
     pub(crate) fn parse(field: &str) -> S3Result<Self> {
         // Some clients wrap the lines.
         let packed: String = field.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        let json = BASE64.decode(packed.as_bytes()).map_err(|_| invalid("Invalid Policy: not base64."))?;
-        let document: Map<String, Value> =
-            serde_json::from_slice(&json).map_err(|_| invalid("Invalid Policy: Invalid JSON."))?;
+        let json = BASE64.decode(packed.as_bytes()).map_err(|_| invalid("invalid Base64 encoding."))?;
+        if json.is_empty() {
+            return Err(invalid("Expecting '{' but found End-of-Input"));
+        }
+        let document: Map<String, Value> = serde_json::from_slice(&json).map_err(|_| invalid_json())?;
         if let Some(other) =
             document.keys().find(|name| !["expiration", "conditions"].contains(&name.as_str()))
         {
-            return Err(invalid(&format!("Invalid Policy: Unexpected: '{other}'.")));
+            return Err(invalid(&format!("Unexpected: \"{other}\"")));
         }
         let expiration = document.get("expiration").ok_or_else(|| invalid("Policy missing expiration."))?;
-        let expiration =
-            expiration.as_str().and_then(|text| OffsetDateTime::parse(text, &Iso8601::DEFAULT).ok());
+        let expiration = expiration.as_str().ok_or_else(invalid_json)?;
+        let expiration = OffsetDateTime::parse(expiration, &Iso8601::DEFAULT)
+            .map_err(|_| invalid(&format!("Invalid 'expiration' value: '{expiration}'")))?;
         let conditions = document.get("conditions").ok_or_else(|| invalid("Policy missing conditions."))?;
-        let conditions = conditions.as_array().ok_or_else(|| invalid("Conditions must be a list."))?;
-        let mut policy = Self {
-            expiration: expiration.ok_or_else(|| invalid("Invalid Policy: Invalid 'expiration' value."))?,
-            conditions: Vec::new(),
-            sizes: 0..=u64::MAX,
-        };
+        let conditions =
+            conditions.as_array().ok_or_else(|| invalid("Invalid 'conditions' value: must be a List."))?;
+        let mut policy = Self { expiration, conditions: Vec::new(), sizes: 0..=u64::MAX };
         conditions.iter().try_for_each(|condition| policy.add(condition))?;
         Ok(policy)
     }
@@ -84,37 +84,41 @@ impl Policy {
                 let mut pairs = pairs.iter();
                 let (Some((field, value)), None) = (pairs.next(), pairs.next()) else {
                     return Err(invalid(
-                        "Invalid Policy: Invalid Simple-Condition: Simple-Conditions must have exactly one property \
-                         specified.",
+                        "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.",
                     ));
                 };
-                self.add_comparison(Kind::Equal, field, true, value)
+                let value = value
+                    .as_str()
+                    .ok_or_else(|| invalid("Invalid Simple-Condition: value must be a string."))?;
+                self.add_comparison(Kind::Equal, field, true, value);
+                Ok(())
             }
             Value::Array(items) => {
-                let [operator, first, second] = items.as_slice() else {
-                    return Err(invalid("Conditions must have three elements."));
+                let operator = items.first().and_then(Value::as_str);
+                let operator =
+                    operator.ok_or_else(|| invalid("Invalid Condition: missing operation identifier."))?;
+                let kind = match &*operator.to_ascii_lowercase() {
+                    "content-length-range" => None,
+                    "eq" => Some(Kind::Equal),
+                    "starts-with" => Some(Kind::StartsWith),
+                    _ => return Err(invalid(&format!("Invalid Condition: unknown operation '{operator}'."))),
                 };
-                let operator = operator.as_str().unwrap_or_default().to_ascii_lowercase();
-                let kind = match &*operator {
-                    "content-length-range" => return self.add_range(first, second),
-                    "eq" => Kind::Equal,
-                    "starts-with" => Kind::StartsWith,
-                    _ => return Err(invalid(&format!("Unknown condition operation '{operator}'."))),
+                let [_, first, second] = items.as_slice() else {
+                    return Err(invalid(&format!("Invalid {operator}: wrong number of arguments.")));
                 };
-                let field = first.as_str().ok_or_else(|| invalid("Condition fields are texts."))?;
-                match field.strip_prefix('$') {
-                    Some(field) => self.add_comparison(kind, field, true, second),
-                    None => self.add_comparison(kind, field, false, second),
-                }
+                let Some(kind) = kind else { return self.add_range(first, second) };
+                let (field, value) = first.as_str().zip(second.as_str()).ok_or_else(invalid_json)?;
+                let name = field.strip_prefix('$');
+                self.add_comparison(kind, name.unwrap_or(field), name.is_some(), value);
+                Ok(())
             }
-            _ => Err(invalid("Conditions are objects or lists.")),
+            _ => Err(invalid("Invalid condition test: must be a List or Object.")),
         }
     }
 
-    fn add_comparison(&mut self, kind: Kind, field: &str, named: bool, value: &Value) -> S3Result<()> {
-        let value = value.as_str().ok_or_else(|| invalid("Condition values are texts."))?.to_owned();
-        self.conditions.push(Condition { field: field.to_ascii_lowercase(), named, kind, value });
-        Ok(())
+    fn add_comparison(&mut self, kind: Kind, field: &str, named: bool, value: &str) {
+        let (field, value) = (field.to_ascii_lowercase(), value.to_owned());
+        self.conditions.push(Condition { field, named, kind, value });
     }
 
     fn add_range(&mut self, least: &Value, most: &Value) -> S3Result<()> {
@@ -123,7 +127,7 @@ impl Policy {
             other => other.as_u64(),
         };
         let (Some(least), Some(most)) = (number(least), number(most)) else {
-            return Err(invalid("Invalid content-length-range."));
+            return Err(invalid_json());
         };
         // Where there are several, all hold.
         self.sizes = least.max(*self.sizes.start())..=most.min(*self.sizes.end());
@@ -186,7 +190,12 @@ impl Condition {
 }
 
 fn invalid(message: &str) -> S3Error {
-    s3_error!(InvalidPolicyDocument, "{message}")
+    s3_error!(InvalidPolicyDocument, "Invalid Policy: {message}")
+}
+
+/// S3's word on values of another kind, too.
+fn invalid_json() -> S3Error {
+    invalid("Invalid JSON.")
 }
 
 fn denied(message: &str) -> S3Error {
@@ -283,31 +292,43 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy_is_refused() {
-        assert!(Policy::parse("{}").is_err());
-        for bad in [
-            "",
-            "[]",
-            "{}",
-            "{\"expiration\":\"2030-01-01T00:00:00Z\"}",
-            "{\"conditions\":[]}",
-            "{\"expiration\":\"tomorrow\",\"conditions\":[]}",
-            "{\"EXPIRATION\":\"2030-01-01T00:00:00Z\",\"conditions\":[]}",
+    fn what_is_no_policy_is_refused_with_what_is_wrong() {
+        let told = |policy: S3Result<Policy>| {
+            let error = policy.unwrap_err();
+            assert_eq!(error.code().as_str(), "InvalidPolicyDocument");
+            error.message().unwrap().strip_prefix("Invalid Policy: ").unwrap().to_owned()
+        };
+        assert_eq!(told(Policy::parse("{}")), "invalid Base64 encoding.");
+        for (bad, expected) in [
+            ("", "Expecting '{' but found End-of-Input"),
+            ("[]", "Invalid JSON."),
+            ("{}", "Policy missing expiration."),
+            ("{\"expiration\":\"2030-01-01T00:00:00Z\"}", "Policy missing conditions."),
+            (
+                "{\"expiration\":\"2030-01-01T00:00:00Z\",\"conditions\":1}",
+                "Invalid 'conditions' value: must be a List.",
+            ),
+            ("{\"conditions\":[]}", "Policy missing expiration."),
+            ("{\"expiration\":true,\"conditions\":[]}", "Invalid JSON."),
+            ("{\"expiration\":\"tomorrow\",\"conditions\":[]}", "Invalid 'expiration' value: 'tomorrow'"),
+            ("{\"EXPIRATION\":\"2030-01-01T00:00:00Z\",\"conditions\":[]}", "Unexpected: \"EXPIRATION\""),
         ] {
-            assert_eq!(parse(bad).unwrap_err().code().as_str(), "InvalidPolicyDocument", "{bad}");
+            assert_eq!(told(parse(bad)), expected, "{bad}");
         }
-        for bad in [
-            "{}",
-            "[]",
-            "1",
-            "{\"a\":\"b\",\"c\":\"d\"}",
-            "{\"a\":1}",
-            "[\"eq\",1,\"k\"]",
-            "[\"like\",\"$key\",\"k\"]",
-            "[\"content-length-range\",0]",
-            "[\"content-length-range\",-1,0]",
+        let one = "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.";
+        for (bad, expected) in [
+            ("{}", one),
+            ("[]", "Invalid Condition: missing operation identifier."),
+            ("1", "Invalid condition test: must be a List or Object."),
+            ("{\"a\":\"b\",\"c\":\"d\"}", one),
+            ("{\"a\":1}", "Invalid Simple-Condition: value must be a string."),
+            ("[\"eq\",1,\"k\"]", "Invalid JSON."),
+            ("[\"like\",\"$key\",\"k\"]", "Invalid Condition: unknown operation 'like'."),
+            ("[\"eq\",\"$key\",\"k\",\"l\"]", "Invalid eq: wrong number of arguments."),
+            ("[\"content-length-range\",0]", "Invalid content-length-range: wrong number of arguments."),
+            ("[\"content-length-range\",-1,0]", "Invalid JSON."),
         ] {
-            assert_eq!(with(bad).unwrap_err().code().as_str(), "InvalidPolicyDocument", "{bad}");
+            assert_eq!(told(with(bad)), expected, "{bad}");
         }
     }
 }

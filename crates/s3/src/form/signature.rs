@@ -5,19 +5,21 @@
 use carob_identity::{AccessKeyId, AccessKeys};
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
-use s3s::{S3Error, S3Result, s3_error};
+use s3s::{S3Error, S3Result};
 use sha2::Sha256;
 
 use super::fields::Fields;
-use crate::auth;
+use crate::error::invalid_argument;
 use crate::gate::VERSION_4;
 use crate::mismatch::Compared;
+use crate::scope::Scope;
 use crate::version2::{self, mismatch};
+use crate::{auth, date};
 
 /// Verifies the signature over `policy` and says whose it is, and of which version.
 ///
 /// # Errors
-/// InvalidArgument for a missing field, InvalidRequest for version 2 where it is not taken, InvalidAccessKeyId,
+/// InvalidArgument for a missing or malformed field, InvalidRequest for version 2 where it is not taken, InvalidAccessKeyId,
 /// SignatureDoesNotMatch.
 pub(super) async fn verify(
     fields: &Fields,
@@ -35,31 +37,28 @@ pub(super) async fn verify(
         let (id, secret) = auth::key(keys, field(fields, "awsaccesskeyid", "AWSAccessKeyId")?).await?;
         return version2::verify(secret.expose(), policy, signature).map(|()| (id, version2::NAME));
     }
-    if field(fields, "x-amz-algorithm", "X-Amz-Algorithm")? != "AWS4-HMAC-SHA256" {
-        return Err(s3_error!(InvalidArgument, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
+    let algorithm = field(fields, "x-amz-algorithm", "x-amz-algorithm")?;
+    if algorithm != "AWS4-HMAC-SHA256" {
+        return Err(invalid_argument("Only AWS4-HMAC-SHA256 is supported", "X-Amz-Algorithm", algorithm));
     }
-    let signature = field(fields, "x-amz-signature", "X-Amz-Signature")?;
-    let date = field(fields, "x-amz-date", "X-Amz-Date")?;
-    let credential = field(fields, "x-amz-credential", "X-Amz-Credential")?;
-    // From the right: an access key may hold slashes.
-    let mut scope = credential.rsplitn(5, '/');
-    let mut next = || scope.next().unwrap_or_default();
-    let (terminal, service, of_region, day, id) = (next(), next(), next(), next(), next());
-    if terminal != "aws4_request"
-        || service != "s3"
-        || of_region != region
-        || !date.starts_with(day)
-        || day.len() != 8
-    {
-        return Err(s3_error!(
-            AuthorizationQueryParametersError,
-            "Error parsing the X-Amz-Credential field; expecting \"<YOUR-AKID>/{}/{region}/s3/aws4_request\".",
-            date.get(..8).unwrap_or("YYYYMMDD")
-        ));
+    let signature = field(fields, "x-amz-signature", "x-amz-signature")?;
+    let date = field(fields, "x-amz-date", "x-amz-date")?;
+    let credential = field(fields, "x-amz-credential", "x-amz-credential")?;
+    let wrong = |message: String| invalid_argument(message, "x-amz-credential", credential);
+    let Scope { key, day } = Scope::read(credential, region).map_err(wrong)?;
+    if date::basic(date).is_none() {
+        // So spelt.
+        let message = "X-Amz-Date must be formated via ISO8601 Long format";
+        return Err(invalid_argument(message, "X-Amz-Date", date));
     }
-    let (id, secret) = auth::key(keys, id).await?;
+    if !date.starts_with(day) {
+        return Err(wrong(format!(
+            "Invalid credential date \"{day}\". This date is not the same as X-Amz-Date: \"{date}\"."
+        )));
+    }
+    let (id, secret) = auth::key(keys, key).await?;
     let mut signing = format!("AWS4{}", secret.expose()).into_bytes();
-    for step in [day, of_region, service, terminal] {
+    for step in [day, region, "s3", "aws4_request"] {
         signing = mac(&signing, step)?.finalize().into_bytes().to_vec();
     }
     let signature = HEXLOWER.decode(signature.as_bytes()).map_err(|_| mismatch())?;
@@ -81,14 +80,14 @@ fn mac(key: &[u8], text: &str) -> S3Result<Hmac<Sha256>> {
     Ok(mac)
 }
 
-fn field<'a>(fields: &'a Fields, name: &str, shown: &str) -> S3Result<&'a str> {
+fn field<'a>(fields: &'a Fields, name: &str, shown: &'static str) -> S3Result<&'a str> {
     fields.get(name).ok_or_else(|| missing(shown))
 }
 
 /// S3's word on a field that a form must have.
-pub(super) fn missing(name: &str) -> S3Error {
-    s3_error!(
-        InvalidArgument,
+pub(super) fn missing(name: &'static str) -> S3Error {
+    let message = format!(
         "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
-    )
+    );
+    invalid_argument(message, name, "")
 }

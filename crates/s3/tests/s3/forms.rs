@@ -231,6 +231,42 @@ async fn a_policy_that_somebody_else_signed_is_told_with_what_it_was_signed_as()
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_form_is_named() {
+    let server = Server::start().await;
+    let good = Form::new("key", b"x");
+    let body = String::from_utf8(good.body()).unwrap();
+    let credential = format!("{}/20231114/{REGION}/s3/aws4_request", ROOT.0);
+    let abroad = credential.replace(REGION, "eu-west-1");
+    for (from, to, message, argument) in [
+        (&*credential, "odd", "the Credential is mal-formed; expecting", ("x-amz-credential", "odd")),
+        (&credential, &abroad, "the region &apos;eu-west-1&apos; is wrong", ("x-amz-credential", &abroad)),
+        ("20231114T221320Z", "20231114", "X-Amz-Date must be formated via", ("X-Amz-Date", "20231114")),
+        (
+            "20231114T221320Z",
+            "20231113T221320Z",
+            "Invalid credential date",
+            ("x-amz-credential", &credential),
+        ),
+        ("HMAC-SHA256", "SHA256", "Only AWS4-HMAC-SHA256 is supported", ("X-Amz-Algorithm", "AWS4-SHA256")),
+        ("\"x-amz-date\"", "\"other\"", "Bucket POST must contain a field named", ("x-amz-date", "")),
+        ("\"file\"", "\"other\"", "POST requires exactly one file upload", ("file", "0")),
+    ] {
+        let answer = post(&server, "/bucket", body.replacen(from, to, 1).into_bytes()).send().await;
+        let answer = answer.expect_error(400, "InvalidArgument");
+        assert!(answer.element("Message").starts_with(message), "{}", answer.text());
+        assert_eq!((&*answer.element("ArgumentName"), &*answer.element("ArgumentValue")), argument);
+    }
+    let stranger = Form { signer: Some((("NOBODY", "another-secret"), true)), ..good.clone() };
+    let answer = stranger.send(&server).await.expect_error(403, "InvalidAccessKeyId");
+    assert_eq!(answer.elements("AWSAccessKeyId"), ["NOBODY"]);
+    let small = good.clone().condition("[\"content-length-range\",2,9]").send(&server).await;
+    let small = small.expect_error(400, "EntityTooSmall");
+    assert_eq!((small.element("ProposedSize"), small.element("MinSizeAllowed")), ("1".into(), "2".into()));
+    let large = good.condition("[\"content-length-range\",0,0]").send(&server).await;
+    assert_eq!(large.expect_error(400, "EntityTooLarge").elements("MaxSizeAllowed"), ["0"]);
+}
+
+#[tokio::test]
 async fn who_may_not_is_refused_and_nothing_is_kept() {
     let server = Server::start().await;
     let before = server.state().await;
