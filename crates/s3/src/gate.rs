@@ -26,6 +26,7 @@ use crate::error::{access_denied, internal, not_implemented, slow_down};
 use crate::host::Domains;
 use crate::lines;
 use crate::past;
+use crate::refuse;
 use crate::remote::{Routes, SignedCaller, SignedRoutes};
 use crate::xml;
 
@@ -92,6 +93,9 @@ impl Gate {
         let context = request.extensions().get::<Arc<RequestContext>>().cloned();
         let context = context.ok_or_else(|| internal("a request without context".into()))?;
         let request = prepare(request, trailers, &context, &self.bodies)?;
+        // The source of the error does not come through the outer service.
+        refuse::check_route(&request, &self.domains.place(&request))
+            .inspect_err(|error| context.keep_elements(error))?;
         let odd = holds_unwritable(request.uri());
         let answered = self.inner.call(request).await;
         if let Some(error) = context.take_body_error() {
@@ -183,6 +187,13 @@ fn check_unsigned(method: &Method, uri: &Uri, headers: &HeaderMap) -> S3Result<(
             "Request specific response headers cannot be used for anonymous GET requests."
         ));
     }
+    if payload(headers).starts_with(b"STREAMING-AWS4-") {
+        return Err(s3_error!(
+            InvalidRequest,
+            "Anonymous requests don't support this x-amz-content-sha256 value. Please use UNSIGNED-PAYLOAD or \
+             STREAMING-UNSIGNED-PAYLOAD-TRAILER."
+        ));
+    }
     check_whole(headers)
 }
 
@@ -201,11 +212,14 @@ const OVERRIDES: [&str; 6] = [
 /// # Errors
 /// NotImplemented.
 pub(crate) fn check_whole(headers: &HeaderMap) -> S3Result<()> {
-    let payload = headers.get("x-amz-content-sha256").map(HeaderValue::as_bytes).unwrap_or_default();
-    if payload.starts_with(b"STREAMING-") {
+    if payload(headers).starts_with(b"STREAMING-") {
         return Err(not_implemented("x-amz-content-sha256: STREAMING-… without a signature of version 4"));
     }
     Ok(())
+}
+
+fn payload(headers: &HeaderMap) -> &[u8] {
+    headers.get("x-amz-content-sha256").map(HeaderValue::as_bytes).unwrap_or_default()
 }
 
 /// What policies may ask of the signature, and of headers that do not reach the inner service.
@@ -398,6 +412,9 @@ mod tests {
         headers
             .insert("x-amz-content-sha256", HeaderValue::from_static("STREAMING-UNSIGNED-PAYLOAD-TRAILER"));
         assert_eq!(check_unsigned(&headers).unwrap_err().code().as_str(), "NotImplemented");
+        let signed = HeaderValue::from_static("STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
+        headers.insert("x-amz-content-sha256", signed);
+        assert_eq!(check_unsigned(&headers).unwrap_err().code().as_str(), "InvalidRequest");
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("AWS4-HMAC-SHA256 x"));
         assert_eq!(check_unsigned(&headers).unwrap_err().code().as_str(), "AccessDenied");
     }

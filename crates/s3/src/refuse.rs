@@ -1,14 +1,84 @@
 //! Refusals that need nothing but the request's head: what has a meaning here is honoured or refused.
 
-use http::{HeaderMap, HeaderName, Uri};
+use http::{HeaderMap, HeaderName, Method, Request, Uri};
 use percent_encoding::percent_decode_str;
 use s3s::path::{check_bucket_name, check_key};
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3Result, s3_error};
 
 use crate::conditions::Conditional;
-use crate::error::not_implemented;
+use crate::error::{detailed, invalid_argument, method_not_allowed, not_implemented, precondition_failed};
+use crate::host::Place;
 use crate::operations::{ANY_OPERATION, Operation, SUBRESOURCES};
 use crate::{past, verified};
+
+/// Sub-resources that buckets have and keys have not.
+const OF_BUCKETS: [&str; 20] = [
+    "accelerate",
+    "analytics",
+    "cors",
+    "encryption",
+    "intelligent-tiering",
+    "inventory",
+    "lifecycle",
+    "location",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "replication",
+    "uploads",
+    "versioning",
+    "versions",
+];
+
+/// Checks that there are such requests at all, before it is known what a verified one asks for.
+///
+/// # Errors
+/// MethodNotAllowed, PreconditionFailed for what a bucket takes in forms alone, InvalidRequest, InvalidArgument.
+pub(crate) fn check_route<T>(request: &Request<T>, place: &Place) -> S3Result<()> {
+    let (method, query) = (request.method(), request.uri().query().unwrap_or_default());
+    let names: Vec<_> = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name).collect();
+    let has = |name: &str| names.iter().any(|found| found == name);
+    let copies = method == Method::PUT || (method == Method::POST && !has("uploadId"));
+    if let Some(source) = request.headers().get("x-amz-copy-source").filter(|_| !copies) {
+        let message = "You can only specify a copy source header for copy requests.";
+        return Err(invalid_argument(message, "x-amz-copy-source", source.to_str().unwrap_or_default()));
+    }
+    match (method.as_str(), &place.bucket, place.has_key) {
+        ("GET" | "HEAD", _, true) => match names.iter().find(|name| OF_BUCKETS.contains(&&***name)) {
+            Some(name) => {
+                Err(s3_error!(InvalidRequest, "There is no such thing as the ?{name} sub-resource for a key"))
+            }
+            None => Ok(()),
+        },
+        ("PUT", _, true) => match (has("partNumber"), has("uploadId")) {
+            (true, false) => {
+                let message = "This operation does not accept partNumber without uploadId";
+                let number = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "partNumber");
+                Err(invalid_argument(message, "partNumber", &number.unwrap_or_default().1))
+            }
+            (false, true) => Err(not_allowed(method, "UPLOAD")),
+            _ => Ok(()),
+        },
+        ("POST", None, _) => Err(not_allowed(method, "SERVICE")),
+        ("POST", ..) if names.iter().any(|name| SUBRESOURCES.contains(&&**name)) => Ok(()),
+        ("POST", _, true) => Err(not_allowed(method, "OBJECT")),
+        ("POST", _, false) => {
+            let form = "Bucket POST must be of the enclosure-type multipart/form-data".to_owned();
+            Err(detailed(precondition_failed(), vec![("Condition", form)]))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn not_allowed(method: &Method, resource: &'static str) -> S3Error {
+    let elements = vec![("Method", method.to_string()), ("ResourceType", resource.to_owned())];
+    detailed(method_not_allowed(), elements)
+}
 
 /// Checks the head of a request for `operation`.
 ///

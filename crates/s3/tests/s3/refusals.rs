@@ -26,8 +26,6 @@ async fn a_subresource_never_falls_back_to_its_resource() {
         ("DELETE", "/bucket?acl"),
         ("DELETE", "/bucket?versioning"),
         ("DELETE", "/bucket?uploads"),
-        ("PUT", "/bucket/key?partNumber=1"),
-        ("PUT", "/bucket/key?uploadId=x"),
         ("PUT", "/bucket/key?torrent"),
         ("PUT", "/bucket/key?append"),
         ("PUT", "/other-bucket?uploads"),
@@ -40,6 +38,72 @@ async fn a_subresource_never_falls_back_to_its_resource() {
     }
     assert_eq!(server.state().await, before);
     server.head("/other-bucket").send().await.expect_status(404);
+}
+
+#[tokio::test]
+async fn requests_that_there_are_none_of_are_told_so() {
+    let server = Server::start().await;
+    server.fill(&["key"]).await;
+    let before = server.state().await;
+    for (method, target, status, code, element, text) in [
+        ("POST", "/", 405, "MethodNotAllowed", "ResourceType", "SERVICE"),
+        ("POST", "/bucket/key", 405, "MethodNotAllowed", "ResourceType", "OBJECT"),
+        ("PUT", "/bucket/key?uploadId=x", 405, "MethodNotAllowed", "ResourceType", "UPLOAD"),
+        ("POST", "/bucket/key?x-id=x", 405, "MethodNotAllowed", "Method", "POST"),
+        (
+            "POST",
+            "/bucket",
+            412,
+            "PreconditionFailed",
+            "Condition",
+            "Bucket POST must be of the enclosure-type multipart/form-data",
+        ),
+        ("PUT", "/bucket/key?partNumber=1", 400, "InvalidArgument", "ArgumentName", "partNumber"),
+        ("PUT", "/bucket/key?partNumber=1", 400, "InvalidArgument", "ArgumentValue", "1"),
+        (
+            "GET",
+            "/bucket/key?uploads",
+            400,
+            "InvalidRequest",
+            "Message",
+            "There is no such thing as the ?uploads sub-resource for a key",
+        ),
+        (
+            "GET",
+            "/bucket/key?versions",
+            400,
+            "InvalidRequest",
+            "Message",
+            "There is no such thing as the ?versions sub-resource for a key",
+        ),
+    ] {
+        for request in [server.request(method, target), server.request(method, target).anonymous()] {
+            let answer = request.send().await.expect_error(status, code);
+            assert_eq!(answer.elements(element), [text], "{method} {target}");
+        }
+    }
+    for (method, target) in [
+        ("GET", "/"),
+        ("GET", "/bucket"),
+        ("HEAD", "/bucket/key"),
+        ("DELETE", "/bucket/key"),
+        ("POST", "/bucket/key?uploadId=x"),
+    ] {
+        let request = server.request(method, target);
+        let copy = request.clone().header("x-amz-copy-source", "bucket/key").send().await;
+        assert_eq!(copy.status, 400, "{method} {target}");
+        // Nothing is told before the signature is looked at.
+        let forged = request.header("x-amz-copy-source", "bucket/key").by((crate::server::ROOT.0, "forged"));
+        assert_eq!(forged.send().await.status, 403, "{method} {target}");
+        if method != "HEAD" {
+            assert_eq!(
+                copy.elements("Message"),
+                ["You can only specify a copy source header for copy requests."]
+            );
+            assert_eq!(copy.elements("ArgumentValue"), ["bucket/key"]);
+        }
+    }
+    assert_eq!(server.state().await, before);
 }
 
 #[tokio::test]
