@@ -33,7 +33,8 @@ impl CrossOrigin {
     /// # Errors
     /// BadRequest for what is no preflight; what the store says.
     pub(crate) async fn preflight(&self, head: &Request<()>) -> S3Result<Response<Body>> {
-        let Some(origin) = text(head.headers(), &header::ORIGIN) else {
+        let origin = text(head.headers(), &header::ORIGIN).filter(|origin| !origin.is_empty());
+        let Some(origin) = origin else {
             return Err(bad_request("Insufficient information. Origin request header needed.".to_owned()));
         };
         let method = text(head.headers(), &header::ACCESS_CONTROL_REQUEST_METHOD).unwrap_or("null");
@@ -41,7 +42,7 @@ impl CrossOrigin {
             return Err(bad_request(format!("Invalid Access-Control-Request-Method: {method}")));
         }
         let place = self.domains.place(head);
-        let headers = requested_headers(head.headers());
+        let headers = requested_headers(head.headers())?;
         let configuration = match self.configuration(&place).await {
             Ok(Some(configuration)) => configuration,
             Ok(None) => return Ok(forbidden(NOT_ENABLED, method, &place)),
@@ -129,8 +130,21 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 }
 
 /// The names in `Access-Control-Request-Headers`, in small letters.
-fn requested_headers(headers: &HeaderMap) -> Vec<String> {
-    let lists = headers.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS).iter();
-    let names = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
-    names.map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).collect()
+///
+/// # Errors
+/// BadRequest for what is no name.
+fn requested_headers(headers: &HeaderMap) -> S3Result<Vec<String>> {
+    let mut names = Vec::new();
+    for list in headers.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        for given in String::from_utf8_lossy(list.as_bytes()).split(',') {
+            let name = given.trim_matches(' ');
+            if !name.is_empty() && !rules::is_header_name(name) {
+                return Err(bad_request(format!(
+                    "Access-Control-Request-Headers \"{given}\" contains invalid character."
+                )));
+            }
+            names.extend(Some(name.to_ascii_lowercase()).filter(|name| !name.is_empty()));
+        }
+    }
+    Ok(names)
 }

@@ -36,9 +36,6 @@ fn check_rule(rule: &CORSRule) -> S3Result<()> {
     if rule.id.as_ref().is_some_and(|id| id.chars().count() > MAX_ID) {
         return Err(s3_error!(InvalidArgument, "ID length should not exceed allowed limit of {MAX_ID}"));
     }
-    if rule.max_age_seconds.is_some_and(|seconds| seconds < 0) {
-        return Err(s3_error!(InvalidRequest, "MaxAgeSeconds should be a non-negative integer"));
-    }
     if let Some(method) = rule.allowed_methods.iter().find(|method| !METHODS.contains(&method.as_str())) {
         return Err(s3_error!(
             InvalidRequest,
@@ -58,10 +55,17 @@ fn check_rule(rule: &CORSRule) -> S3Result<()> {
             "ExposeHeader \"{bad}\" contains wildcard. We currently do not support wildcard for ExposeHeader."
         ));
     }
-    if let Some(bad) = exposed.iter().find(|name| HeaderName::from_bytes(name.as_bytes()).is_err()) {
-        return Err(s3_error!(InvalidRequest, "ExposeHeader \"{bad}\" is not a valid header name."));
+    // An allowed header without a name allows nothing; S3 calls exposed headers allowed, too.
+    let allowed = rule.allowed_headers.iter().flatten().filter(|name| !name.is_empty());
+    if let Some(bad) = allowed.chain(exposed).find(|name| !is_header_name(name)) {
+        return Err(s3_error!(InvalidRequest, "AllowedHeader \"{bad}\" contains invalid character."));
     }
     Ok(())
+}
+
+/// Whether this can be the name of a header, or a pattern of some (RFC 9110 §5.6.2).
+pub(super) fn is_header_name(text: &str) -> bool {
+    HeaderName::from_bytes(text.as_bytes()).is_ok()
 }
 
 /// A rule that lets a request in, and whom it let in.
@@ -158,6 +162,8 @@ mod tests {
         };
         let good = rule(&["https://*.a", "*"], &METHODS, &["*", "x-*"]);
         assert_eq!(code(vec![good.clone(); 100]), None);
+        // S3 takes an age below nothing, which browsers take for none.
+        assert_eq!(code(vec![CORSRule { max_age_seconds: Some(-1), ..rule(&["*"], &["GET"], &[""]) }]), None);
         assert_eq!(code(vec![good.clone(); 101]).as_deref(), Some("InvalidRequest"));
         assert_eq!(code(vec![]).as_deref(), Some("MalformedXML"));
         assert_eq!(code(vec![rule(&[], &["GET"], &[])]).as_deref(), Some("MalformedXML"));
@@ -170,7 +176,8 @@ mod tests {
             CORSRule { expose_headers: Some(vec!["x-*".to_owned()]), ..good.clone() },
             CORSRule { expose_headers: Some(vec!["x-a\r\nx-b".to_owned()]), ..good.clone() },
             CORSRule { expose_headers: Some(vec![String::new()]), ..good.clone() },
-            CORSRule { max_age_seconds: Some(-1), ..good.clone() },
+            rule(&["*"], &["GET"], &["x-a", "x b"]),
+            rule(&["*"], &["GET"], &["x-a:b"]),
         ] {
             assert_eq!(code(vec![bad]).as_deref(), Some("InvalidRequest"));
         }

@@ -47,11 +47,10 @@ pub(crate) async fn run(
 fn rules(carob: &Carob, headers: &HeaderMap, owner: &str) -> S3Result<BTreeMap<String, Bytes>> {
     let mut documents = BTreeMap::new();
     let asked = headers.get("x-amz-object-ownership");
-    let ownership = asked.map(|value| value.to_str().ok().and_then(Ownership::named)).map(|known| {
-        known.ok_or_else(|| {
-            let value = asked.map(|value| String::from_utf8_lossy(value.as_bytes()));
-            s3_error!(InvalidArgument, "Invalid x-amz-object-ownership header: {}", value.unwrap_or_default())
-        })
+    let ownership = asked.map(|value| {
+        let known = value.to_str().ok().and_then(Ownership::named);
+        let given = String::from_utf8_lossy(value.as_bytes());
+        known.ok_or_else(|| s3_error!(InvalidArgument, "Invalid x-amz-object-ownership header: {given}"))
     });
     let given =
         Given::parse(headers, OnWhat::Bucket, &*carob.directory)?.map(|given| given.acl(owner, owner));
@@ -109,7 +108,7 @@ fn check_configuration(configuration: Option<&CreateBucketConfiguration>, region
         )),
         // Amazon S3 refuses to hear its first region named; MinIO's clients name it.
         Some(asked) if asked == region => Ok(()),
-        Some(FIRST_REGION) => {
+        Some(asked) if asked == FIRST_REGION || !is_region(asked) => {
             Err(s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid"))
         }
         Some(asked) => Err(s3_error!(
@@ -117,5 +116,29 @@ fn check_configuration(configuration: Option<&CreateBucketConfiguration>, region
             "The {asked} location constraint is incompatible for the region specific endpoint this request was sent \
              to."
         )),
+    }
+}
+
+/// Whether this looks like a region of Amazon's: `eu-west-1`, or `EU`.
+fn is_region(text: &str) -> bool {
+    let Some((place, number)) = text.rsplit_once('-') else { return text == "EU" };
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && place.contains('-') && place.split('-').all(is_word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_no_region_is_told_from_one_elsewhere() {
+        for region in ["EU", "eu-west-1", "ap-southeast-12", "us-gov-west-1"] {
+            assert!(is_region(region), "{region}");
+        }
+        for other in ["", "eu", "eu-1", "eu-west", "eu--1", "-1", "eu-west-", "EU-west-1", "here", "a b-c-1"]
+        {
+            assert!(!is_region(other), "{other}");
+        }
     }
 }

@@ -60,6 +60,7 @@ async fn location_constraints_name_the_region_or_nothing_for_us_east_1() {
     let server = Server::start().await;
     let create = |server: &Server, region: &str| server.put("/new-bucket", constraint(region));
     create(&server, "eu-west-1").send().await.expect_error(400, "IllegalLocationConstraintException");
+    create(&server, "Elsewhere").send().await.expect_error(400, "InvalidLocationConstraint");
     create(&server, "").send().await.expect_status(200);
     let location = server.get("/new-bucket?location").send().await.expect_status(200);
     assert!(location.text().contains("LocationConstraint"), "{}", location.text());

@@ -38,6 +38,10 @@ async fn rules_are_kept_shown_and_taken_away() {
     server.put("/bucket?cors", RULES).by_guest().send().await.expect_error(403, "AccessDenied");
     let unknown = RULES.replace("PUT", "PATCH");
     server.put("/bucket?cors", unknown).send().await.expect_error(400, "InvalidRequest");
+    let unnamed = RULES.replace("x-amz-*", "x-amz-*, content-type");
+    let unnamed = server.put("/bucket?cors", unnamed).send().await.expect_error(400, "InvalidRequest");
+    let message = "AllowedHeader &quot;x-amz-*, content-type&quot; contains invalid character.";
+    assert_eq!(unnamed.element("Message"), message);
     server.put("/bucket?cors", "<CORSConfiguration/>").send().await.expect_error(400, "MalformedXML");
 }
 
@@ -74,6 +78,12 @@ async fn a_preflight_that_no_rule_fits_is_refused_as_s3_does() {
     let origin = ("Origin", "https://app.example.com");
     let put = ("Access-Control-Request-Method", "PUT");
     preflight(&server, "/bucket/key", &[put]).await.expect_error(400, "BadRequest");
+    preflight(&server, "/bucket/key", &[put, ("Origin", "")]).await.expect_error(400, "BadRequest");
+    for bad in ["x a", "x-amz-date,x:a", "x-a,\u{e9}", "x-a,\tx-b", "x@a"] {
+        let asked = [origin, put, ("Access-Control-Request-Headers", bad)];
+        let answer = preflight(&server, "/bucket/key", &asked).await.expect_error(400, "BadRequest");
+        assert!(answer.element("Message").ends_with(" contains invalid character."), "{}", answer.text());
+    }
     preflight(&server, "/bucket/key", &[origin]).await.expect_error(400, "BadRequest");
     for refused in [
         vec![("Origin", "https://other.org"), put],
@@ -92,6 +102,15 @@ async fn a_preflight_that_no_rule_fits_is_refused_as_s3_does() {
         assert_eq!(answer.elements("Method"), ["PUT"]);
         answer.expect_error(403, "AccessForbidden");
     }
+}
+
+/// A browser does not sign it, but what it is about may be signed, in the past even.
+#[tokio::test]
+async fn a_preflight_of_a_presigned_url_is_not_asked_for_its_signature() {
+    let server = with_rules().await;
+    let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20231114T221320Z&X-Amz-Signature=00";
+    let asked = [("Origin", "https://app.example.com"), ("Access-Control-Request-Method", "PUT")];
+    preflight(&server, &format!("/bucket/key?{query}"), &asked).await.expect_status(200);
 }
 
 #[tokio::test]
