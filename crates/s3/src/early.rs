@@ -44,7 +44,9 @@ pub(crate) fn check(uri: &Uri, headers: &HeaderMap, region: &str, now: SystemTim
     // s3s reads the digits that it begins with.
     let decoded = headers.get("x-amz-decoded-content-length").map(HeaderValue::as_bytes);
     let is_number = |length: &[u8]| !length.is_empty() && length.iter().all(u8::is_ascii_digit);
-    if decoded.map_or(in_chunks, |length| !is_number(length)) {
+    // Chunks that nobody has signed are refused whatever their length.
+    let needed = in_chunks && authorization.is_some();
+    if decoded.map_or(needed, |length| !is_number(length)) {
         return Err(s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."));
     }
     Ok(())
@@ -373,7 +375,9 @@ mod tests {
             assert_eq!(code("x-amz-content-sha256", bad).as_deref(), Some("InvalidArgument"), "{bad}");
         }
         let in_chunks = ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
-        assert_eq!(checked("/", &[in_chunks]).unwrap().0, "MissingContentLength");
+        assert_eq!(checked("/", &[in_chunks]), None);
+        let by_version_2 = ("authorization", "AWS key:signature");
+        assert_eq!(checked("/", &[in_chunks, by_version_2]).unwrap().0, "MissingContentLength");
         assert_eq!(checked("/", &[in_chunks, ("x-amz-decoded-content-length", "0")]), None);
         for bad in ["", "5x", "-1", "+1", " 1"] {
             let found = code("x-amz-decoded-content-length", bad);

@@ -12,7 +12,7 @@ use crate::operations::{ANY_OPERATION, Operation, SUBRESOURCES};
 use crate::{past, verified};
 
 /// Sub-resources that buckets have and keys have not.
-const OF_BUCKETS: [&str; 20] = [
+const OF_BUCKETS: [&str; 19] = [
     "accelerate",
     "analytics",
     "cors",
@@ -30,7 +30,6 @@ const OF_BUCKETS: [&str; 20] = [
     "policyStatus",
     "publicAccessBlock",
     "replication",
-    "uploads",
     "versioning",
     "versions",
 ];
@@ -49,6 +48,9 @@ pub(crate) fn check_route<T>(request: &Request<T>, place: &Place) -> S3Result<()
         return Err(invalid_argument(message, "x-amz-copy-source", source.to_str().unwrap_or_default()));
     }
     match (method.as_str(), &place.bucket, place.has_key) {
+        ("GET" | "HEAD", _, true) if has("uploads") => {
+            Err(s3_error!(InvalidRequest, "Key is not expected for the {method} method ?uploads subresource"))
+        }
         ("GET" | "HEAD", _, true) => match names.iter().find(|name| OF_BUCKETS.contains(&&***name)) {
             Some(name) => {
                 Err(s3_error!(InvalidRequest, "There is no such thing as the ?{name} sub-resource for a key"))

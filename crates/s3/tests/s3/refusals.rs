@@ -66,7 +66,7 @@ async fn requests_that_there_are_none_of_are_told_so() {
             400,
             "InvalidRequest",
             "Message",
-            "There is no such thing as the ?uploads sub-resource for a key",
+            "Key is not expected for the GET method ?uploads subresource",
         ),
         (
             "GET",
