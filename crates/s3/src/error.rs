@@ -1,6 +1,7 @@
 //! What S3 calls our errors. Codes, messages and statuses: Amazon S3 API reference, "Error responses".
 
 use std::borrow::Cow;
+use std::fmt;
 
 use carob_bucket::BucketError;
 use s3s::{S3Error, S3ErrorCode, StdError, s3_error};
@@ -220,9 +221,16 @@ pub(crate) fn bad_request(code: &'static str, message: String) -> S3Error {
 }
 
 /// What an error says beyond its code and its message: elements and their texts.
-#[derive(Debug, thiserror::Error)]
-#[error("{0:?}")]
+#[derive(thiserror::Error)]
+#[error("{self:?}")]
 pub(crate) struct Elements(pub(crate) Vec<(&'static str, String)>);
+
+/// Their names: the texts are what the request said, which need not stand in a log.
+impl fmt::Debug for Elements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
 
 /// The error with elements of its own.
 pub(crate) fn detailed(mut error: S3Error, elements: Vec<(&'static str, String)>) -> S3Error {
@@ -322,6 +330,13 @@ mod tests {
             |message: &str| sayable(bad_request("Code", message.to_owned())).message().map(str::to_owned);
         assert_eq!(said("a\u{1}b\r\n\u{ffff}").as_deref(), Some("a\u{fffd}b\u{fffd}\n\u{fffd}"));
         assert_eq!(said("plain").as_deref(), Some("plain"));
+    }
+
+    #[test]
+    fn the_log_has_the_names_of_elements_alone() {
+        let error = invalid_argument("Unsupported", "Authorization", "password");
+        let logged = format!("{error:?} {}", error.source().unwrap());
+        assert!(logged.contains("ArgumentValue") && !logged.contains("password"), "{logged}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::access::Signed;
 use crate::auth;
 use crate::context::RequestContext;
 use crate::date;
-use crate::error::access_denied_as;
+use crate::error::{access_denied_as, detailed};
 use crate::gate::{self, Gate};
 use crate::host::Domains;
 use crate::mismatch::{Compared, is_confidential};
@@ -157,8 +157,10 @@ impl Claim {
             let Ok(expires) = expires.parse::<u64>() else {
                 return Err(access_denied_as("Invalid date (should be seconds since epoch)"));
             };
-            if date::seconds(now) > expires {
-                return Err(access_denied_as("Request has expired"));
+            let now = date::seconds(now);
+            if now > expires {
+                let times = vec![("Expires", date::shown(expires)), ("ServerTime", date::shown(now))];
+                return Err(detailed(access_denied_as("Request has expired"), times));
             }
             return Ok(Self {
                 mode: Mode::PresignedUrl,

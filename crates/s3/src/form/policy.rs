@@ -34,7 +34,7 @@ pub(crate) struct Policy {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Condition {
-    /// In small letters.
+    /// As the policy has it; letters of either case are the same.
     field: String,
     /// Whether it can be met: a list names a field with a `$`, and holds for nothing without one.
     named: bool,
@@ -117,7 +117,7 @@ impl Policy {
     }
 
     fn add_comparison(&mut self, kind: Kind, field: &str, named: bool, value: &str) {
-        let (field, value) = (field.to_ascii_lowercase(), value.to_owned());
+        let (field, value) = (field.to_owned(), value.to_owned());
         self.conditions.push(Condition { field, named, kind, value });
     }
 
@@ -152,7 +152,7 @@ impl Policy {
             field => fields.get(field).map(String::as_str),
         };
         for condition in &self.conditions {
-            if !condition.holds(value(&condition.field)) {
+            if !condition.holds(value(&condition.field.to_ascii_lowercase())) {
                 let operator = if condition.kind == Kind::Equal { "eq" } else { "starts-with" };
                 let Condition { field, value, named, .. } = condition;
                 let sign = if *named { "$" } else { "" };
@@ -161,7 +161,8 @@ impl Policy {
                 )));
             }
         }
-        let named = |field: &str| self.conditions.iter().any(|condition| condition.field == field);
+        let named =
+            |field: &str| self.conditions.iter().any(|condition| condition.field.eq_ignore_ascii_case(field));
         let free = |field: &str| {
             UNCONDITIONAL.contains(&field) || checksum::is_header(field) || field.starts_with("x-ignore-")
         };
@@ -181,7 +182,7 @@ impl Condition {
             Kind::StartsWith => {
                 let given = given.unwrap_or_default();
                 // A list of content types has to begin so throughout.
-                let list = self.field == "content-type";
+                let list = self.field.eq_ignore_ascii_case("content-type");
                 let mut values = given.split(',').filter(|_| list).map(str::trim);
                 given.starts_with(&*self.value) && values.all(|value| value.starts_with(&*self.value))
             }
@@ -249,6 +250,8 @@ mod tests {
             assert!(told(&conditions, &[("key", "k"), (field, bad)]).starts_with("Policy Condition failed"));
         }
         assert!(told("{\"acl\":\"private\"}", &[]).starts_with("Policy Condition failed"), "a missing field");
+        let failed = "Policy Condition failed: [\"eq\", \"$Content-Type\", \"a/b\"]";
+        assert_eq!(told("{\"Content-Type\":\"a/b\"}", &[("content-type", "a/c")]), failed);
         for operator in ["eq", "starts-with"] {
             let bare = format!("{any_key},[\"{operator}\",\"acl\",\"private\"]");
             let told = told(&bare, &[("key", "k"), ("acl", "private")]);

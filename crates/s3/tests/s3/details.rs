@@ -200,6 +200,10 @@ async fn a_url_from_another_time_is_told_when_it_is_good() {
         [("Message", "Request has expired"), ("X-Amz-Expires", "60"), ("Expires", "2023-11-14T22:14:20Z")];
     assert_says(&old, &expected);
     assert_eq!(old.element("ServerTime").len(), 20);
+    let old = server.get("/bucket/key?AWSAccessKeyId=k&Signature=s&Expires=1700000060").anonymous();
+    let old = old.send().await.expect_error(403, "AccessDenied");
+    assert_says(&old, &[("Message", "Request has expired"), ("Expires", "2023-11-14T22:14:20Z")]);
+    assert_eq!(old.element("ServerTime").len(), 20);
     future.signer.time = time_of("20991114T221320Z");
     let future = future.presigned(60).send().await.expect_error(403, "AccessDenied");
     let expected = [
