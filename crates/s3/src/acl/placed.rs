@@ -43,12 +43,14 @@ impl Ownable<'_> {
         if acl == Acl::private(bucket_owner) {
             return Ok(None);
         }
-        // A right to write does not let others in: not with a key for that alone, nor by a policy that gives no other.
+        // A right to write does not let others in: not with a key for that alone, nor by a policy that gives no other. Where
+        // the bucket's list lets everybody write, whoever has not signed may let others read what that makes.
         let lets_others_in = acl.grants.iter().any(|grant| match &grant.grantee {
             Grantee::Account(id) => id != owner && id != bucket_owner,
             Grantee::AllUsers | Grantee::AuthenticatedUsers | Grantee::LogDelivery => true,
         });
-        if lets_others_in && (here.rules.policy.is_some() || !gatekeeper.is_full(asker)) {
+        let decided = here.rules.policy.is_some() || (asker.identity.is_some() && !gatekeeper.is_full(asker));
+        if lets_others_in && decided {
             gatekeeper.require(asker, here, Deed::on_key(Action::new("s3:PutObjectAcl"), key))?;
         }
         Ok(Some(acl.to_text()))

@@ -33,7 +33,9 @@ impl Declared {
         let mut checksum = None;
         if let Some((algorithm, value)) = only_value(headers)? {
             let value = value.to_str().ok().and_then(|text| Checksum::from_base64(algorithm, text));
-            checksum = Some(Promise::Value(value.ok_or_else(|| invalid_value(algorithm))?));
+            let invalid =
+                || s3_error!(InvalidRequest, "Value for {} header is invalid.", header_name(algorithm));
+            checksum = Some(Promise::Value(value.ok_or_else(invalid)?));
         }
         for name in trailer_names(headers) {
             let known =
@@ -145,11 +147,6 @@ pub(crate) fn only_value(headers: &HeaderMap) -> S3Result<Option<(ChecksumAlgori
         (_, Some(_)) => Err(several()),
         (only, None) => Ok(only),
     }
-}
-
-/// 400: no value of that algorithm.
-pub(crate) fn invalid_value(algorithm: ChecksumAlgorithm) -> S3Error {
-    s3_error!(InvalidRequest, "Value for {} header is invalid.", header_name(algorithm))
 }
 
 fn trailer_names(headers: &HeaderMap) -> impl Iterator<Item = &str> {

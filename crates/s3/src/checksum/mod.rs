@@ -7,7 +7,7 @@ mod shown;
 
 use carob_bucket::ChecksumAlgorithm;
 
-pub(crate) use declared::{Declared, invalid_value, only_value};
+pub(crate) use declared::{Declared, only_value};
 pub(crate) use hashing::of_stream;
 pub(crate) use shown::{ChecksumFields, ShowsChecksums, part_sum};
 

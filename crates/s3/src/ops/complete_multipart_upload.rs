@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, header};
 use s3s::dto::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use crate::checksum::{ChecksumFields, ShowsChecksums, invalid_value, only_value};
+use crate::checksum::{ChecksumFields, ShowsChecksums, only_value};
 use crate::conditions::Conditional;
 use crate::encryption::{self, CustomerKey, key_needed};
 use crate::error::{from_bucket, malformed_xml};
@@ -133,19 +133,16 @@ fn object_checksum(
             declared.as_str().to_ascii_lowercase()
         ));
     }
-    let text = value.to_str().map_err(|_| invalid_value(algorithm))?;
+    let text = value.to_str().map_err(|_| bad_digest(algorithm))?;
     let (text, count) = match (text.rsplit_once('-'), kind) {
         (Some((text, count)), ChecksumType::Composite) if count.parse::<usize>().is_ok() => {
             (text, Some(count))
         }
         _ => (text, None),
     };
-    let value = Checksum::from_base64(algorithm, text).ok_or_else(|| invalid_value(algorithm))?;
-    if count.is_none_or(|count| count == parts.to_string()) {
-        Ok(Some(value))
-    } else {
-        Err(bad_digest(algorithm))
-    }
+    let value = Checksum::from_base64(algorithm, text);
+    let value = value.filter(|_| count.is_none_or(|count| count == parts.to_string()));
+    value.map(Some).ok_or_else(|| bad_digest(algorithm))
 }
 
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use carob_bucket::{Checksum, ChecksumType, Lock, MAX_PARTS, Object, PartList, Record};
+use carob_bucket::{Checksum, Lock, MAX_PARTS, Object, PartList, Record};
 use carob_identity::Action;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use s3s::{S3Error, S3Result, dto, s3_error};
@@ -123,9 +123,7 @@ pub(crate) async fn select<I: ReadInput>(
             let (before, rest) = parts.split_at(at);
             let start = before.iter().fold(0_u64, |sum, part| sum.saturating_add(part.size));
             let part = rest.first().ok_or_else(invalid_part_number)?;
-            // Amazon S3 tells that of a part only where that of the object is composed of such.
-            part_checksum =
-                part_sum(record, part).filter(|_| record.checksum_type == ChecksumType::Composite);
+            part_checksum = part_sum(record, part);
             Some(start..start.saturating_add(part.size))
         }
         // The one part that an object has which was not uploaded in parts. No range names nothing, so an empty

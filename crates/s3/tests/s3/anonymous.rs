@@ -178,3 +178,15 @@ async fn a_bucket_made_anew_under_the_name_is_not_the_one_that_was_decided_about
     let listed = server.get("/alices").by(BOB).send().await.expect_status(200);
     assert!(listed.elements("Key").is_empty(), "nothing has come into Bob's bucket");
 }
+
+/// What nobody has signed may be for everybody where the bucket's list lets everybody write.
+#[tokio::test]
+async fn where_a_list_lets_everybody_write_they_may_let_everybody_read() {
+    let tenants = Tenants::start().await;
+    let server = &tenants.server;
+    let open = server.request("PUT", "/alices?acl").by(ALICE).header("x-amz-acl", "public-read-write");
+    open.send().await.expect_status(200);
+    let public = server.put("/alices/public", "x").anonymous();
+    public.unsigned_header("x-amz-acl", "public-read").send().await.expect_status(200);
+    server.get("/alices/public").anonymous().send().await.expect_status(200);
+}
