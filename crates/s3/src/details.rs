@@ -12,6 +12,7 @@ use crate::date;
 use crate::mismatch::Compared;
 use crate::options::MAX_SKEW;
 use crate::past;
+use crate::scope::key_of;
 use crate::xml::put_text;
 
 /// The conditions that a request can make, under the names that errors give them.
@@ -163,19 +164,15 @@ impl Subject {
         let version2 = |value: &str| value.strip_prefix("AWS ")?.split_once(':').map(|(id, _)| id.to_owned());
         let version4 = |value: &str| {
             let (_, credential) = value.split_once("Credential=")?;
-            key_of(credential.split(',').next()?)
+            key_of(credential.split(',').next()?).map(str::to_owned)
         };
         if let Some(value) = authorization {
             return version2(&value).or_else(|| version4(&value)).map(Cow::from);
         }
-        let presigned = self.parameter("X-Amz-Credential").and_then(|value| key_of(&value));
+        let presigned =
+            self.parameter("X-Amz-Credential").and_then(|value| key_of(&value).map(str::to_owned));
         presigned.map(Cow::from).or_else(|| self.parameter("AWSAccessKeyId"))
     }
-}
-
-/// The access key of a credential, which may hold slashes; the date, the region and two words come after it.
-fn key_of(credential: &str) -> Option<String> {
-    credential.trim().rsplitn(5, '/').nth(4).map(str::to_owned)
 }
 
 /// The condition of a request that makes no other: of several it is not known here which one failed.

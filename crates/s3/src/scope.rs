@@ -47,6 +47,11 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// The access key of a credential, whatever else is wrong with it.
+pub(crate) fn key_of(credential: &str) -> Option<&str> {
+    credential.trim().rsplitn(5, '/').nth(4)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

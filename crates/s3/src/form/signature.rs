@@ -12,7 +12,7 @@ use super::fields::Fields;
 use crate::error::invalid_argument;
 use crate::gate::VERSION_4;
 use crate::mismatch::Compared;
-use crate::scope::Scope;
+use crate::scope::{Scope, key_of};
 use crate::version2::{self, mismatch};
 use crate::{auth, date};
 
@@ -68,8 +68,7 @@ pub(super) async fn verify(
 /// What an error about the signature repeats.
 pub(super) fn compared(fields: &Fields, policy: &str) -> Compared {
     let named = |one: &str, other: &str| fields.get(one).or_else(|| fields.get(other));
-    let of_version_4 =
-        fields.get("x-amz-credential").and_then(|credential| credential.rsplitn(5, '/').nth(4));
+    let of_version_4 = fields.get("x-amz-credential").and_then(key_of);
     let signature = named("x-amz-signature", "signature").unwrap_or_default();
     Compared::over(policy, signature, of_version_4.or_else(|| fields.get("awsaccesskeyid")))
 }
